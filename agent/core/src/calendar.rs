@@ -1,0 +1,172 @@
+//! When work is planned: shifts with breaks, nights over midnight, holidays, worked weekends.
+//!
+//! A shift belongs to the local date on which it starts; whether it takes place is decided by that
+//! date. Instants come from the time zone's rules, so a shift over a DST change is as long as it
+//! really is. Times that a DST change skips are moved forward by the gap, repeated ones are the
+//! first of the two.
+
+use crate::time::Wall;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+
+/// Minutes since local midnight, 0 to 1439.
+pub type MinuteOfDay = u16;
+
+/// When work is planned.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    /// The plant's time zone.
+    pub zone: TimeZone,
+    /// When the production day begins.
+    pub day_start: MinuteOfDay,
+    /// The shifts; without any, all time is planned.
+    pub shifts: Vec<Shift>,
+    /// First and last day of each holiday: no shift starts on these dates.
+    pub holidays: Vec<(Date, Date)>,
+    /// Dates that are worked although their weekday is not: every shift starts on them.
+    pub workdays: Vec<Date>,
+}
+
+/// One shift of the week.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shift {
+    /// Name, as on summaries.
+    pub name: Arc<str>,
+    /// Weekdays on which it starts, Monday first.
+    pub days: [bool; 7],
+    /// Local start.
+    pub start: MinuteOfDay,
+    /// Local end; not after `start` means on the next day.
+    pub end: MinuteOfDay,
+    /// Start and end of each break; one before `start` means after midnight.
+    pub breaks: Vec<(MinuteOfDay, MinuteOfDay)>,
+}
+
+/// A stretch of time with one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Whether work is planned.
+    pub planned: bool,
+    /// The shift it lies in (index into [`Calendar::shifts`]), breaks included.
+    pub shift: Option<usize>,
+    /// Where the next stretch begins; the answer does not change before.
+    pub until: Wall,
+}
+
+/// Without shifts, and far from any, the answer is asked for again after this time.
+const HORIZON_MS: i64 = 24 * 3600 * 1000;
+
+impl Calendar {
+    /// A calendar without shifts: all time is planned.
+    pub const fn always(zone: TimeZone) -> Calendar {
+        Calendar {
+            zone,
+            day_start: 0,
+            shifts: Vec::new(),
+            holidays: Vec::new(),
+            workdays: Vec::new(),
+        }
+    }
+
+    /// What holds at `at`, and until when.
+    pub fn span_at(&self, at: Wall) -> Span {
+        let mut span = Span {
+            planned: self.shifts.is_empty(),
+            shift: None,
+            until: at + HORIZON_MS,
+        };
+        let Some(today) = self.date_of(at) else {
+            return span;
+        };
+        let mut cut = |edge: Wall| {
+            if edge > at && edge < span.until {
+                span.until = edge;
+            }
+        };
+        let mut planned = self.shifts.is_empty();
+        let mut inside = None;
+        // A shift lasts at most 24 h: yesterday's may still run, tomorrow's begins in the horizon.
+        for days in -1..=1 {
+            let Ok(date) = today.checked_add(days.days()) else {
+                continue;
+            };
+            for (index, shift) in self.shifts.iter().enumerate() {
+                if !self.takes_place(shift, date) {
+                    continue;
+                }
+                let (start, end) = self.stretch(date, shift.start, shift.end);
+                cut(start);
+                cut(end);
+                let within = start <= at && at < end;
+                if within && inside.is_none() {
+                    inside = Some(index);
+                    planned = true;
+                }
+                for &(from, to) in &shift.breaks {
+                    let day = if from < shift.start {
+                        date.tomorrow().unwrap_or(date)
+                    } else {
+                        date
+                    };
+                    let (from, to) = self.stretch(day, from, to);
+                    cut(from);
+                    cut(to);
+                    if within && inside == Some(index) && from <= at && at < to {
+                        planned = false;
+                    }
+                }
+            }
+        }
+        span.planned = planned;
+        span.shift = inside;
+        span
+    }
+
+    /// The local date of an instant.
+    pub fn date_of(&self, at: Wall) -> Option<Date> {
+        let instant = Timestamp::from_millisecond(at.0).ok()?;
+        Some(self.zone.to_datetime(instant).date())
+    }
+
+    fn takes_place(&self, shift: &Shift, date: Date) -> bool {
+        if self.workdays.contains(&date) {
+            return true;
+        }
+        if self
+            .holidays
+            .iter()
+            .any(|&(first, last)| first <= date && date <= last)
+        {
+            return false;
+        }
+        let weekday = date.weekday().to_monday_zero_offset();
+        shift.days[usize::try_from(weekday).unwrap_or(0)]
+    }
+
+    fn stretch(&self, date: Date, start: MinuteOfDay, end: MinuteOfDay) -> (Wall, Wall) {
+        let end_date = if end <= start {
+            date.tomorrow().unwrap_or(date)
+        } else {
+            date
+        };
+        (self.instant(date, start), self.instant(end_date, end))
+    }
+
+    fn instant(&self, date: Date, minute: MinuteOfDay) -> Wall {
+        let time = Time::constant(
+            i8::try_from(minute / 60 % 24).unwrap_or(0),
+            i8::try_from(minute % 60).unwrap_or(0),
+            0,
+            0,
+        );
+        let local = DateTime::from_parts(date, time);
+        match self.zone.to_ambiguous_timestamp(local).compatible() {
+            Ok(instant) => Wall(instant.as_millisecond()),
+            // Only beyond the year 9999.
+            Err(_) => Wall(i64::MAX),
+        }
+    }
+}

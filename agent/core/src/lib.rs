@@ -1,0 +1,39 @@
+//! Everything in Andon that decides: pure, without I/O, clock, threads or sockets.
+//!
+//! The crate is `no_std` so that a socket, a file or a clock does not compile here. Time comes in
+//! as an argument ([`time::Now`]), wishes go out as [`engine::Action`]s. The modules are listed in
+//! the order of the data path; each imports only what stands above it, and only [`engine`] sees
+//! them all.
+
+#![no_std]
+
+extern crate alloc;
+
+pub mod time;
+
+pub mod sample;
+pub mod tag;
+
+pub mod calendar;
+pub mod rule;
+
+pub mod plant;
+
+pub mod modbus;
+
+pub mod state;
+
+pub mod count;
+pub mod window;
+
+pub mod summary;
+
+pub mod kpi;
+
+pub mod alarm;
+
+pub mod record;
+
+pub mod message;
+
+pub mod engine;

@@ -1,0 +1,4 @@
+//! Modbus without the wire: which reads to make, and what their answers mean.
+
+pub mod decode;
+pub mod plan;

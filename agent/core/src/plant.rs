@@ -1,0 +1,189 @@
+//! The whole of what is configured, checked: what the configuration parser hands out and the
+//! engine is built from. Nothing in here can be wrong any more.
+
+use crate::calendar::Calendar;
+use crate::rule::Rule;
+use crate::sample::Value;
+use crate::state::State;
+use crate::tag::{DeviceIndex, LinkIndex, Tag, TagIndex};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// One gateway with everything behind it.
+#[derive(Debug, Clone)]
+pub struct Plant {
+    /// Who this gateway is.
+    pub gateway: Gateway,
+    /// When work is planned.
+    pub calendar: Calendar,
+    /// The buses and connections.
+    pub links: Vec<Arc<str>>,
+    /// The machines.
+    pub devices: Vec<Device>,
+    /// The alarms, one for each device that an `[[alarm]]` matches.
+    pub alarms: Vec<Alarm>,
+    /// Short hash of the configuration, on every record.
+    pub cfg: u32,
+}
+
+impl Plant {
+    /// The device with this index.
+    pub fn device(&self, index: DeviceIndex) -> &Device {
+        &self.devices[usize::from(index.0)]
+    }
+}
+
+/// Who the gateway is: the head of every topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Topic root, `andon` by default.
+    pub root: Box<str>,
+    /// Site.
+    pub site: Box<str>,
+    /// Area.
+    pub area: Box<str>,
+    /// Id, unique in its area.
+    pub id: Arc<str>,
+}
+
+/// One machine.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// Id, unique in the gateway.
+    pub id: Arc<str>,
+    /// Name as people say it; the id by default.
+    pub name: Arc<str>,
+    /// The line it stands in.
+    pub line: Option<Arc<str>>,
+    /// Asset number.
+    pub asset: Option<Arc<str>>,
+    /// Profile it was made from.
+    pub profile: Option<Arc<str>>,
+    /// The link it is read through.
+    pub link: LinkIndex,
+    /// Modbus unit id; 0 for MQTT devices.
+    pub unit: u8,
+    /// Tags and state mapping, shared by the devices of a profile.
+    pub model: Arc<Model>,
+    /// Rated rate in thousandths of a part per hour.
+    pub rated_rate: Option<u64>,
+    /// Time after the last good sample from which the state is unknown.
+    pub stale_after_ms: u64,
+    /// Whether `1m` summaries are published.
+    pub publishes_1m: bool,
+    /// Whether it counts no scrap at all (`scrap = "none"`).
+    pub no_scrap: bool,
+    /// Figures need at least this share of known time, in ten-thousandths.
+    pub min_coverage: u16,
+    /// Rates, MTBF and MTTR need at least this much producing + setup time.
+    pub min_exposure_ms: u64,
+    /// A fault back within this time is the same one.
+    pub merge_faults_ms: u64,
+}
+
+/// What machines of one kind have in common.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The period of the device as a whole (`every`).
+    pub every_ms: u64,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// How its state is told; without one it has no state, no times and no figures.
+    pub state: Option<StateMap>,
+    /// What raw status values mean, for people.
+    pub codes: Vec<Code>,
+}
+
+impl Model {
+    /// The tag with this name.
+    pub fn tag(&self, name: &str) -> Option<TagIndex> {
+        let at = self.tags.iter().position(|tag| &*tag.name == name)?;
+        u16::try_from(at).ok().map(TagIndex)
+    }
+}
+
+/// How one tag tells the state: the first rule that matches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateMap {
+    /// The status tag.
+    pub from: TagIndex,
+    /// In the order of the file.
+    pub rules: Vec<(Match, State)>,
+}
+
+/// What a status value is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Match {
+    /// An integer in this range, ends included.
+    Range(i64, i64),
+    /// Exactly this text.
+    Text(Box<str>),
+    /// Exactly this truth value.
+    Bool(bool),
+}
+
+impl Match {
+    /// Whether `value` matches. A float matches a range only if it is whole.
+    pub fn matches(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Match::Range(low, high), Value::Int(i)) => (low..=high).contains(&i),
+            (Match::Range(low, high), Value::Float(f)) => {
+                let whole = *f as i64;
+                whole as f64 == *f && (low..=high).contains(&&whole)
+            }
+            (Match::Text(text), Value::Text(t)) => **text == **t,
+            (Match::Bool(b), Value::Bool(v)) => b == v,
+            (Match::Range(low, high), Value::Bool(v)) => (low..=high).contains(&&i64::from(*v)),
+            _ => false,
+        }
+    }
+}
+
+/// What a raw status value means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// The raw value.
+    pub value: i64,
+    /// In English.
+    pub en: Box<str>,
+    /// In Chinese.
+    pub zh: Box<str>,
+}
+
+/// How urgent an alarm is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Can wait for the next round.
+    Low,
+    /// Needs attention this hour.
+    Medium,
+    /// Needs a person now.
+    High,
+}
+
+/// One alarm of one device.
+#[derive(Debug, Clone)]
+pub struct Alarm {
+    /// The device it belongs to.
+    pub device: DeviceIndex,
+    /// Its id within the device.
+    pub id: Arc<str>,
+    /// How urgent.
+    pub priority: Priority,
+    /// When it is raised.
+    pub when: Rule,
+    /// The condition must hold this long before the alarm is raised.
+    pub on_delay_ms: u64,
+    /// The condition must be gone this long before the alarm clears.
+    pub off_delay_ms: u64,
+    /// Whether it stays until it is reset.
+    pub latched: bool,
+    /// Text for people, English, placeholders already filled.
+    pub text_en: Box<str>,
+    /// Text for people, Chinese, placeholders already filled.
+    pub text_zh: Box<str>,
+}

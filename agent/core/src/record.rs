@@ -1,0 +1,172 @@
+//! Records: what is stored, numbered and delivered once. This is also their stored form
+//! (postcard): variants and fields are only ever appended, and [`STORED_VERSION`] rises with them.
+
+use crate::alarm::AlarmState;
+use crate::plant::Priority;
+use crate::sample::{Quality, Value};
+use crate::state::State;
+use crate::summary::{Summary, Tier};
+use crate::time::{ClockState, Wall};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use serde::{Deserialize, Serialize};
+
+/// Version of the stored form.
+pub const STORED_VERSION: u8 = 1;
+
+/// Which run of the agent made a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Run {
+    /// Random, new at each start; 48 bits, written as 12 hexadecimal digits.
+    pub id: u64,
+    /// Counts starts.
+    pub boot: u32,
+    /// Short hash of the configuration, written as 8 hexadecimal digits.
+    pub cfg: u32,
+}
+
+/// One record of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Unbroken over all records of the run, from 1.
+    pub seq: u64,
+    /// Unbroken within the topic and run, from 1.
+    pub n: u64,
+    /// When it was made.
+    pub ts: Wall,
+    /// What `ts` is worth.
+    pub clock: ClockState,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Body {
+    /// The parts of a window.
+    Summary(Box<Summary>),
+    /// An entry of the journal.
+    Event(Event),
+}
+
+impl Body {
+    /// What the record counts as when room must be made.
+    pub const fn class(&self) -> Class {
+        match self {
+            Body::Summary(_) => Class::Summary,
+            Body::Event(Event::Alarm { .. } | Event::Loss { .. } | Event::Merged { .. }) => {
+                Class::Alarm
+            }
+            Body::Event(_) => Class::Event,
+        }
+    }
+}
+
+/// What is dropped first when even merging leaves no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Class {
+    /// Summaries go first, oldest first.
+    Summary,
+    /// Then the journal.
+    Event,
+    /// Alarm, loss and merged events go last.
+    Alarm,
+}
+
+/// An entry of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// A device changed its state.
+    State {
+        /// Which device.
+        device: Arc<str>,
+        /// From.
+        from: State,
+        /// To.
+        to: State,
+        /// The raw status value.
+        code: Option<Value>,
+        /// What the code means, in English.
+        cause: Option<String>,
+        /// Quality of the status.
+        quality: Quality,
+    },
+    /// An alarm changed its state.
+    Alarm {
+        /// Which device.
+        device: Arc<str>,
+        /// Which alarm.
+        alarm: Arc<str>,
+        /// Activations so far.
+        occurrence: u64,
+        /// How urgent.
+        priority: Priority,
+        /// From.
+        from: AlarmState,
+        /// To.
+        to: AlarmState,
+        /// The value that did it.
+        value: Option<Value>,
+    },
+    /// A link came up or went down.
+    Link {
+        /// Which link.
+        link: Arc<str>,
+        /// Whether it is up now.
+        up: bool,
+        /// Why it is down.
+        why: Option<String>,
+    },
+    /// The wall clock was stepped, or its state changed.
+    Clock {
+        /// Before.
+        from: ClockState,
+        /// After.
+        to: ClockState,
+        /// By how many milliseconds it was stepped.
+        step_ms: i64,
+    },
+    /// A configuration was taken up.
+    Config {
+        /// In words.
+        what: String,
+    },
+    /// Records were lost.
+    Loss {
+        /// Why, in words.
+        why: String,
+        /// The run whose records they were, unless nobody can know.
+        run: Option<Run>,
+        /// First lost number.
+        seq_from: u64,
+        /// Last lost number.
+        seq_to: u64,
+        /// How many; 0 if nobody can know.
+        count: u64,
+        /// What kind, if all were of one kind.
+        class: Option<Class>,
+    },
+    /// Waiting summaries were merged; their numbers vanish without loss.
+    Merged {
+        /// Whose.
+        device: Arc<str>,
+        /// Which tier.
+        tier: Tier,
+        /// The run whose numbers vanish.
+        run: Run,
+        /// First vanished number.
+        seq_from: u64,
+        /// Last vanished number.
+        seq_to: u64,
+        /// How many.
+        count: u64,
+    },
+    /// A status value that no rule maps.
+    UnmappedState {
+        /// Which device.
+        device: Arc<str>,
+        /// The value.
+        value: Value,
+    },
+}

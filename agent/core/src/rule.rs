@@ -1,0 +1,212 @@
+//! Conditions of alarms: a small language with three-valued answers.
+//!
+//! `state == faulted`, `temperature > 620`, `no_data`, joined by `and`, `or`, `not` and
+//! parentheses; `press-1.state` names another device. Bad or missing data is *undecided*
+//! (Kleene logic): it neither raises nor clears.
+
+use crate::sample::Value;
+use crate::state::State;
+use crate::tag::{DeviceIndex, TagIndex};
+use alloc::boxed::Box;
+use alloc::string::String;
+
+mod parse;
+
+pub use parse::{Resolve, parse};
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rule {
+    /// A device is, or is not, in a state.
+    State {
+        /// Whose.
+        device: DeviceIndex,
+        /// Which.
+        is: State,
+        /// `!=` instead of `==`.
+        negated: bool,
+    },
+    /// A tag compared with a limit.
+    Tag {
+        /// Whose.
+        device: DeviceIndex,
+        /// Which.
+        tag: TagIndex,
+        /// How.
+        op: Op,
+        /// With what.
+        limit: Limit,
+    },
+    /// No good sample of any tag of the device.
+    NoData(DeviceIndex),
+    /// A figure over a window; always undecided, reported as not active.
+    Figure,
+    /// Both.
+    And(Box<Rule>, Box<Rule>),
+    /// Either.
+    Or(Box<Rule>, Box<Rule>),
+    /// The opposite.
+    Not(Box<Rule>),
+}
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterEqual,
+}
+
+/// What a tag is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Limit {
+    /// A number; an active condition clears only `deadband` away from it.
+    Number {
+        /// The limit.
+        limit: f64,
+        /// In the tag's unit, not negative.
+        deadband: f64,
+    },
+    /// A text, for `==` and `!=`.
+    Text(Box<str>),
+    /// A truth value, for `==` and `!=`.
+    Bool(bool),
+}
+
+/// What a name in a rule stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// A tag.
+    Tag(DeviceIndex, TagIndex),
+    /// `state` of a device.
+    State(DeviceIndex),
+    /// `no_data` of a device.
+    NoData(DeviceIndex),
+    /// A figure of the contract, such as `fault_rate_per_h`.
+    Figure,
+}
+
+/// What is wrong in the text of a rule, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// First byte of the place in the text.
+    pub at: usize,
+    /// Bytes of the place.
+    pub len: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// What a rule asks while it is evaluated; `None` is undecided.
+pub trait World {
+    /// The state of a device, `None` while unknown.
+    fn state(&self, device: DeviceIndex) -> Option<State>;
+    /// The value of a tag, `None` unless usable now.
+    fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<&Value>;
+    /// Whether a device has no good sample.
+    fn no_data(&self, device: DeviceIndex) -> bool;
+}
+
+impl Rule {
+    /// The answer now, `None` if undecided. `active` says whether the alarm stands, for the deadband.
+    pub fn evaluate(&self, world: &impl World, active: bool) -> Option<bool> {
+        match self {
+            Rule::State {
+                device,
+                is,
+                negated,
+            } => Some((world.state(*device)? == *is) != *negated),
+            Rule::Tag {
+                device,
+                tag,
+                op,
+                limit,
+            } => limit.compare(*op, world.value(*device, *tag)?, active),
+            Rule::NoData(device) => Some(world.no_data(*device)),
+            Rule::Figure => None,
+            Rule::And(a, b) => match (a.evaluate(world, active), b.evaluate(world, active)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
+            Rule::Or(a, b) => match (a.evaluate(world, active), b.evaluate(world, active)) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            },
+            Rule::Not(a) => a.evaluate(world, active).map(|yes| !yes),
+        }
+    }
+
+    /// The first tag or state that the rule asks for: what an alarm shows as its value.
+    pub fn subject(&self) -> Option<&Rule> {
+        match self {
+            Rule::And(a, b) | Rule::Or(a, b) => a.subject().or_else(|| b.subject()),
+            Rule::Not(a) => a.subject(),
+            Rule::Figure | Rule::NoData(_) => None,
+            leaf => Some(leaf),
+        }
+    }
+
+    /// Calls `f` for every leaf.
+    pub fn for_each_leaf<'a>(&'a self, f: &mut impl FnMut(&'a Rule)) {
+        match self {
+            Rule::And(a, b) | Rule::Or(a, b) => {
+                a.for_each_leaf(f);
+                b.for_each_leaf(f);
+            }
+            Rule::Not(a) => a.for_each_leaf(f),
+            leaf => f(leaf),
+        }
+    }
+
+    /// Whether it asks for a figure over a window.
+    pub fn needs_figures(&self) -> bool {
+        let mut needs = false;
+        self.for_each_leaf(&mut |leaf| needs |= matches!(leaf, Rule::Figure));
+        needs
+    }
+}
+
+impl Limit {
+    fn compare(&self, op: Op, value: &Value, active: bool) -> Option<bool> {
+        match (self, value) {
+            (Limit::Text(text), Value::Text(v)) => op.of_equal(**text == **v),
+            (Limit::Bool(b), Value::Bool(v)) => op.of_equal(b == v),
+            (Limit::Number { limit, deadband }, value) => {
+                let v = value.number()?;
+                let margin = if active { *deadband } else { 0.0 };
+                Some(match op {
+                    Op::Equal => v == *limit,
+                    Op::NotEqual => v != *limit,
+                    Op::Less => v < limit + margin,
+                    Op::LessEqual => v <= limit + margin,
+                    Op::Greater => v > limit - margin,
+                    Op::GreaterEqual => v >= limit - margin,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Op {
+    fn of_equal(self, equal: bool) -> Option<bool> {
+        match self {
+            Op::Equal => Some(equal),
+            Op::NotEqual => Some(!equal),
+            _ => None,
+        }
+    }
+}

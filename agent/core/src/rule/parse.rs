@@ -1,0 +1,240 @@
+//! From text to [`Rule`]: recursive descent, every mistake with its place.
+
+use super::{Limit, Mistake, Name, Op, Rule};
+use crate::state::State;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+
+/// Says what a name (with the device before the dot, if any) stands for, or what is wrong with it.
+pub type Resolve<'a> = dyn Fn(Option<&str>, &str) -> Result<Name, String> + 'a;
+
+/// Nesting deeper than this is refused: the evaluation recurses.
+const DEEPEST: u8 = 16;
+
+/// Parses `text`. `deadband` applies to every numeric limit in it.
+pub fn parse(text: &str, deadband: f64, resolve: &Resolve<'_>) -> Result<Rule, Mistake> {
+    let mut parser = Parser {
+        text,
+        at: 0,
+        deadband,
+        resolve,
+        depth: 0,
+    };
+    let rule = parser.any()?;
+    let rest = parser.peek();
+    if rest.text.is_empty() {
+        Ok(rule)
+    } else {
+        Err(rest.mistake(
+            "the rule should end here",
+            Some("join conditions with `and` or `or`"),
+        ))
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    deadband: f64,
+    resolve: &'a Resolve<'a>,
+    depth: u8,
+}
+
+#[derive(Clone, Copy)]
+struct Token<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Token<'_> {
+    fn mistake(self, what: impl Into<String>, hint: Option<&str>) -> Mistake {
+        Mistake {
+            at: self.at,
+            len: self.text.len().max(1),
+            what: what.into(),
+            hint: hint.map(ToString::to_string),
+        }
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> Token<'a> {
+        let rest = &self.text[self.at..];
+        let at = self.at + (rest.len() - rest.trim_start().len());
+        let rest = &self.text[at..];
+        let Some(first) = rest.chars().next() else {
+            return Token { text: "", at };
+        };
+        let len = if first == '"' || first == '\'' {
+            rest[1..].find(first).map_or(rest.len(), |end| end + 2)
+        } else if is_word(first) {
+            rest.find(|c| !is_word(c)).unwrap_or(rest.len())
+        } else if matches!(first, '<' | '>' | '=' | '!') && rest[1..].starts_with('=') {
+            2
+        } else {
+            first.len_utf8()
+        };
+        Token {
+            text: &rest[..len],
+            at,
+        }
+    }
+
+    fn next(&mut self) -> Token<'a> {
+        let token = self.peek();
+        self.at = token.at + token.text.len();
+        token
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let found = self.peek().text == word;
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn any(&mut self) -> Result<Rule, Mistake> {
+        let mut rule = self.all()?;
+        while self.take("or") {
+            rule = Rule::Or(Box::new(rule), Box::new(self.all()?));
+        }
+        Ok(rule)
+    }
+
+    fn all(&mut self) -> Result<Rule, Mistake> {
+        let mut rule = self.one()?;
+        while self.take("and") {
+            rule = Rule::And(Box::new(rule), Box::new(self.one()?));
+        }
+        Ok(rule)
+    }
+
+    fn one(&mut self) -> Result<Rule, Mistake> {
+        let token = self.next();
+        if token.text != "not" && token.text != "(" {
+            return self.comparison(token);
+        }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(token.mistake("nested too deeply", Some("at most 16 levels")));
+        }
+        let rule = if token.text == "not" {
+            Rule::Not(Box::new(self.one()?))
+        } else {
+            let inner = self.any()?;
+            let close = self.next();
+            if close.text != ")" {
+                return Err(close.mistake("expected `)`", None));
+            }
+            inner
+        };
+        self.depth -= 1;
+        Ok(rule)
+    }
+
+    fn comparison(&mut self, subject: Token<'a>) -> Result<Rule, Mistake> {
+        if !subject
+            .text
+            .starts_with(|c: char| c.is_alphabetic() || c == '_')
+        {
+            return Err(subject.mistake(
+                "expected a condition",
+                Some("such as `state == faulted`, `temperature > 80` or `no_data`"),
+            ));
+        }
+        let (device, name) = match subject.text.rsplit_once('.') {
+            Some((device, name)) => (Some(device), name),
+            None => (None, subject.text),
+        };
+        let name = (self.resolve)(device, name).map_err(|what| subject.mistake(what, None))?;
+        if let Name::NoData(device) = name {
+            return Ok(Rule::NoData(device));
+        }
+        let op_token = self.next();
+        let op = match op_token.text {
+            "==" => Op::Equal,
+            "!=" => Op::NotEqual,
+            "<" => Op::Less,
+            "<=" => Op::LessEqual,
+            ">" => Op::Greater,
+            ">=" => Op::GreaterEqual,
+            "=" => return Err(op_token.mistake("`=` is not a comparison", Some("use `==`"))),
+            _ => {
+                return Err(op_token.mistake(
+                    format!("expected a comparison after `{}`", subject.text),
+                    Some("one of == != < <= > >="),
+                ));
+            }
+        };
+        let operand = self.next();
+        match name {
+            Name::State(device) => {
+                let is = State::from_name(operand.text).ok_or_else(|| {
+                    operand.mistake(
+                        format!("`{}` is not a state", operand.text),
+                        Some("producing, setup, delayed, faulted, idle, planned_stop or unknown"),
+                    )
+                })?;
+                match op {
+                    Op::Equal => Ok(Rule::State {
+                        device,
+                        is,
+                        negated: false,
+                    }),
+                    Op::NotEqual => Ok(Rule::State {
+                        device,
+                        is,
+                        negated: true,
+                    }),
+                    _ => Err(op_token.mistake("states have no order", Some("use == or !="))),
+                }
+            }
+            Name::Tag(device, tag) => {
+                let limit = self.limit(operand)?;
+                let ordered = !matches!(op, Op::Equal | Op::NotEqual);
+                if ordered && !matches!(limit, Limit::Number { .. }) {
+                    return Err(operand.mistake("only numbers have an order", Some("use == or !=")));
+                }
+                Ok(Rule::Tag {
+                    device,
+                    tag,
+                    op,
+                    limit,
+                })
+            }
+            Name::Figure => self.limit(operand).map(|_| Rule::Figure),
+            Name::NoData(device) => Ok(Rule::NoData(device)),
+        }
+    }
+
+    fn limit(&self, token: Token<'_>) -> Result<Limit, Mistake> {
+        let text = token.text;
+        if let Some(quote) = text.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+            let inner = text[1..]
+                .strip_suffix(quote)
+                .ok_or_else(|| token.mistake("the text has no closing quote", None))?;
+            return Ok(Limit::Text(inner.into()));
+        }
+        match text {
+            "true" => return Ok(Limit::Bool(true)),
+            "false" => return Ok(Limit::Bool(false)),
+            _ => {}
+        }
+        match text.parse::<f64>() {
+            Ok(limit) if limit.is_finite() => Ok(Limit::Number {
+                limit,
+                deadband: self.deadband,
+            }),
+            _ => Err(token.mistake(
+                format!("`{text}` is not a value to compare with"),
+                Some("a number, true, false, or a text in quotes"),
+            )),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! One reading of a tag: a value or none, its quality with the reason, and when.
+
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Text as a machine sends it; longer texts are [`Reason::TooLong`], never cut.
+pub type Text = heapless::String<30, u8>;
+
+/// One value of a device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// A contact or a bit.
+    Bool(bool),
+    /// Any integer type; a u64 above `i64::MAX` does not fit and is [`Reason::OutOfRange`].
+    Int(i64),
+    /// A finite floating-point number, or an integer after scaling.
+    Float(f64),
+    /// Text.
+    Text(Text),
+}
+
+impl Value {
+    /// The value as a number; text has none, a bool is 0 or 1.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Value::Bool(b) => Some(f64::from(u8::from(*b))),
+            Value::Int(i) => Some(*i as f64),
+            Value::Float(f) => Some(*f),
+            Value::Text(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(b) => b.fmt(f),
+            Value::Int(i) => i.fmt(f),
+            Value::Float(x) => x.fmt(f),
+            Value::Text(t) => t.fmt(f),
+        }
+    }
+}
+
+/// Why a sample is not good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// No answer in time.
+    Timeout,
+    /// The connection could not be opened, or was lost.
+    Disconnected,
+    /// The device answered with this Modbus exception code.
+    Exception(u8),
+    /// The answer does not fit the request: unit, function or length differ.
+    BadAnswer,
+    /// The payload is not what its format says (broken JSON, not UTF-8, empty).
+    Malformed,
+    /// The payload is fine, but nothing is at the tag's place in it.
+    Missing,
+    /// A value of another type than the tag's.
+    WrongType,
+    /// Text longer than [`Text`] holds, or a payload over the limit.
+    TooLong,
+    /// NaN or infinite.
+    NotFinite,
+    /// Outside the tag's `range`, or too large for its type.
+    OutOfRange,
+    /// The broker's retained copy: a legitimate last state of unknown age.
+    Retained,
+    /// Nothing good for longer than `stale_after`.
+    Stale,
+    /// A status value that no rule of `[state]` maps.
+    Unmapped,
+    /// Nothing was read since the start.
+    NeverRead,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Timeout => "timeout",
+            Reason::Disconnected => "disconnected",
+            Reason::Exception(code) => return write!(f, "exception-{code}"),
+            Reason::BadAnswer => "bad-answer",
+            Reason::Malformed => "malformed",
+            Reason::Missing => "missing",
+            Reason::WrongType => "wrong-type",
+            Reason::TooLong => "too-long",
+            Reason::NotFinite => "not-finite",
+            Reason::OutOfRange => "out-of-range",
+            Reason::Retained => "retained",
+            Reason::Stale => "stale",
+            Reason::Unmapped => "unmapped",
+            Reason::NeverRead => "never-read",
+        })
+    }
+}
+
+/// How far a value can be believed (the three classes of OPC UA Part 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Quality {
+    /// Read, and nothing speaks against it.
+    Good,
+    /// Usable, with a caveat.
+    Uncertain(Reason),
+    /// Not usable.
+    Bad(Reason),
+}
+
+impl Quality {
+    /// `good`, `uncertain` or `bad`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Quality::Good => "good",
+            Quality::Uncertain(_) => "uncertain",
+            Quality::Bad(_) => "bad",
+        }
+    }
+
+    /// Why it is not good.
+    pub const fn reason(self) -> Option<Reason> {
+        match self {
+            Quality::Good => None,
+            Quality::Uncertain(reason) | Quality::Bad(reason) => Some(reason),
+        }
+    }
+}
+
+/// What a source says of one tag at one moment: a value, perhaps with a caveat, or why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// A value that was read.
+    Good(Value),
+    /// A usable value with a caveat.
+    Uncertain(Value, Reason),
+    /// No usable value.
+    Bad(Reason),
+}
+
+impl Reading {
+    /// The value, unless bad.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Reading::Good(value) | Reading::Uncertain(value, _) => Some(value),
+            Reading::Bad(_) => None,
+        }
+    }
+
+    /// The quality with its reason.
+    pub const fn quality(&self) -> Quality {
+        match self {
+            Reading::Good(_) => Quality::Good,
+            Reading::Uncertain(_, reason) => Quality::Uncertain(*reason),
+            Reading::Bad(reason) => Quality::Bad(*reason),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the configuration comes to, checked: the types the drivers are started with.
+
+use andon_core::plant::Plant;
+use andon_core::tag::{DeviceIndex, TagIndex};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything `andon run` needs to start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the engine is built from.
+    pub plant: Plant,
+    /// How to reach each link of [`Plant::links`], in its order.
+    pub links: Vec<Link>,
+    /// Where summaries go.
+    pub upstream: Upstream,
+    /// Where the outbox and everything else that must survive lives.
+    pub data_dir: PathBuf,
+    /// Bytes the memory plan may come to.
+    pub memory_budget: u64,
+    /// Bytes the data directory may come to.
+    pub disk_budget: u64,
+    /// Configured sections whose function this version does not have, by name.
+    pub not_active: Vec<NotActive>,
+}
+
+/// A configured section whose function this version does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotActive {
+    /// As an engineer would find it in the file: `[[link]] rs485`, `[horn]`.
+    pub section: String,
+    /// What does not happen because of it.
+    pub why: String,
+}
+
+/// One bus or connection.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Id, for messages.
+    pub id: Arc<str>,
+    /// How to reach it.
+    pub kind: LinkKind,
+}
+
+/// How to reach a link.
+#[derive(Debug, Clone)]
+pub enum LinkKind {
+    /// One Modbus TCP endpoint; the units behind it share one connection.
+    ModbusTcp(ModbusTcp),
+    /// One MQTT broker that machines publish to.
+    Mqtt(MqttLink),
+    /// Configured, but not active in this version.
+    NotActive,
+}
+
+/// One Modbus TCP endpoint.
+#[derive(Debug, Clone)]
+pub struct ModbusTcp {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Hard deadline of connecting, and of every request.
+    pub timeout: Duration,
+}
+
+/// One MQTT broker to read from.
+#[derive(Debug, Clone)]
+pub struct MqttLink {
+    /// How to connect.
+    pub broker: Broker,
+    /// Client id.
+    pub client_id: String,
+    /// What to subscribe to, and what the messages mean.
+    pub topics: Vec<Topic>,
+    /// Largest payload that is looked at, in bytes.
+    pub max_payload: usize,
+}
+
+/// One topic with everything that is read out of its messages.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Topic, without wildcards.
+    pub name: Arc<str>,
+    /// The tags whose [`andon_core::tag::Place`] names this topic.
+    pub tags: Vec<(DeviceIndex, TagIndex)>,
+}
+
+/// How to connect to a broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Whether and how the connection is encrypted (`mqtts://`).
+    pub tls: Option<Tls>,
+    /// User name.
+    pub username: Option<String>,
+    /// File that holds the password, read anew for each connection.
+    pub password_file: Option<PathBuf>,
+}
+
+/// Files for TLS, read anew for each connection so that replacing them is enough.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// PEM file of the authorities that may vouch for the broker.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file of the client certificate chain.
+    pub cert_file: Option<PathBuf>,
+    /// PEM file of the client key.
+    pub key_file: Option<PathBuf>,
+}
+
+/// Where summaries go.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// How to connect.
+    pub broker: Broker,
+    /// Largest record that is sent, in bytes of payload; larger ones are set aside and told.
+    pub max_payload: usize,
+    /// Connected, records waiting and no acknowledgement for this long: rebuild the connection.
+    pub ack_timeout: Duration,
+    /// Records on their way at once.
+    pub window: u16,
+}
