@@ -186,3 +186,6 @@ impl Wait {
             .saturating_sub(self.since.map_or(0, |since| now.since(since)))
     }
 }
+
+#[cfg(test)]
+mod tests;

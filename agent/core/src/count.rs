@@ -227,3 +227,6 @@ impl Counting {
         self.uncounted_ms = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -476,3 +476,6 @@ const fn lies_in_data(reason: Reason) -> bool {
             | Reason::Stale
     )
 }
+
+#[cfg(test)]
+mod tests;

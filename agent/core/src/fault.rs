@@ -83,3 +83,6 @@ impl Faults {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -415,3 +415,6 @@ impl<'a> Sums<'a> {
         (enough && known > 0).then_some(()).ok_or(Why::LowCoverage)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,3 +221,6 @@ impl Op {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

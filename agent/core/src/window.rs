@@ -90,3 +90,6 @@ impl Timeline {
 fn mono(at: Mono) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,6 +106,10 @@ impl Engine {
                 machine.resume(ledger);
             }
         }
+        if !before.silence_is_known(now) {
+            let next = self.timeline.label(now.mono);
+            self.close_windows_at(now.mono, before.at, next);
+        }
         for (device, id, alarm) in before.alarms {
             let found = self.plant.alarms.iter().position(|settings| {
                 settings.id == id && self.plant.device(settings.device).id == device
@@ -113,10 +117,6 @@ impl Engine {
             if let Some(index) = found {
                 self.alarms[index] = alarm;
             }
-        }
-        if !before.silence_is_known(now) {
-            let next = self.timeline.label(now.mono);
-            self.close_windows_at(now.mono, before.at, next);
         }
         debug_assert!(start <= now.mono);
         self.roll(now.mono);

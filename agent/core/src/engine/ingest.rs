@@ -47,7 +47,7 @@ impl Engine {
                 continue;
             };
             let reading = match &answer {
-                Ok(words) => match decode(point, read.start, words) {
+                Ok(words) => match decode(point, *words, read.start) {
                     Ok(value) => Reading::Good(value),
                     Err(reason) => Reading::Bad(reason),
                 },
