@@ -31,7 +31,10 @@ pub fn now() -> Now {
 }
 
 /// Whether the kernel's clock is disciplined: no `STA_UNSYNC`, and an error of at most a second.
-#[expect(unsafe_code, reason = "no crate in the tree wraps adjtimex for reading")]
+#[expect(
+    unsafe_code,
+    reason = "no crate in the tree wraps adjtimex for reading"
+)]
 fn kernel_vouches() -> bool {
     const MOST_ERROR_US: libc::c_long = 1_000_000;
     // SAFETY: timex is plain data for which all zeros is a value, and with `modes` 0 the call
@@ -43,7 +46,10 @@ fn kernel_vouches() -> bool {
     state >= 0 && timex.status & libc::STA_UNSYNC == 0 && timex.maxerror <= MOST_ERROR_US
 }
 
-#[expect(clippy::unnecessary_cast, reason = "the fields are 32 bits wide on some targets")]
+#[expect(
+    clippy::unnecessary_cast,
+    reason = "the fields are 32 bits wide on some targets"
+)]
 fn millis(time: Timespec) -> i64 {
     time.tv_sec as i64 * 1000 + time.tv_nsec as i64 / 1_000_000
 }

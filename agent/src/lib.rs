@@ -12,5 +12,6 @@ pub mod field;
 pub mod plan;
 pub mod run;
 pub mod settings;
+pub mod staging;
 pub mod store;
 pub mod upstream;

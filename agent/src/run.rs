@@ -143,10 +143,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     })
 }
 
-async fn open_store(
-    start: store::Start,
-    budget: u64,
-) -> Result<(Store, store::Opened), RunError> {
+async fn open_store(start: store::Start, budget: u64) -> Result<(Store, store::Opened), RunError> {
     let opened = tokio::task::spawn_blocking(move || store::open(start, budget)).await;
     match opened {
         Ok(opened) => opened.map_err(RunError::Open),

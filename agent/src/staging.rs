@@ -83,7 +83,9 @@ impl Staging {
             Some(since) => since + COMMIT_AFTER_MS,
             None => self.checkpoint_at + self.checkpoint_every(),
         };
-        records.min(self.checkpoint_at + self.checkpoint_every()).max(self.rest_until)
+        records
+            .min(self.checkpoint_at + self.checkpoint_every())
+            .max(self.rest_until)
     }
 
     /// Everything that waits, and whether a checkpoint must go with it: one made before a summary
@@ -93,8 +95,10 @@ impl Staging {
         self.urgent = false;
         let records: Vec<Record> = self.records.drain(..).collect();
         let due = now >= self.checkpoint_at + self.checkpoint_every();
-        let checkpoint =
-            due || records.iter().any(|record| record.body.class() != Class::Event);
+        let checkpoint = due
+            || records
+                .iter()
+                .any(|record| record.body.class() != Class::Event);
         (records, checkpoint)
     }
 
@@ -152,9 +156,17 @@ impl Staging {
     }
 
     fn drop_one(&mut self) {
-        let first = |class| self.records.iter().position(|record| record.body.class() == class);
-        let at = first(Class::Summary).or_else(|| first(Class::Event)).unwrap_or(0);
-        let Some(record) = self.records.remove(at) else { return };
+        let first = |class| {
+            self.records
+                .iter()
+                .position(|record| record.body.class() == class)
+        };
+        let at = first(Class::Summary)
+            .or_else(|| first(Class::Event))
+            .unwrap_or(0);
+        let Some(record) = self.records.remove(at) else {
+            return;
+        };
         let (seq, class) = (record.seq, record.body.class());
         let dropped = self.dropped.get_or_insert(Dropped {
             from: seq,
@@ -175,11 +187,23 @@ mod tests {
     use andon_core::record::Body;
     use andon_core::time::{ClockState, Wall};
 
-    const RUN: Run = Run { id: 1, boot: 1, cfg: 1 };
+    const RUN: Run = Run {
+        id: 1,
+        boot: 1,
+        cfg: 1,
+    };
 
     fn record(seq: u64) -> Record {
-        let event = Event::Config { what: String::new() };
-        Record { seq, n: seq, ts: Wall(0), clock: ClockState::Synced, body: Body::Event(event) }
+        let event = Event::Config {
+            what: String::new(),
+        };
+        Record {
+            seq,
+            n: seq,
+            ts: Wall(0),
+            clock: ClockState::Synced,
+            body: Body::Event(event),
+        }
     }
 
     fn alarm_like(seq: u64) -> Record {
@@ -191,7 +215,10 @@ mod tests {
             count: 0,
             class: None,
         };
-        Record { body: Body::Event(event), ..record(seq) }
+        Record {
+            body: Body::Event(event),
+            ..record(seq)
+        }
     }
 
     fn seqs(records: &[Record]) -> Vec<u64> {
@@ -202,7 +229,11 @@ mod tests {
     fn few_records_wait_ten_seconds_and_many_or_urgent_ones_do_not() {
         let mut staging = Staging::new(Mono(0));
         staging.push(Mono(1_000), record(1));
-        assert_eq!(staging.deadline(), Mono(10_000), "the checkpoint is due first");
+        assert_eq!(
+            staging.deadline(),
+            Mono(10_000),
+            "the checkpoint is due first"
+        );
         staging.checkpointed(Mono(5_000), 100);
         assert_eq!(staging.deadline(), Mono(11_000));
         staging.hurry();
@@ -245,11 +276,25 @@ mod tests {
         assert_eq!(staging.len(), MOST);
         assert_eq!(staging.take_loss(RUN), None, "not before there is room");
         let (records, _) = staging.take(Mono(0));
-        assert_eq!(seqs(&records[..2]), [1, 7], "the alarm stays, 2 to 6 are gone");
-        let Some(Event::Loss { seq_from, seq_to, count, class, .. }) = staging.take_loss(RUN) else {
+        assert_eq!(
+            seqs(&records[..2]),
+            [1, 7],
+            "the alarm stays, 2 to 6 are gone"
+        );
+        let Some(Event::Loss {
+            seq_from,
+            seq_to,
+            count,
+            class,
+            ..
+        }) = staging.take_loss(RUN)
+        else {
             panic!("a loss must be told");
         };
-        assert_eq!((seq_from, seq_to, count, class), (2, 6, 5, Some(Class::Event)));
+        assert_eq!(
+            (seq_from, seq_to, count, class),
+            (2, 6, 5, Some(Class::Event))
+        );
         assert_eq!(staging.take_loss(RUN), None);
     }
 

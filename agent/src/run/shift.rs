@@ -66,7 +66,11 @@ impl Shift {
             staging: Staging::new(now),
             commit: None,
             failing: false,
-            warnings: Warnings { minute: now, told: 0, untold: 0 },
+            warnings: Warnings {
+                minute: now,
+                told: 0,
+                untold: 0,
+            },
         };
         let currents: Vec<Current> = shift.engine.currents().collect();
         for current in currents {
@@ -127,13 +131,20 @@ impl Shift {
                 self.engine.handle_link(link, clock::mono(), up, why);
             }
             FromField::Read { read, at, answer } => {
-                let words = answer.as_ref().map_err(|reason| *reason).map(|answer| match answer {
-                    Answer::Registers(registers) => Words::Registers(registers),
-                    Answer::Bits(bits) => Words::Bits(bits),
-                });
+                let words = answer
+                    .as_ref()
+                    .map_err(|reason| *reason)
+                    .map(|answer| match answer {
+                        Answer::Registers(registers) => Words::Registers(registers),
+                        Answer::Bits(bits) => Words::Bits(bits),
+                    });
                 self.engine.handle_read(read, at, words);
             }
-            FromField::Readings { device, at, readings } => {
+            FromField::Readings {
+                device,
+                at,
+                readings,
+            } => {
                 self.engine.handle_readings(device, at, &readings);
             }
         }
@@ -175,9 +186,10 @@ impl Shift {
     fn publish(&self, current: Current, clear: bool) {
         let id = |device: DeviceIndex| &self.engine.plant().device(device).id;
         let (topic, payload) = match current {
-            Current::Info(device) => {
-                (format!("{}/info", id(device)), json(&self.engine.info(device)))
-            }
+            Current::Info(device) => (
+                format!("{}/info", id(device)),
+                json(&self.engine.info(device)),
+            ),
             Current::State(device) => {
                 let payload = self.engine.state(device).and_then(|state| json(&state));
                 (format!("{}/state", id(device)), payload)
@@ -222,7 +234,9 @@ impl Shift {
             self.staging.checkpointed(now, checkpoint.len());
         }
         let store = self.store.clone();
-        self.commit = Some(tokio::spawn(async move { store.commit(records, checkpoint).await }));
+        self.commit = Some(tokio::spawn(async move {
+            store.commit(records, checkpoint).await
+        }));
     }
 
     fn committed(&mut self, now: Mono, done: Commit) {
@@ -237,7 +251,10 @@ impl Shift {
             }
             Err(failed) => {
                 if !std::mem::replace(&mut self.failing, true) {
-                    tracing::error!("{}; records wait in memory and are tried again", failed.error);
+                    tracing::error!(
+                        "{}; records wait in memory and are tried again",
+                        failed.error
+                    );
                 }
                 self.put_back(now, failed.records);
             }
@@ -279,11 +296,16 @@ impl Shift {
     }
 
     fn warn(&mut self, now: Mono, device: DeviceIndex, tag: TagIndex, quality: Quality) {
-        let Some(untold) = self.warnings.may_tell(now) else { return };
+        let Some(untold) = self.warnings.may_tell(now) else {
+            return;
+        };
         let device = self.engine.plant().device(device);
         let tag = &device.model.tags[usize::from(tag.0)].name;
         if let Some(reason) = quality.reason() {
-            tracing::warn!("{} {tag}: {reason} ({untold} more since the last line)", device.id);
+            tracing::warn!(
+                "{} {tag}: {reason} ({untold} more since the last line)",
+                device.id
+            );
         }
     }
 }
@@ -312,7 +334,9 @@ impl Warnings {
 }
 
 async fn committed(commit: &mut Option<JoinHandle<Commit>>) -> Commit {
-    let Some(handle) = commit else { return pending().await };
+    let Some(handle) = commit else {
+        return pending().await;
+    };
     let done = handle.await;
     *commit = None;
     match done {
