@@ -1,5 +1,7 @@
 //! Reading machines: one task per link, each handing the engine what it read.
 
+mod schedule;
+
 use andon_core::modbus::plan::ReadIndex;
 use andon_core::sample::{Reading, Reason};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
