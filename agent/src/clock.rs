@@ -4,7 +4,7 @@ use andon_core::time::{ClockState, Mono, Now, Wall};
 use rustix::time::{ClockId, clock_gettime};
 
 /// The wall clock is unset while it shows a time before this: 2026-01-01, older than any build.
-const EARLIEST_MS: i64 = 1_767_225_600_000;
+pub const EARLIEST: Wall = Wall(1_767_225_600_000);
 
 /// Both clocks, now. The monotonic one is `CLOCK_BOOTTIME`, which counts suspended time.
 pub fn now() -> Now {
@@ -14,7 +14,7 @@ pub fn now() -> Now {
     Now {
         mono: Mono(u64::try_from(millis(mono.tv_sec, mono.tv_nsec)).unwrap_or(0)),
         wall,
-        clock: if wall.0 < EARLIEST_MS {
+        clock: if wall < EARLIEST {
             ClockState::Unsynced
         } else {
             ClockState::Holdover
