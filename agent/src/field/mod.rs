@@ -6,6 +6,7 @@
 
 mod backoff;
 mod modbus_tcp;
+mod mqtt;
 mod outlet;
 mod pace;
 pub mod payload;
@@ -82,7 +83,10 @@ pub fn start(
                 let run = modbus_tcp::run(endpoint.clone(), plan.clone(), outlet, pace);
                 tasks.spawn(until(stop, run));
             }
-            LinkKind::Mqtt(_) => {}
+            LinkKind::Mqtt(link) => {
+                let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
+                tasks.spawn(until(stop, subscriber.run()));
+            }
             LinkKind::NotActive => {}
         }
     }
