@@ -238,8 +238,13 @@ impl Uplink {
         let settings = self.parts.settings.clone();
         let client_id = self.parts.gateway.id.to_string();
         let read_files = move || {
-            broker::options(&settings.broker, &client_id, settings.max_payload, Some(will))
-                .map_err(|error| error.to_string())
+            broker::options(
+                &settings.broker,
+                &client_id,
+                settings.max_payload,
+                Some(will),
+            )
+            .map_err(|error| error.to_string())
         };
         let options = tokio::task::spawn_blocking(read_files)
             .await
