@@ -7,7 +7,7 @@ use crate::plant::{Code, Model, Plant};
 use crate::record::Run;
 use crate::sample::Value;
 use crate::tag::DeviceIndex;
-use crate::time::Wall;
+use crate::time::{ClockState, Wall};
 
 /// How the gateway is, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,6 +42,11 @@ impl Engine {
     /// The run that the engine makes records for.
     pub const fn run(&self) -> &Run {
         &self.run
+    }
+
+    /// How far the wall clock can be believed.
+    pub const fn clock(&self) -> ClockState {
+        self.timeline.clock
     }
 
     /// What a device is.
