@@ -33,6 +33,8 @@ pub struct Staging {
     urgent: bool,
     /// No commit before this.
     rest_until: Mono,
+    /// The next commit carries a checkpoint whatever else it carries.
+    checkpoint_wanted: bool,
     /// When the last checkpoint was written, and how large it was.
     checkpoint_at: Mono,
     checkpoint_bytes: usize,
@@ -49,13 +51,15 @@ struct Dropped {
 }
 
 impl Staging {
-    /// Nothing waits.
+    /// Nothing waits. The first commit of a run carries a checkpoint: without one a kill would
+    /// take the counters' first readings along, and all that was made since.
     pub fn new(now: Mono) -> Staging {
         Staging {
             records: VecDeque::with_capacity(COMMIT_AT),
             since: None,
             urgent: false,
             rest_until: now,
+            checkpoint_wanted: true,
             checkpoint_at: now,
             checkpoint_bytes: 0,
             dropped: None,
@@ -74,6 +78,11 @@ impl Staging {
     /// What waits is to be committed at once.
     pub fn hurry(&mut self) {
         self.urgent = true;
+    }
+
+    /// The next commit carries a checkpoint.
+    pub fn want_checkpoint(&mut self) {
+        self.checkpoint_wanted = true;
     }
 
     /// When the next commit is due.
@@ -96,6 +105,7 @@ impl Staging {
         let records: Vec<Record> = self.records.drain(..).collect();
         let due = now >= self.checkpoint_at + self.checkpoint_every();
         let checkpoint = due
+            || std::mem::take(&mut self.checkpoint_wanted)
             || records
                 .iter()
                 .any(|record| record.body.class() != Class::Event);
@@ -108,10 +118,12 @@ impl Staging {
         self.checkpoint_bytes = bytes;
     }
 
-    /// A commit failed: its records wait again, before all others.
+    /// A commit failed: its records wait again, before all others, and it may have carried a
+    /// checkpoint.
     pub fn put_back(&mut self, now: Mono, records: Vec<Record>) {
         self.rest_until = now + RETRY_AFTER_MS;
         self.urgent = true;
+        self.checkpoint_wanted = true;
         if !records.is_empty() {
             self.since.get_or_insert(now);
         }
@@ -227,7 +239,7 @@ mod tests {
 
     #[test]
     fn few_records_wait_ten_seconds_and_many_or_urgent_ones_do_not() {
-        let mut staging = Staging::new(Mono(0));
+        let mut staging = after_first_commit();
         staging.push(Mono(1_000), record(1));
         assert_eq!(
             staging.deadline(),
@@ -246,9 +258,35 @@ mod tests {
         assert!(staging.deadline() <= Mono(2_000));
     }
 
+    fn after_first_commit() -> Staging {
+        let mut staging = Staging::new(Mono(0));
+        staging.take(Mono(0));
+        staging
+    }
+
+    #[test]
+    fn the_first_commit_and_one_after_a_failure_carry_a_checkpoint() {
+        let mut staging = Staging::new(Mono(0));
+        staging.push(Mono(0), record(1));
+        let (records, checkpoint) = staging.take(Mono(0));
+        assert!(checkpoint);
+        staging.put_back(Mono(0), records);
+        assert!(staging.take(Mono(1_000)).1);
+        staging.push(Mono(1_000), record(2));
+        assert!(!staging.take(Mono(1_000)).1);
+    }
+
+    #[test]
+    fn a_wanted_checkpoint_goes_with_the_next_commit() {
+        let mut staging = after_first_commit();
+        staging.want_checkpoint();
+        assert!(staging.take(Mono(0)).1);
+        assert!(!staging.take(Mono(0)).1);
+    }
+
     #[test]
     fn summaries_and_alarms_never_go_without_a_checkpoint() {
-        let mut staging = Staging::new(Mono(0));
+        let mut staging = after_first_commit();
         staging.push(Mono(0), alarm_like(1));
         assert!(staging.take(Mono(0)).1);
     }

@@ -280,6 +280,7 @@ impl Shift {
             self.keep_time();
             let now = clock::mono();
             self.act(now);
+            self.staging.want_checkpoint();
             self.begin_commit(now);
             match self.commit.take() {
                 Some(commit) => commit.await.ok(),
