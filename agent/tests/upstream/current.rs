@@ -5,6 +5,7 @@ use crate::mosquitto::Mosquitto;
 use crate::relay::Relay;
 use crate::rig::{HEAD, Rig, json, settings, within};
 use crate::subscriber::Subscriber;
+use andon_core::message::run_id;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -125,7 +126,7 @@ async fn a_broken_connection_leaves_the_last_will_of_this_run() {
         relay.cut();
         let will = json(&subscriber.next_on("/status").await);
         assert_eq!(will["status"], "offline");
-        assert_eq!(will["run"], "9f3a61c07b2d");
+        assert_eq!(will["run"], run_id(&rig.run));
         relay.mend();
         assert_eq!(
             json(&subscriber.next_on("/status").await)["status"],

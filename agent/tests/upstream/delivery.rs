@@ -4,6 +4,7 @@ use crate::mosquitto::{Mosquitto, free_port};
 use crate::relay::Relay;
 use crate::rig::{HEAD, Rig, event, json, seq, settings, within};
 use crate::subscriber::Subscriber;
+use andon_core::message::run_id;
 use andon_core::record::{Body, Event};
 use rumqttc::Publish;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,9 +89,9 @@ async fn a_record_is_published_as_the_contract_says() {
         assert!(!old.retain);
         let payload = json(&old);
         assert_eq!(payload["gateway"], "gw-press-1");
-        assert_eq!(payload["run"], "9f3a61c07b2d");
+        assert_eq!(payload["run"], run_id(&rig.run));
         assert_eq!(payload["historical"], true, "made before the connection");
-        rig.make_one(event("new")).await;
+        rig.make_of(vec![event("new")]).await;
         let new = json(&subscriber.next_on("/event").await);
         assert_eq!(
             (&new["seq"], &new["historical"]),
@@ -108,7 +109,7 @@ async fn a_record_that_can_never_go_is_set_aside_and_told_and_the_others_pass() 
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(broker.port));
         rig.make(2).await;
-        rig.make_one(oversize()).await;
+        rig.make_of(vec![oversize()]).await;
         rig.make(2).await;
         rig.start();
         rig.until_waiting(0).await;
@@ -138,9 +139,7 @@ async fn a_loss_that_the_engine_does_not_take_yet_stays_in_the_outbox() {
     within(async {
         let broker = Mosquitto::start("").await;
         let mut rig = Rig::new(settings(broker.port));
-        for _ in 0..6 {
-            rig.make_one(oversize()).await;
-        }
+        rig.make_of((0..6).map(|_| oversize()).collect()).await;
         rig.start();
         rig.until_waiting(2).await;
         rig.until_reached().await;

@@ -1,7 +1,7 @@
 //! An uplink with an outbox of its own, and the ends of all its channels.
 
 use andon::settings::{Broker, Upstream};
-use andon::store::{Position, Store};
+use andon::store::{self, Position, Store};
 use andon::upstream::{CurrentValues, Health, Parts, Reach, Uplink};
 use andon_core::plant::Gateway;
 use andon_core::record::{Body, Event, Record, Run};
@@ -39,20 +39,18 @@ impl Rig {
     }
 
     pub fn in_dir(dir: TempDir, settings: Upstream) -> Rig {
-        let run = Run {
-            id: 0x9f3a_61c0_7b2d,
-            boot: 12,
-            cfg: 0x5be1_c0d2,
-        };
-        let outbox = Store::memory();
+        let start = store::begin(dir.path(), 0x5be1_c0d2).unwrap();
+        let (outbox, opened) = store::open(store::Options {
+            start,
+            budget: 64 << 20,
+        })
+        .unwrap();
+        let run = opened.run;
         let gateway = gateway();
         let current = CurrentValues::open(dir.path(), &gateway);
         let (health, health_seen) = watch::channel(Health {
             links_up: 2,
-            links_down: 0,
-            devices_bad: 0,
-            next: None,
-            clock: ClockState::Synced,
+            ..Health::default()
         });
         let (reach_told, reach) = watch::channel(Reach::Trying);
         let (losses_told, losses) = mpsc::channel(4);
@@ -90,31 +88,34 @@ impl Rig {
     pub async fn stop(mut self) -> TempDir {
         self.stop.send_replace(true);
         self.task.take().expect("it was started").await.unwrap();
+        self.outbox.close().await;
         self.dir
     }
 
     /// Puts records on disk: by turns of two devices and of the journal.
     pub async fn make(&mut self, count: u64) {
-        for _ in 0..count {
-            let body = match self.made % 3 {
-                0 => summary("press-1"),
-                1 => summary("press-2"),
-                _ => event("as usual"),
-            };
-            self.make_one(body).await;
-        }
+        let bodies = (self.made..self.made + count).map(|made| match made % 3 {
+            0 => summary("press-1"),
+            1 => summary("press-2"),
+            _ => event("as usual"),
+        });
+        self.make_of(bodies.collect()).await;
     }
 
-    pub async fn make_one(&mut self, body: Body) {
-        self.made += 1;
-        let record = Record {
-            seq: self.made,
-            n: self.made.div_ceil(3),
-            ts: andon::clock::now().wall,
-            clock: ClockState::Synced,
-            body,
-        };
-        self.outbox.append(self.run, record).await;
+    /// Puts records on disk that say this.
+    pub async fn make_of(&mut self, bodies: Vec<Body>) {
+        let mut records = Vec::new();
+        for body in bodies {
+            self.made += 1;
+            records.push(Record {
+                seq: self.made,
+                n: self.made.div_ceil(3),
+                ts: andon::clock::now().wall,
+                clock: ClockState::Synced,
+                body,
+            });
+        }
+        self.outbox.commit(records, None).await.unwrap();
     }
 
     pub fn change_health(&self, change: impl FnOnce(&mut Health)) {
@@ -191,7 +192,6 @@ fn summary(device: &str) -> Body {
     Body::Summary(Box::new(Summary {
         device: device.into(),
         line: None,
-        shift: None,
         tier: Tier::Minute,
         start: Wall(1_790_000_040_000),
         end: Wall(1_790_000_100_000),
