@@ -4,6 +4,7 @@ use crate::mosquitto::{Mosquitto, free_port};
 use crate::relay::Relay;
 use crate::rig::{HEAD, Rig, event, json, seq, settings, within};
 use crate::subscriber::Subscriber;
+use andon::settings::Upstream;
 use andon_core::message::run_id;
 use andon_core::record::{Body, Event};
 use rumqttc::Publish;
@@ -107,7 +108,7 @@ async fn a_record_that_can_never_go_is_set_aside_and_told_and_the_others_pass() 
     within(async {
         let broker = Mosquitto::start("").await;
         let mut subscriber = Subscriber::start(broker.port).await;
-        let mut rig = Rig::new(settings(broker.port));
+        let mut rig = Rig::new(tight(broker.port));
         rig.make(2).await;
         rig.make_of(vec![oversize()]).await;
         rig.make(2).await;
@@ -124,7 +125,7 @@ async fn a_record_that_can_never_go_is_set_aside_and_told_and_the_others_pass() 
                 count: 1,
                 ..
             } => {
-                assert!(why.contains("max_payload is 10000"), "{why}");
+                assert!(why.contains("max_payload is 5000"), "{why}");
             }
             other => panic!("{other:?}"),
         }
@@ -138,7 +139,7 @@ async fn a_record_that_can_never_go_is_set_aside_and_told_and_the_others_pass() 
 async fn a_loss_that_the_engine_does_not_take_yet_stays_in_the_outbox() {
     within(async {
         let broker = Mosquitto::start("").await;
-        let mut rig = Rig::new(settings(broker.port));
+        let mut rig = Rig::new(tight(broker.port));
         rig.make_of((0..6).map(|_| oversize()).collect()).await;
         rig.start();
         rig.until_waiting(2).await;
@@ -191,13 +192,14 @@ async fn options_that_rumqttc_would_panic_on_do_not_reach_it() {
     .await;
 }
 
+/// Fits into the outbox and not into [`tight`].
 fn oversize() -> Body {
-    Body::Event(Event::Loss {
-        why: "x".repeat(20_000),
-        run: None,
-        seq_from: 0,
-        seq_to: 0,
-        count: 0,
-        class: None,
-    })
+    event(&"x".repeat(6_000))
+}
+
+fn tight(port: u16) -> Upstream {
+    Upstream {
+        max_payload: 5_000,
+        ..settings(port)
+    }
 }
