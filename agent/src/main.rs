@@ -1,6 +1,5 @@
 //! The `andon` command line.
 
-use andon::demo;
 use andon::{check, config, run};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
@@ -22,8 +21,6 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show a whole press line on this machine: simulated devices, a broker, the real agent
-    Demo(demo::Options),
     /// Run the agent
     Run {
         /// The configuration
@@ -45,7 +42,6 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
         Command::Run { config } => run_agent(&config),
-        Command::Demo(options) => demo::run(options),
     }
 }
 
@@ -58,7 +54,10 @@ fn run_agent(file: &std::path::Path) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("andon: the system gives no event loop: {error}");
@@ -95,9 +94,10 @@ fn run_agent(file: &std::path::Path) -> ExitCode {
 }
 
 async fn stop_on_signal(stop: watch::Sender<bool>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("signals cannot be caught; only a kill will stop this run");
         return std::future::pending().await;
     };
