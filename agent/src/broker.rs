@@ -173,8 +173,8 @@ struct AgentClock;
 
 impl TimeProvider for AgentClock {
     fn current_time(&self) -> Option<UnixTime> {
-        let wall_ms = clock::now().wall.0.max(clock::EARLIEST_MS);
-        let ms = u64::try_from(wall_ms).ok()?;
+        let wall = clock::now().wall.max(clock::EARLIEST);
+        let ms = u64::try_from(wall.0).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_millis(ms)))
     }
 }

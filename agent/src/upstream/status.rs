@@ -19,28 +19,15 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
     /// Links that are up.
-    pub links_up: usize,
+    pub links_up: u32,
     /// Links that are down.
-    pub links_down: usize,
+    pub links_down: u32,
     /// Devices without good data.
-    pub devices_bad: usize,
+    pub devices_bad: u32,
     /// When the next record is due.
     pub next: Option<Wall>,
     /// How far the wall clock can be believed.
     pub clock: ClockState,
-}
-
-impl Default for Health {
-    /// Before the engine has said anything.
-    fn default() -> Health {
-        Health {
-            links_up: 0,
-            links_down: 0,
-            devices_bad: 0,
-            next: None,
-            clock: ClockState::Unsynced,
-        }
-    }
 }
 
 /// How far the outbox is.
@@ -82,9 +69,9 @@ struct Detail {
     clock: &'static str,
     waiting: u64,
     oldest_waiting_ms: Option<Wall>,
-    links_up: usize,
-    links_down: usize,
-    devices_bad: usize,
+    links_up: u32,
+    links_down: u32,
+    devices_bad: u32,
     done_boot: Option<u32>,
     done_seq: Option<u64>,
     next_ms: Option<Wall>,

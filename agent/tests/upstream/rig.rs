@@ -50,7 +50,10 @@ impl Rig {
         let current = CurrentValues::open(dir.path(), &gateway);
         let (health, health_seen) = watch::channel(Health {
             links_up: 2,
-            ..Health::default()
+            links_down: 0,
+            devices_bad: 0,
+            next: None,
+            clock: ClockState::Synced,
         });
         let (reach_told, reach) = watch::channel(Reach::Trying);
         let (losses_told, losses) = mpsc::channel(4);
