@@ -37,6 +37,9 @@ const FIGURES: [&str; 14] = [
     "coverage",
 ];
 
+/// What an engineer can still read; evaluation recurses over it.
+const LONGEST_RULE: usize = 1000;
+
 /// Whether a name in a rule is a figure over a window.
 pub(super) fn is_figure(name: &str) -> bool {
     FIGURES.contains(&name)
@@ -160,6 +163,12 @@ fn alarm(mut section: Section<'_>, source: &str) -> Option<AlarmPart> {
 
 fn when(item: &Item<'_>, source: &str) -> Option<When> {
     let text = text(item)?;
+    if text.len() > LONGEST_RULE {
+        return item.wrong(
+            format!("a rule has at most {LONGEST_RULE} bytes"),
+            "split it into several alarms",
+        );
+    }
     // With escapes in it, places in the rule are not places in the file.
     let raw = source.get(item.span.clone()).unwrap_or("");
     let quotes = raw.len().checked_sub(text.len()).map(|both| both / 2);
@@ -216,6 +225,9 @@ fn spread(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<(DeviceIn
             },
         }
     }
+    if rules.is_empty() && wrong.is_empty() {
+        wrong.extend(grammar(part).err().map(|mistake| (mistake, 0)));
+    }
     for (mistake, more) in wrong {
         let what = match more {
             0 => mistake.what,
@@ -246,7 +258,11 @@ fn matched(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<DeviceIn
             continue;
         }
         let names = devices.iter().map(|device| &*device.id);
-        let hint = suggest(&glob.value, names, "there are no devices at all");
+        let hint = suggest(
+            &glob.value,
+            names,
+            "write the id of a device; `*` stands for anything",
+        );
         let what = format!("no device matches `{}`", glob.value);
         out.mistake(Finding::at(glob.span.clone(), what).hint(hint));
     }
@@ -294,6 +310,22 @@ fn one_rule(
     })?;
     check_types(&rule, devices, text)?;
     Ok(rule)
+}
+
+/// Without any device to ask, the grammar of a rule can still be checked.
+fn grammar(part: &AlarmPart) -> Result<Rule, rule::Mistake> {
+    let any = |_: Option<&str>, name: &str| {
+        Ok(match name {
+            "state" => Name::State(DeviceIndex(0)),
+            "no_data" => Name::NoData(DeviceIndex(0)),
+            _ => Name::Figure,
+        })
+    };
+    let text = &part.when.value.text;
+    rule::parse(text, part.deadband, &any).map_err(|mistake| rule::Mistake {
+        hint: better_hint(text, &mistake).or(mistake.hint),
+        ..mistake
+    })
 }
 
 fn better_hint(text: &str, mistake: &rule::Mistake) -> Option<String> {

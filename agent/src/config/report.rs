@@ -94,7 +94,8 @@ impl Report {
         text: &str,
         mut findings: Vec<Finding>,
     ) -> Report {
-        findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+        // What is about the file as a whole comes last.
+        findings.sort_by_key(|finding| finding.span.as_ref().map_or(usize::MAX, |s| s.start));
         let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
         for finding in findings {
             if !unique.contains(&finding) {

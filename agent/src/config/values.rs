@@ -124,15 +124,18 @@ pub(super) fn period(item: &Item<'_>) -> Option<u64> {
     duration(10, DAY)(item)
 }
 
-/// A time as in the file.
+/// A time as in the file: in the largest unit that needs no fraction.
 pub(super) fn show_ms(ms: u64) -> String {
-    match ms {
-        0 => "0 s".into(),
-        _ if ms % DAY == 0 => format!("{} d", ms / DAY),
-        _ if ms % 3_600_000 == 0 => format!("{} h", ms / 3_600_000),
-        _ if ms % 60_000 == 0 => format!("{} min", ms / 60_000),
-        _ if ms % SECOND == 0 => format!("{} s", ms / SECOND),
-        _ => format!("{ms} ms"),
+    let units = [
+        (DAY, "d"),
+        (3600 * SECOND, "h"),
+        (60 * SECOND, "min"),
+        (SECOND, "s"),
+    ];
+    let whole = |(unit, _): &&(u64, &str)| ms.is_multiple_of(*unit) && ms > 0;
+    match units.iter().find(whole) {
+        Some((unit, name)) => format!("{} {name}", ms / unit),
+        None => format!("{ms} ms"),
     }
 }
 
@@ -166,13 +169,13 @@ pub(super) fn size(low: u64, high: u64) -> impl Fn(&Item<'_>) -> Option<u64> {
 
 /// A size as in the file; parts of a unit with one decimal.
 pub(crate) fn show_bytes(bytes: u64) -> String {
-    let (unit, name) = match bytes {
+    let (unit, name): (u64, _) = match bytes {
         0..1024 => return format!("{bytes} B"),
         1024..1_048_576 => (1 << 10, "KiB"),
         1_048_576..1_073_741_824 => (1 << 20, "MiB"),
         _ => (1 << 30, "GiB"),
     };
-    if bytes % unit == 0 {
+    if bytes.is_multiple_of(unit) {
         format!("{} {name}", bytes / unit)
     } else {
         format!("{:.1} {name}", bytes as f64 / unit as f64)
@@ -376,7 +379,12 @@ pub(super) fn minutes(text: &str) -> Option<u16> {
 pub(super) fn time_zone(item: &Item<'_>) -> Option<jiff::tz::TimeZone> {
     let name = text(item)?;
     jiff::tz::TimeZone::get(name).ok().or_else(|| {
-        let names: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();
+        // Abbreviations such as CST mean several zones: only places are proposed.
+        let names: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.to_string())
+            .filter(|name| name.contains('/'))
+            .collect();
         let close = super::walk::nearest(name, names.iter().map(String::as_str));
         let hint = match close {
             Some(close) => suggest(name, [close], ""),

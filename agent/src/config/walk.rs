@@ -217,6 +217,11 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// Whether the key stands here, but in a line that could not be read.
+    pub(super) fn has_blanked(&self, key: &str) -> bool {
+        self.out.is_blanked(self.span.start, key)
+    }
+
     /// The value of a key that may be there.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Item<'a>> {
         if !self.known.contains(&key) {
@@ -295,10 +300,18 @@ impl<'a> Section<'a> {
             ),
             _ => item.elements(&hint),
         };
+        let parent = self
+            .name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        let name = match parent {
+            Some(parent) => format!("[[{parent}.{key}]]"),
+            None => format!("[[{key}]]"),
+        };
         let tables = elements.unwrap_or_default().into_iter().filter_map(|item| {
             let section = item.section(&hint)?;
             Some(Section {
-                name: format!("[[{key}]]"),
+                name: name.clone(),
                 ..section
             })
         });
@@ -332,7 +345,7 @@ impl<'a> Section<'a> {
             }
         }
         for &(key, example) in &self.missing {
-            if !misspelt.contains(&key) && !self.out.is_blanked(self.span.start, key) {
+            if !misspelt.contains(&key) && !self.has_blanked(key) {
                 let what = format!("{} has no `{key}`", self.name);
                 self.out
                     .mistake(Finding::at(self.span.clone(), what).hint(format!("add `{example}`")));
@@ -343,7 +356,7 @@ impl<'a> Section<'a> {
     /// Reports one unknown key; the key that was meant, if that is clear.
     fn unknown(&self, entry: &Item<'_>) -> Option<&'static str> {
         let key = entry.key;
-        if SECRETS.contains(&key) && !self.name.starts_with("`") {
+        if SECRETS.contains(&key) {
             let finding = Finding::at(
                 entry.key_span.clone(),
                 format!("`{key}`: secrets are never in this file"),
