@@ -1,7 +1,7 @@
 //! `[[alarm]]`: one condition, spread over the devices it is for.
 
 use super::report::Finding;
-use super::values::{boolean, delay, duration, id, label, list, number, one_of, text};
+use super::values::{boolean, delay, duration, id, label, number, one_of, some, text};
 use super::walk::{At, Findings, Item, Section, nearest, suggest};
 use crate::settings::NotActive;
 use andon_core::plant::{Alarm, Device, Priority};
@@ -129,7 +129,7 @@ fn alarm(mut section: Section<'_>, source: &str) -> Option<AlarmPart> {
     let globs = section.need(
         "devices",
         "devices = [\"*\"]",
-        list("a list such as [\"press-*\"]", glob),
+        some("a list such as [\"press-*\"]", glob),
     );
     let when = section.need("when", "when = \"state == faulted\"", |item| {
         when(item, source)

@@ -296,6 +296,20 @@ pub(super) fn list<'a, T>(
     }
 }
 
+/// Like [`list`]; an empty one is a mistake, with what to write instead.
+pub(super) fn some<'a, T>(
+    what: &'static str,
+    parse: impl Fn(&Item<'a>) -> Option<T>,
+) -> impl Fn(&Item<'a>) -> Option<Vec<T>> {
+    let parse = list(what, parse);
+    move |item| {
+        if item.elements(what)?.is_empty() {
+            return item.wrong(format!("`{}` is empty", item.key), format!("write {what}"));
+        }
+        parse(item)
+    }
+}
+
 /// A path of a file; relative ones count from the folder of the configuration.
 pub(super) fn path(item: &Item<'_>) -> Option<PathBuf> {
     text(item).map(PathBuf::from)

@@ -75,7 +75,7 @@ proptest! {
     }
 }
 
-/// A refusal says something, and every place it names is in the file.
+/// A refusal says something, and programs are told the same places as people.
 fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     let report = match parse(bytes, "andon.toml", Path::new("")) {
         Ok(loaded) => loaded.warnings,
@@ -84,11 +84,12 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
             report
         }
     };
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
-    for entry in report.entries() {
-        prop_assert!(entry.line.is_none_or(|line| line <= lines), "{:?}", entry);
-    }
     let text = report.to_string();
-    prop_assert!(report.is_empty() || text.contains("in andon.toml"));
+    for entry in report.entries().take(50) {
+        if let (Some(line), Some(column)) = (entry.line, entry.column) {
+            let place = format!("> andon.toml:{line}:{column}\n");
+            prop_assert!(text.contains(&place), "{} in\n{}", place, text);
+        }
+    }
     Ok(())
 }
