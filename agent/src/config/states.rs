@@ -1,8 +1,9 @@
 //! `state` and `codes` of a profile or device: what raw status values mean.
 
+use super::nearest::suggest;
 use super::report::Finding;
 use super::values::{label, text, whole};
-use super::walk::{At, Findings, Item, suggest};
+use super::walk::{At, Findings, Item};
 use andon_core::plant::{Code, Match, StateMap};
 use andon_core::sample::Text;
 use andon_core::state::State;

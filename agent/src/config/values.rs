@@ -1,6 +1,7 @@
 //! Values as engineers write them: `"500 ms"`, `"32 MiB"`, `"1200/h"`, `"08:00"`, ids, addresses.
 
-use super::walk::{Item, suggest};
+use super::nearest::suggest;
+use super::walk::Item;
 use std::path::PathBuf;
 use std::sync::Arc;
 use toml::de::DeValue;
@@ -275,7 +276,7 @@ pub(super) fn one_of<T: Copy>(choices: &[(&'static str, T)]) -> impl Fn(&Item<'_
             Some((_, value)) => Some(*value),
             None => {
                 let all: Vec<&str> = names.clone().collect();
-                let hint = match super::walk::nearest(text, names) {
+                let hint = match super::nearest::nearest(text, names) {
                     Some(meant) => format!("did you mean \"{meant}\"? allowed: {}", all.join(", ")),
                     None => format!("allowed: {}", all.join(", ")),
                 };
@@ -399,7 +400,7 @@ pub(super) fn time_zone(item: &Item<'_>) -> Option<jiff::tz::TimeZone> {
             .map(|name| name.to_string())
             .filter(|name| name.contains('/'))
             .collect();
-        let close = super::walk::nearest(name, names.iter().map(String::as_str));
+        let close = super::nearest::nearest(name, names.iter().map(String::as_str));
         let hint = match close {
             Some(close) => suggest(name, [close], ""),
             None => "write an IANA name, such as \"Asia/Shanghai\" or \"Europe/Berlin\"".into(),
