@@ -14,10 +14,19 @@ use toml::de::DeTable;
 /// More syntax mistakes than this are not looked for: the file is not meant to be TOML.
 const MOST: usize = 50;
 
+/// Each syntax mistake costs another parse; a large broken file is given up earlier.
+const MOST_PARSED: usize = 16 << 20;
+
 /// The bytes as text. What is not UTF-8 is reported and replaced.
 pub(super) fn decode(bytes: &[u8], out: &Findings) -> String {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         out.mistake(Finding::of_file("the file is UTF-16 text").hint("save it as UTF-8"));
+        out.lose_everything();
+        return String::new();
+    }
+    if bytes.contains(&0) {
+        out.mistake(Finding::of_file("this is not a text file").hint("name the configuration"));
+        out.lose_everything();
         return String::new();
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -39,7 +48,7 @@ pub(super) fn decode(bytes: &[u8], out: &Findings) -> String {
 /// A copy of `text` that parses, with every mistake that had to be blanked reported.
 pub(super) fn repair(text: &str, out: &Findings) -> String {
     let mut current = text.to_owned();
-    for _ in 0..MOST {
+    for _ in 0..(MOST_PARSED / text.len().max(1)).clamp(5, MOST) {
         let (_, errors) = DeTable::parse_recoverable(&current);
         let first = errors
             .into_iter()
@@ -63,6 +72,10 @@ pub(super) fn repair(text: &str, out: &Findings) -> String {
         out.lose_statement(header_before(&current, fault.blank.start), key.trim());
         current.replace_range(fault.blank.clone(), &blanked(blank));
     }
+    out.mistake(
+        Finding::of_file("the rest was not looked at: too much of it cannot be read")
+            .hint("correct these mistakes first"),
+    );
     out.lose_everything();
     String::new()
 }

@@ -7,6 +7,7 @@ use andon_core::state::State;
 use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Table};
 use std::time::Duration;
 
+mod documented;
 mod mistakes;
 mod mutations;
 

@@ -214,6 +214,11 @@ impl<'a> Section<'a> {
         self
     }
 
+    /// Where the value of a key stands, if anywhere.
+    pub(super) fn span_of(&self, key: &str) -> Option<Range<usize>> {
+        self.table.get(key).map(|value| value.span())
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }

@@ -158,8 +158,18 @@ fn of_files_that_are_no_text() {
     assert!(hint.is_some_and(|hint| hint.contains("GBK")));
     let (line, _, what, _) = told(b"\xff\xfe[\0g\0");
     assert_eq!((line, what.as_str()), (None, "the file is UTF-16 text"));
+    let (line, _, what, _) = told(b"\x7fELF\x02\x01\0\0");
+    assert_eq!((line, what.as_str()), (None, "this is not a text file"));
     let (line, _, what, _) = told(b"");
     assert_eq!((line, what.as_str()), (None, "there is no [gateway]"));
+}
+
+#[test]
+fn a_file_that_is_something_else_is_given_up() {
+    let report = load_text(&"x = [1, 2\n".repeat(100)).expect_err("not TOML");
+    assert_eq!(report.len(), 51);
+    let last = report.entries().last().expect("the end of the report");
+    assert!(last.message.starts_with("the rest was not looked at"));
 }
 
 #[test]
