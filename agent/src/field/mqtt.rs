@@ -88,11 +88,15 @@ struct End {
 impl Subscriber {
     /// A subscriber to what `link` names, for the devices of `plant`.
     pub fn new(link: MqttLink, plant: &Plant, outlet: Outlet) -> Subscriber {
-        let topics: Vec<Topic> = link
+        let topics = link
             .topics
             .iter()
             .map(|topic| Topic::new(topic, plant))
             .collect();
+        Subscriber::of_topics(link, topics, outlet)
+    }
+
+    fn of_topics(link: MqttLink, topics: Vec<Topic>, outlet: Outlet) -> Subscriber {
         let by_name = topics
             .iter()
             .map(|topic| topic.name.clone())
