@@ -5,7 +5,7 @@
 //! polling slows down, and says so.
 
 mod backoff;
-mod modbus_tcp;
+pub mod modbus_tcp;
 mod mqtt;
 mod outlet;
 mod pace;
@@ -101,3 +101,6 @@ async fn until(mut stop: watch::Receiver<bool>, link: impl Future<Output = Engin
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

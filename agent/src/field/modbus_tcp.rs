@@ -38,7 +38,12 @@ const RECONNECT_LAST_MS: u64 = 5_000;
 const GATEWAY: [u8; 2] = [0x0A, 0x0B];
 
 /// Reads what `plan` has for the outlet's link.
-pub async fn run(endpoint: ModbusTcp, plan: Arc<Plan>, outlet: Outlet, pace: Pace) -> EngineGone {
+pub(super) async fn run(
+    endpoint: ModbusTcp,
+    plan: Arc<Plan>,
+    outlet: Outlet,
+    pace: Pace,
+) -> EngineGone {
     let now = clock::now().mono;
     let patience_ms = u64::try_from(endpoint.timeout.as_millis()).unwrap_or(u64::MAX);
     let reads = plan
@@ -255,8 +260,9 @@ impl Connection {
     }
 }
 
-/// Makes one request. The inner error is an exception code.
-async fn ask(
+/// Makes one request on a connection. The inner error is an exception code; after the outer one
+/// the connection is of no use.
+pub async fn ask(
     context: &mut Context,
     read: &Read,
     patience: Duration,
@@ -300,7 +306,7 @@ fn content(read: &Read, response: Response) -> Result<Answer, Fault> {
 
 /// Why there is no answer. After any of these the connection is of no use.
 #[derive(Debug)]
-enum Fault {
+pub enum Fault {
     /// Nothing in this time.
     Timeout(Duration),
     /// The connection is gone.
