@@ -44,12 +44,12 @@ fn seeds(kind: &str) -> Vec<Vec<u8>> {
     let mut files: Vec<_> = folder
         .read_dir()
         .expect("seeds")
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("a seed").path())
         .collect();
     files.sort();
     files
         .iter()
-        .map(|file| std::fs::read(file).unwrap())
+        .map(|file| std::fs::read(file).expect("a seed"))
         .collect()
 }
 

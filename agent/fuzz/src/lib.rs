@@ -39,7 +39,7 @@ pub fn payload(bytes: &[u8]) -> bool {
                     accepted = true;
                 }
                 Reading::Bad(_) => {}
-                Reading::Uncertain(..) => panic!("not retained"),
+                Reading::Uncertain(..) => unreachable!("not retained"),
             }
         }
     }

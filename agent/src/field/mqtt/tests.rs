@@ -4,7 +4,7 @@ use super::*;
 use crate::settings::{Broker, Topic as TopicSettings};
 use andon_core::sample::Value;
 use andon_core::tag::{Kind, LinkIndex};
-use rumqttc::Outgoing;
+use rumqttc::{Outgoing, QoS};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
