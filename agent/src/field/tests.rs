@@ -3,7 +3,7 @@
 use super::*;
 use crate::settings::{Broker, Link, ModbusTcp, MqttLink, Topic, Upstream};
 use andon_core::calendar::Calendar;
-use andon_core::plant::{Device, Gateway, Model, Plant};
+use andon_core::plant::{Device, Gateway, Model};
 use andon_core::tag::{Kind, Order, Place, Point, Source, Table, Tag};
 use std::time::Duration;
 use tokio::net::TcpListener;

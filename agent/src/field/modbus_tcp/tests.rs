@@ -2,7 +2,8 @@
 //! Every register's value is made from its unit and address, so a wrong value shows.
 
 use super::*;
-use andon_core::tag::{DeviceIndex, LinkIndex};
+use andon_core::sample::{Reading, Value};
+use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Order, Point, Source, Tag, TagIndex};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -268,11 +269,15 @@ struct Link {
 
 impl Link {
     fn start(endpoint: ModbusTcp, reads: Vec<Read>) -> Link {
+        Link::of_models(endpoint, reads, vec![])
+    }
+
+    fn of_models(endpoint: ModbusTcp, reads: Vec<Read>, models: Models) -> Link {
         let plan = Arc::new(Plan { reads });
         let (tx, rx) = mpsc::channel(64);
         let (stop, stopped) = watch::channel(false);
         let outlet = Outlet::new(tx, LinkIndex(0), "plc".into());
-        let run = run(endpoint, Arc::clone(&plan), outlet, Pace::now());
+        let run = run(endpoint, Arc::clone(&plan), models, outlet, Pace::now());
         let task = tokio::spawn(super::super::until(stopped, run));
         Link {
             plan,
@@ -294,6 +299,20 @@ impl Link {
         loop {
             if let FromField::Read { read, answer, .. } = self.next().await {
                 return (self.plan.read(read).clone(), answer);
+            }
+        }
+    }
+
+    /// The next readings of single tags, in their order.
+    async fn readings(&mut self) -> Vec<(TagIndex, Reading)> {
+        loop {
+            match self.next().await {
+                FromField::Readings { mut readings, .. } => {
+                    readings.sort_by_key(|(tag, _)| *tag);
+                    return readings;
+                }
+                FromField::Link { up: true, .. } => {}
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -624,6 +643,161 @@ async fn one_dead_unit_of_five_keeps_no_other_from_its_deadlines() {
             .all(|(unit, n)| [0, 3].contains(&unit) || *n >= 11),
         "{good:?}"
     );
+    task.abort();
+    link.stop().await;
+}
+
+/// A device without some of its registers, which refuses any request that touches one.
+async fn serve_without(listener: TcpListener, missing: Vec<u16>, requests: Arc<AtomicUsize>) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (missing, requests) = (missing.clone(), Arc::clone(&requests));
+        tokio::spawn(async move {
+            let mut request = [0; 12];
+            while stream.read_exact(&mut request).await.is_ok() {
+                requests.fetch_add(1, SeqCst);
+                let word = |at: usize| u16::from_be_bytes([request[at], request[at + 1]]);
+                let asked = word(8)..word(8) + word(10);
+                let refused = missing.iter().any(|address| asked.contains(address));
+                let act = if refused {
+                    Act::Exception(2)
+                } else {
+                    Act::Answer
+                };
+                perform(&mut stream, &request, act).await.unwrap();
+            }
+        });
+    }
+}
+
+/// A link to a device with a u16 at each of `addresses`, whose registers `missing` do not exist;
+/// with it the number of requests so far, and the device.
+async fn link_without(
+    addresses: &[u16],
+    missing: &[u16],
+) -> (Link, Arc<AtomicUsize>, JoinHandle<()>) {
+    let tag = |address: &u16| Tag {
+        name: format!("r{address}").into(),
+        unit: "".into(),
+        role: None,
+        range: None,
+        every_ms: 100,
+        source: Source::Modbus(Point {
+            table: Table::Holding,
+            address: *address,
+            kind: Kind::U16,
+            order: Order::Abcd,
+            scale: 1.0,
+            offset: 0.0,
+        }),
+    };
+    let tags = addresses.iter().map(tag).collect();
+    let model = Model {
+        every_ms: 100,
+        tags,
+        state: None,
+        codes: vec![],
+    };
+    let last = addresses.iter().max().unwrap();
+    let read = Read {
+        tags: (0..addresses.len() as u16).map(TagIndex).collect(),
+        ..read(Table::Holding, 1, 0, last + 1, 100)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let requests = Arc::new(AtomicUsize::new(0));
+    let task = tokio::spawn(serve_without(
+        listener,
+        missing.to_vec(),
+        Arc::clone(&requests),
+    ));
+    let endpoint = ModbusTcp {
+        host: "127.0.0.1".into(),
+        port,
+        timeout: PATIENCE * 10,
+    };
+    let models = vec![(read.device, Arc::new(model))];
+    (
+        Link::of_models(endpoint, vec![read], models),
+        requests,
+        task,
+    )
+}
+
+/// The readings of the first two rounds of such a device, each with the requests it took.
+async fn two_rounds_without(
+    addresses: &[u16],
+    missing: &[u16],
+) -> [(Vec<(TagIndex, Reading)>, usize); 2] {
+    let (mut link, requests, task) = link_without(addresses, missing).await;
+    let mut rounds = [(Vec::new(), 0), (Vec::new(), 0)];
+    for round in &mut rounds {
+        let before = requests.load(SeqCst);
+        round.0 = link.readings().await;
+        round.1 = requests.load(SeqCst) - before;
+    }
+    task.abort();
+    link.stop().await;
+    rounds
+}
+
+fn good(tag: u16, address: u16) -> (TagIndex, Reading) {
+    (
+        TagIndex(tag),
+        Reading::Good(Value::Int(i64::from(value(1, address)))),
+    )
+}
+
+fn refused(tag: u16) -> (TagIndex, Reading) {
+    (TagIndex(tag), Reading::Bad(Reason::Exception(2)))
+}
+
+#[tokio::test]
+async fn a_gap_that_a_device_refuses_costs_no_tag_its_value() {
+    let rounds = two_rounds_without(&[0, 1, 20, 40], &[10, 30]).await;
+    for (readings, _) in &rounds {
+        assert_eq!(
+            *readings,
+            [good(0, 0), good(1, 1), good(2, 20), good(3, 40)]
+        );
+    }
+    assert_eq!(
+        (rounds[0].1, rounds[1].1),
+        (1 + 3, 3),
+        "the whole, then its three runs"
+    );
+}
+
+#[tokio::test]
+async fn a_tag_that_a_device_refuses_costs_only_itself() {
+    let addresses: Vec<u16> = (0..64).collect();
+    let rounds = two_rounds_without(&addresses, &[17]).await;
+    let expected: Vec<_> = (0..64)
+        .map(|at| if at == 17 { refused(at) } else { good(at, at) })
+        .collect();
+    assert_eq!(rounds[0].0, expected);
+    assert_eq!(rounds[1].0, expected);
+    assert!(
+        rounds[0].1 <= 1 + 2 * 6,
+        "bisected: {} requests",
+        rounds[0].1
+    );
+    assert_eq!(
+        rounds[1].1, 6,
+        "the halves that are accepted, and nothing refused"
+    );
+}
+
+#[tokio::test]
+async fn a_device_that_refuses_everything_is_asked_for_the_whole_as_before() {
+    let (mut link, requests, task) = link_without(&[0, 1], &[0, 1]).await;
+    assert_eq!(link.readings().await, [refused(0), refused(1)]);
+    let searched = requests.load(SeqCst);
+    assert_eq!(searched, 3, "the whole and each tag");
+    for _ in 0..3 {
+        assert_eq!(link.outcome().await.1.unwrap_err(), Reason::Exception(2));
+    }
+    assert_eq!(requests.load(SeqCst), searched + 3);
     task.abort();
     link.stop().await;
 }
