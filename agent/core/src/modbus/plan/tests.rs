@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use proptest::prelude::*;
 
-fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
+pub fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
     Tag {
         name: "t".into(),
         unit: "".into(),
@@ -36,7 +36,7 @@ fn mqtt_tag() -> Tag {
     }
 }
 
-fn model(tags: Vec<Tag>) -> Arc<Model> {
+pub fn model(tags: Vec<Tag>) -> Arc<Model> {
     Arc::new(Model {
         every_ms: 1000,
         tags,
@@ -45,7 +45,7 @@ fn model(tags: Vec<Tag>) -> Arc<Model> {
     })
 }
 
-fn plant(models: &[Arc<Model>]) -> Plant {
+pub fn plant(models: &[Arc<Model>]) -> Plant {
     let device = |(model, unit): (&Arc<Model>, u8)| Device {
         id: "d".into(),
         name: "d".into(),
