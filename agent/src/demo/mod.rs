@@ -1,1 +1,3 @@
-//! Not written yet.
+//! `andon demo`: a whole press line on one machine.
+
+pub mod broker;
