@@ -4,11 +4,14 @@
 //! go to `store`, and `upstream` carries them to the broker. `config` turns the file into
 //! [`settings`]; nothing else sees the file.
 
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod field;
+pub mod plan;
 pub mod run;
 pub mod settings;
+pub mod staging;
 pub mod store;
 pub mod upstream;

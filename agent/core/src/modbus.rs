@@ -1,4 +1,5 @@
 //! Modbus without the wire: which reads to make, and what their answers mean.
 
+pub mod answer;
 pub mod decode;
 pub mod plan;

@@ -1,5 +1,6 @@
 //! What a tag is: name, place, type, role. Ids are indexes into the plant's tables.
 
+use crate::sample::Value;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
@@ -30,6 +31,17 @@ pub struct Tag {
     pub every_ms: u64,
     /// Where it comes from.
     pub source: Source,
+}
+
+impl Tag {
+    /// Whether `value` lies in the tag's range, ends included. Without a range, and for text,
+    /// everything does.
+    pub fn in_range(&self, value: &Value) -> bool {
+        match (self.range, value.number()) {
+            (Some((low, high)), Some(number)) => (low..=high).contains(&number),
+            _ => true,
+        }
+    }
 }
 
 /// What a counter counts (contract §2, Counts).
