@@ -4,7 +4,7 @@ use andon_core::time::{ClockState, Mono, Now, Wall};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// The wall clock is unset while it shows a time before this: 2026-01-01, older than any build.
-pub const EARLIEST_MS: i64 = 1_767_225_600_000;
+pub const EARLIEST: Wall = Wall(1_767_225_600_000);
 
 /// What the monotonic clock shows when the gateway boots: a century, so that moments before this
 /// boot, which a checkpoint may speak of, can be told too.
@@ -20,7 +20,7 @@ pub fn mono() -> Mono {
 pub fn now() -> Now {
     let mono = mono();
     let wall = Wall(millis(clock_gettime(ClockId::Realtime)));
-    let clock = if wall.0 < EARLIEST_MS {
+    let clock = if wall < EARLIEST {
         ClockState::Unsynced
     } else if kernel_vouches() {
         ClockState::Synced

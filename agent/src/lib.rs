@@ -4,6 +4,7 @@
 //! go to `store`, and `upstream` carries them to the broker. `config` turns the file into
 //! [`settings`]; nothing else sees the file.
 
+pub(crate) mod broker;
 pub mod check;
 pub mod clock;
 pub mod config;

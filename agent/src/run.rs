@@ -10,7 +10,7 @@ use crate::clock;
 use crate::field;
 use crate::settings::Settings;
 use crate::store::{self, OpenError, StartError, Store};
-use crate::upstream::{CurrentValues, Health, Parts, Reach, Uplink};
+use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
 use andon_core::engine::Engine;
 use andon_core::modbus::plan::Plan;
 use andon_core::record::Event;
@@ -99,12 +99,15 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let now = clock::now();
     let checkpoint = opened.checkpoint.as_deref();
     let mut engine = Engine::new(Arc::clone(&plant), plan, run, now, checkpoint);
+    if opened.checkpoint_is_old {
+        tracing::error!("the newest checkpoint was damaged; an earlier one is continued");
+    }
     for loss in opened.losses {
         engine.handle_event(now.mono, loss);
     }
 
     let current = CurrentValues::open(&settings.data_dir, &plant.gateway);
-    let (to_uplink, health) = watch::channel(Health::default());
+    let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
@@ -144,7 +147,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
 }
 
 async fn open_store(start: store::Start, budget: u64) -> Result<(Store, store::Opened), RunError> {
-    let opened = tokio::task::spawn_blocking(move || store::open(start, budget)).await;
+    let options = store::Options { start, budget };
+    let opened = tokio::task::spawn_blocking(move || store::open(options)).await;
     match opened {
         Ok(opened) => opened.map_err(RunError::Open),
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),

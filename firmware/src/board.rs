@@ -142,6 +142,6 @@ impl Board {
         if button == andon_wire::Button::Acknowledge && self.link.is_agent_dead(now) {
             self.silenced_until = now + SILENCED_FOR_MS;
         }
-        self.link.tell_button(ButtonEvent { button, press }, now);
+        self.link.tell_button(ButtonEvent { button, press });
     }
 }

@@ -1,7 +1,7 @@
 //! How many pulses there were: rising edges, debounced, since power-on.
 //!
-//! Sampled once a millisecond, every pulse of at least 2 ms with a pause of at least 2 ms is counted
-//! exactly once (250 pulses a second), and nothing that lasts under 1 ms.
+//! Sampled once a millisecond, every pulse of at least 2 ms with a pause of at least 2 ms is
+//! counted exactly once (250 pulses a second), and nothing that lasts under 1 ms.
 
 use crate::debounce::{Debounce, Edge};
 

@@ -52,3 +52,47 @@ impl Debounce {
         self.level.replace(level).map(|_| Edge { level, at })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_is_dated_by_its_beginning() {
+        let mut contact = Debounce::new(20);
+        assert_eq!(
+            run(&mut contact, &[(false, 100), (true, 50), (false, 50)]),
+            [
+                Edge {
+                    level: true,
+                    at: 100
+                },
+                Edge {
+                    level: false,
+                    at: 150
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn the_first_level_is_no_edge_and_has_to_stand_still_as_well() {
+        for (last, is_on) in [(20, false), (21, true)] {
+            let mut contact = Debounce::new(20);
+            let levels = [(true, 15), (false, 15), (true, last)];
+            assert_eq!(run(&mut contact, &levels), []);
+            assert_eq!(contact.is_on(), is_on, "{last} ms");
+        }
+    }
+
+    /// Levels and for how many samples, one a millisecond.
+    fn run(contact: &mut Debounce, levels: &[(bool, usize)]) -> Vec<Edge> {
+        let levels = levels
+            .iter()
+            .flat_map(|&(level, ms)| std::iter::repeat_n(level, ms));
+        (0..)
+            .zip(levels)
+            .filter_map(|(now, level)| contact.sample(level, now))
+            .collect()
+    }
+}

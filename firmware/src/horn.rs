@@ -1,7 +1,7 @@
 //! When buzzer and lamps are on: patterns by priority, one table.
 //!
-//! The patterns keep away from the evacuation signal (ISO 8201: three pulses, then a pause) and
-//! pulse at 0.5 Hz to 4 Hz (ISO 7731). The buzzer informs; it is no safety function.
+//! None of them is the evacuation signal (three pulses, then a pause), nor close to it. The buzzer
+//! informs; it is no safety function.
 
 use andon_wire::{Lamp, Signal, Tone};
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn lamps_flash_at_the_rates_of_iec_60073() {
+    fn lamps_flash_at_two_rates() {
         assert_eq!(
             intervals(900, |ms| shines(Lamp::Flash, ms)),
             [(0, 250), (500, 750)]

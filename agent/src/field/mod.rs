@@ -1,9 +1,27 @@
 //! Reading machines: one task per link, each handing the engine what it read.
+//!
+//! Whatever a machine or broker sends ends as a reading, good or bad; nothing it sends ends a
+//! task, and nothing is kept for later. When the engine falls behind, the links wait for it:
+//! polling slows down, and says so.
 
-use andon_core::modbus::plan::ReadIndex;
+mod backoff;
+mod modbus_tcp;
+mod mqtt;
+mod outlet;
+mod pace;
+pub mod payload;
+mod schedule;
+
+use crate::settings::{LinkKind, Settings};
+use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::sample::{Reading, Reason};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
+use outlet::{EngineGone, Outlet};
+use pace::Pace;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 /// What a link task tells the engine.
 #[derive(Debug)]
@@ -44,4 +62,42 @@ pub enum Answer {
     Registers(Vec<u16>),
     /// Bits.
     Bits(Vec<bool>),
+}
+
+/// Starts one task for each active link of `settings`; `plan` is that of its plant. The tasks end
+/// when `stop` becomes true or its sender is gone, and when the engine no longer listens.
+pub fn start(
+    settings: &Settings,
+    plan: Arc<Plan>,
+    tx: mpsc::Sender<FromField>,
+    stop: watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let pace = Pace::now();
+    for (link, index) in settings.links.iter().zip(0..) {
+        let index = LinkIndex(index);
+        let outlet = Outlet::new(tx.clone(), index, link.id.clone());
+        let stop = stop.clone();
+        match &link.kind {
+            LinkKind::ModbusTcp(endpoint) => {
+                let run = modbus_tcp::run(endpoint.clone(), plan.clone(), outlet, pace);
+                tasks.spawn(until(stop, run));
+            }
+            LinkKind::Mqtt(link) => {
+                let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
+                tasks.spawn(until(stop, subscriber.run()));
+            }
+            LinkKind::NotActive => {}
+        }
+    }
+    tasks
+}
+
+/// Runs a link until `stop`. What it was doing is dropped: closing a connection that way is
+/// orderly for both protocols.
+async fn until(mut stop: watch::Receiver<bool>, link: impl Future<Output = EngineGone>) {
+    tokio::select! {
+        EngineGone = link => tracing::debug!("the engine no longer listens"),
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
 }

@@ -7,11 +7,11 @@ use super::Journal;
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::staging::Staging;
-use crate::store::{Commit, Store};
+use crate::store::{Rejected, Store};
 use crate::upstream::{CurrentValues, Health};
 use andon_core::engine::{Action, Current, Engine, Tally};
 use andon_core::modbus::decode::Words;
-use andon_core::record::{Event, Record};
+use andon_core::record::Event;
 use andon_core::sample::Quality;
 use andon_core::tag::{DeviceIndex, TagIndex};
 use andon_core::time::Mono;
@@ -29,6 +29,9 @@ const LAST_COMMIT: Duration = Duration::from_secs(2);
 
 /// Warnings about data that are logged in a minute; the rest are counted.
 const WARNINGS_A_MINUTE: u32 = 10;
+
+/// How a commit ended: with losses to tell, or not at all.
+type Commit = Result<Vec<Event>, Rejected>;
 
 /// The engine with what it needs to act.
 pub(super) struct Shift {
@@ -205,15 +208,20 @@ impl Shift {
         }
     }
 
-    fn tell_health(&self) {
-        let health = self.engine.health();
-        let new = Health {
-            links_up: health.links_up,
-            links_down: health.links_down,
-            devices_bad: health.devices_bad,
+    /// How the gateway is, for `status`.
+    pub(super) fn health(engine: &Engine) -> Health {
+        let health = engine.health();
+        Health {
+            links_up: count(health.links_up),
+            links_down: count(health.links_down),
+            devices_bad: count(health.devices_bad),
             next: Some(health.next),
-            clock: self.engine.clock(),
-        };
+            clock: engine.clock(),
+        }
+    }
+
+    fn tell_health(&self) {
+        let new = Shift::health(&self.engine);
         self.health.send_if_modified(|old| {
             let changed = *old != new;
             *old = new;
@@ -256,13 +264,9 @@ impl Shift {
                         failed.error
                     );
                 }
-                self.put_back(now, failed.records);
+                self.staging.put_back(now, failed.records);
             }
         }
-    }
-
-    fn put_back(&mut self, now: Mono, records: Vec<Record>) {
-        self.staging.put_back(now, records);
     }
 
     /// The last commit: everything that waits, with the windows as they are.
@@ -343,6 +347,10 @@ async fn committed(commit: &mut Option<JoinHandle<Commit>>) -> Commit {
         Ok(done) => done,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 async fn sleep_until(deadline: Mono) {

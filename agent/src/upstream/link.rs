@@ -4,8 +4,8 @@
 //! keep of a broken one would be sent past their own flow control, or forgotten. Nothing is lost
 //! by that, because the outbox is the only truth.
 
-use super::broker::{INFLIGHT, explain, network_options};
 use super::inflight::InFlight;
+use crate::broker::{INFLIGHT, explain, network_options};
 use crate::store::{Position, Stored};
 use andon_core::time::Wall;
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS};

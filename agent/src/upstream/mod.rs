@@ -11,7 +11,6 @@
 //! - A record that can never be sent is set aside and told, and holds up no other.
 //! - At a stop `status` says `offline`, within [`GOODBYE`], whatever the broker does.
 
-mod broker;
 mod current;
 mod handover;
 mod inflight;
@@ -21,6 +20,7 @@ mod status;
 pub use current::CurrentValues;
 pub use status::Health;
 
+use crate::broker;
 use crate::clock;
 use crate::settings;
 use crate::store::{Store, View};
@@ -238,8 +238,13 @@ impl Uplink {
         let settings = self.parts.settings.clone();
         let client_id = self.parts.gateway.id.to_string();
         let read_files = move || {
-            broker::options(&settings.broker, &client_id, settings.max_payload, will)
-                .map_err(|error| error.to_string())
+            broker::options(
+                &settings.broker,
+                &client_id,
+                settings.max_payload,
+                Some(will),
+            )
+            .map_err(|error| error.to_string())
         };
         let options = tokio::task::spawn_blocking(read_files)
             .await

@@ -79,18 +79,17 @@ pub struct Errors {
 }
 
 /// Finds the frames in a stream of bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     partial: Vec<u8, MAX_COBS>,
     reading: Reading,
     errors: Errors,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
     /// Until the next delimiter: the connection may have been made in the middle of a frame, or
     /// the frame is overlong.
-    #[default]
     Skips,
     Collects,
 }
@@ -145,8 +144,7 @@ impl Decoder {
             count(&mut self.errors.damaged);
             return None;
         };
-        let message = parse(message);
-        match message {
+        match parse(message) {
             Some(message) if version == VERSION || message.is_common_ground() => {
                 Some(Received::Frame(Frame { number, message }))
             }
@@ -157,6 +155,12 @@ impl Decoder {
                 None
             }
         }
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Decoder {
+        Decoder::new()
     }
 }
 

@@ -36,7 +36,8 @@ pub enum ToBoard {
 /// What the board says. The order is on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToAgent {
-    /// Who I am: after start, when asked, and when the agent is back. Common ground of all versions.
+    /// Who I am: after start, when the agent is back, and when asked. The agent then sends the
+    /// signal that holds: the board may have lost it. Common ground of all versions.
     Hello(Hello),
     /// What the inputs counted and show.
     Inputs(Inputs),
@@ -89,9 +90,9 @@ pub enum Lamp {
     Off,
     /// Steady.
     On,
-    /// Flashes: unacknowledged (IEC 60073 "normal" rate).
+    /// Flashes at 2 Hz: nobody has acknowledged it.
     Flash,
-    /// Flashes slowly: gone, but nobody has seen it (IEC 60073 "slow" rate).
+    /// Flashes at 0.5 Hz: gone, but nobody has seen it.
     FlashSlow,
 }
 

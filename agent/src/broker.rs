@@ -29,7 +29,7 @@ const NETWORK_TIMEOUT_S: u64 = 30;
 
 /// What rumqttc lets be on its way. It reuses packet ids beyond, so everything here stays well
 /// under it.
-pub(super) const INFLIGHT: u16 = 100;
+pub(crate) const INFLIGHT: u16 = 100;
 
 /// Room that a packet needs besides its payload: the longest topic and the headers.
 const PACKET_HEAD: usize = 66_000;
@@ -42,19 +42,21 @@ const SYSTEM_ROOTS: [&str; 3] = [
 ];
 
 /// Options for one connection. Reads the password and certificate files, so it may block.
-pub(super) fn options(
+pub(crate) fn options(
     broker: &Broker,
     client_id: &str,
     largest_payload: usize,
-    will: LastWill,
+    will: Option<LastWill>,
 ) -> Result<MqttOptions, BrokerError> {
     let mut options = MqttOptions::new(client_id, host_of(broker), broker.port);
     options
         .set_keep_alive(KEEP_ALIVE)
         .set_clean_session(true)
         .set_inflight(INFLIGHT)
-        .set_max_packet_size(10 * 1024, largest_payload.saturating_add(PACKET_HEAD))
-        .set_last_will(will);
+        .set_max_packet_size(10 * 1024, largest_payload.saturating_add(PACKET_HEAD));
+    if let Some(will) = will {
+        options.set_last_will(will);
+    }
     if let Some(username) = &broker.username {
         let password = match &broker.password_file {
             Some(file) => read_password(file)?,
@@ -70,7 +72,7 @@ pub(super) fn options(
 }
 
 /// Options of the socket.
-pub(super) fn network_options() -> NetworkOptions {
+pub(crate) fn network_options() -> NetworkOptions {
     let mut options = NetworkOptions::new();
     options.set_connection_timeout(NETWORK_TIMEOUT_S);
     options.set_tcp_nodelay(true);
@@ -179,7 +181,7 @@ impl TimeProvider for AgentClock {
 
 /// Why no connection can even be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BrokerError {
+pub(crate) struct BrokerError {
     /// The key of `[upstream]` it is about.
     key: &'static str,
     file: Option<PathBuf>,
@@ -214,7 +216,7 @@ impl fmt::Display for BrokerError {
 }
 
 /// What a connection ended with, and what to check.
-pub(super) fn explain(error: &ConnectionError) -> String {
+pub(crate) fn explain(error: &ConnectionError) -> String {
     match error {
         ConnectionError::NetworkTimeout => format!(
             "no answer within {NETWORK_TIMEOUT_S} s; check the network, the firewall and the port"
