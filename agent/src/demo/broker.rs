@@ -16,7 +16,7 @@ use rumqttc::mqttbytes::v4::{
 use rumqttc::mqttbytes::{self, Protocol, QoS};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -63,9 +63,14 @@ impl Broker {
         })
     }
 
-    /// Where it listens.
+    /// Where a client on this machine reaches it.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        let ip = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.address.port())
     }
 
     /// Whether somebody has subscribed to exactly this topic, without wildcards.
