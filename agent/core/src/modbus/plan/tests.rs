@@ -190,7 +190,7 @@ proptest! {
         tags in prop::collection::vec(any_tag(), 0..60)
     ) {
         let model = model(tags);
-        let plan = Plan::new(&plant(&[model.clone()]));
+        let plan = Plan::new(&plant(core::slice::from_ref(&model)));
         let mut seen: Vec<_> = plan.reads.iter().flat_map(|r| r.tags.iter().copied()).collect();
         seen.sort_unstable();
         prop_assert!(seen.iter().copied().eq((0..).map(TagIndex).take(model.tags.len())));
