@@ -1,31 +1,55 @@
 //! The only file that reads the clocks.
 
 use andon_core::time::{ClockState, Mono, Now, Wall};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// The wall clock is unset while it shows a time before this: 2026-01-01, older than any build.
 pub const EARLIEST: Wall = Wall(1_767_225_600_000);
 
-/// Both clocks, now. The monotonic one is `CLOCK_BOOTTIME`, which counts suspended time.
+/// What the monotonic clock shows when the gateway boots: a century, so that moments before this
+/// boot, which a checkpoint may speak of, can be told too.
+const BOOT_MS: u64 = 100 * 365 * 24 * 3_600_000;
+
+/// The monotonic clock (`CLOCK_BOOTTIME`, which counts suspended time), now.
+pub fn mono() -> Mono {
+    let since_boot = millis(clock_gettime(ClockId::Boottime));
+    Mono(BOOT_MS + u64::try_from(since_boot).unwrap_or(0))
+}
+
+/// Both clocks, now.
 pub fn now() -> Now {
-    let mono = clock_gettime(ClockId::Boottime);
-    let wall = clock_gettime(ClockId::Realtime);
-    let wall = Wall(millis(wall.tv_sec, wall.tv_nsec));
-    Now {
-        mono: Mono(u64::try_from(millis(mono.tv_sec, mono.tv_nsec)).unwrap_or(0)),
-        wall,
-        clock: if wall < EARLIEST {
-            ClockState::Unsynced
-        } else {
-            ClockState::Holdover
-        },
-    }
+    let mono = mono();
+    let wall = Wall(millis(clock_gettime(ClockId::Realtime)));
+    let clock = if wall < EARLIEST {
+        ClockState::Unsynced
+    } else if kernel_vouches() {
+        ClockState::Synced
+    } else {
+        ClockState::Holdover
+    };
+    Now { mono, wall, clock }
+}
+
+/// Whether the kernel's clock is disciplined: no `STA_UNSYNC`, and an error of at most a second.
+#[expect(
+    unsafe_code,
+    reason = "no crate in the tree wraps adjtimex for reading"
+)]
+fn kernel_vouches() -> bool {
+    const MOST_ERROR_US: libc::c_long = 1_000_000;
+    // SAFETY: timex is plain data for which all zeros is a value, and with `modes` 0 the call
+    // only fills it in.
+    let (state, timex) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::adjtimex(&raw mut timex), timex)
+    };
+    state >= 0 && timex.status & libc::STA_UNSYNC == 0 && timex.maxerror <= MOST_ERROR_US
 }
 
 #[expect(
     clippy::unnecessary_cast,
     reason = "the fields are 32 bits wide on some targets"
 )]
-fn millis(seconds: rustix::time::Secs, nanos: rustix::time::Nsecs) -> i64 {
-    seconds as i64 * 1000 + nanos as i64 / 1_000_000
+fn millis(time: Timespec) -> i64 {
+    time.tv_sec as i64 * 1000 + time.tv_nsec as i64 / 1_000_000
 }

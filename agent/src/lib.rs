@@ -5,11 +5,14 @@
 //! [`settings`]; nothing else sees the file.
 
 pub(crate) mod broker;
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod field;
+pub mod plan;
 pub mod run;
 pub mod settings;
+pub mod staging;
 pub mod store;
 pub mod upstream;

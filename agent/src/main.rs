@@ -1,3 +1,144 @@
 //! The `andon` command line.
 
-fn main() {}
+use andon::{check, config, demo, run};
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Wrong usage, or a configuration with mistakes.
+const USAGE: u8 = 2;
+
+/// Edge agent for factory gateways: fault rate, capacity utilisation, alarms.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the agent
+    Run {
+        /// The configuration
+        #[arg(long, value_name = "FILE", default_value = "andon.toml")]
+        config: PathBuf,
+    },
+    /// Show a whole line on this machine: simulated machines, a broker, the real agent
+    Demo {
+        /// End by itself after this time, as in "60s" or "5 min"
+        #[arg(long = "for", value_name = "TIME", value_parser = demo::parse_length)]
+        length: Option<Duration>,
+        /// Where the broker inside listens [default: a free port of 127.0.0.1]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Print the account as one JSON object, and nothing else on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// List every mistake of a configuration, or what it comes to in memory and on disk
+    Check {
+        /// The configuration
+        file: PathBuf,
+        /// Print one JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Check { file, json } => check::run(&file, json),
+        Command::Run { config } => run_agent(&config),
+        Command::Demo {
+            length,
+            listen,
+            json,
+        } => demo::command(demo::Options {
+            length,
+            listen,
+            json,
+            language: demo::Language::of_environment(),
+        }),
+    }
+}
+
+fn run_agent(file: &std::path::Path) -> ExitCode {
+    log_to_stderr();
+    let loaded = match config::load(file) {
+        Ok(loaded) => loaded,
+        Err(report) => {
+            eprint!("{report}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("andon: the system gives no event loop: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(stop_on_signal(stop));
+        run::run(loaded.settings, stopped).await
+    });
+    // A blocking call that hangs on a dying disk must not hold up the end.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(account) => {
+            tracing::info!(
+                "stopped: {} samples ({} bad), {} windows, {} records stored, {} acknowledged, \
+                 {} waiting, {} lost",
+                account.samples,
+                account.bad_samples,
+                account.windows,
+                account.stored,
+                account.acknowledged,
+                account.waiting,
+                account.lost
+            );
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("andon: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn stop_on_signal(stop: watch::Sender<bool>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::error!("signals cannot be caught; only a kill will stop this run");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    let _ = stop.send(true);
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,8 +1,38 @@
 //! `andon run`: the engine in one task, the drivers around it.
+//!
+//! The order of a run: lock the data directory, start reading, open the outbox meanwhile, build the
+//! engine from its checkpoint, start the way up. At the end: stop reading, close the windows as
+//! open (a checkpoint), commit, say goodbye, close the outbox.
 
+mod shift;
+
+use crate::clock;
+use crate::field;
 use crate::settings::Settings;
+use crate::store::{self, OpenError, StartError, Store};
+use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
+use andon_core::engine::Engine;
+use andon_core::modbus::plan::Plan;
+use andon_core::record::Event;
+use shift::Shift;
 use std::fmt;
-use tokio::sync::watch;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Field → engine: when this many messages wait, the drivers wait too; polling slows, and says so.
+const FIELD_QUEUE: usize = 1024;
+
+/// Losses told by the way up; when full, the record that cannot be sent waits.
+const LOSS_QUEUE: usize = 64;
+
+/// How long a stop lets the broker take what has just been committed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long a stop waits for the way up to say goodbye, and for the outbox to close.
+const PARTING: Duration = Duration::from_millis(2_700);
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -25,16 +55,121 @@ pub struct Account {
 
 /// Why the agent could not run.
 #[derive(Debug)]
-pub enum RunError {}
+pub enum RunError {
+    /// The data directory cannot be used.
+    Start(StartError),
+    /// The outbox cannot be opened.
+    Open(OpenError),
+}
 
 impl fmt::Display for RunError {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Start(error) => error.fmt(f),
+            RunError::Open(error) => error.fmt(f),
+        }
     }
 }
 
+impl std::error::Error for RunError {}
+
 /// Runs until `stop` becomes true; then closes orderly, within 5 s.
 pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Account, RunError> {
-    let _ = (settings, stop);
-    Ok(Account::default())
+    for section in &settings.not_active {
+        tracing::warn!("not active: {}: {}", section.section, section.why);
+    }
+    let start = store::begin(&settings.data_dir, settings.plant.cfg).map_err(RunError::Start)?;
+    let plant = Arc::new(settings.plant.clone());
+    let plan = Arc::new(Plan::new(&plant));
+    let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
+    // Held here too, so that a gateway without links runs all the same.
+    let _open = from_field.clone();
+    let mut links = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+
+    let (store, opened) = open_store(start, settings.disk_budget).await?;
+    let run = opened.run;
+    tracing::info!(
+        "run {}, boot {}: {} devices, {} reads, {} records wait",
+        andon_core::message::run_id(&run),
+        run.boot,
+        plant.devices.len(),
+        plan.reads.len(),
+        opened.waiting,
+    );
+    let now = clock::now();
+    let checkpoint = opened.checkpoint.as_deref();
+    let mut engine = Engine::new(Arc::clone(&plant), plan, run, now, checkpoint);
+    if opened.checkpoint_is_old {
+        tracing::error!("the newest checkpoint was damaged; an earlier one is continued");
+    }
+    for loss in opened.losses {
+        engine.handle_event(now.mono, loss);
+    }
+
+    let current = CurrentValues::open(&settings.data_dir, &plant.gateway);
+    let (to_uplink, health) = watch::channel(Shift::health(&engine));
+    let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
+    let (reach, reached) = watch::channel(Reach::Trying);
+    let (hang_up, hung_up) = watch::channel(false);
+    let uplink = Uplink::new(Parts {
+        settings: settings.upstream,
+        gateway: plant.gateway.clone(),
+        run,
+        store: store.clone(),
+        current: current.clone(),
+        health,
+        losses,
+        reach,
+    });
+    let shift = Shift::new(engine, store.clone(), current, to_uplink);
+    let uplink = tokio::spawn(uplink.run(hung_up));
+
+    let tally = shift.work(field_queue, loss_queue, stop).await;
+    links.shutdown().await;
+    if *reached.borrow() == Reach::Reached {
+        drained(&store).await;
+    }
+    let _ = hang_up.send(true);
+    part(uplink).await;
+    let view = store.view().borrow().clone();
+    if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
+        tracing::warn!("the outbox did not close in time; what was committed is safe");
+    }
+    Ok(Account {
+        samples: tally.samples,
+        bad_samples: tally.bad_samples,
+        windows: tally.windows,
+        stored: view.stored,
+        acknowledged: view.acknowledged,
+        waiting: view.waiting,
+        lost: view.lost,
+    })
 }
+
+async fn open_store(start: store::Start, budget: u64) -> Result<(Store, store::Opened), RunError> {
+    let options = store::Options { start, budget };
+    let opened = tokio::task::spawn_blocking(move || store::open(options)).await;
+    match opened {
+        Ok(opened) => opened.map_err(RunError::Open),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// Waits for the broker to take what waits, for a moment.
+async fn drained(store: &Store) {
+    let mut view = store.view();
+    let empty = view.wait_for(|view| view.waiting == 0);
+    let _ = tokio::time::timeout(LAST_WORDS, empty).await;
+}
+
+async fn part(uplink: JoinHandle<()>) {
+    let abort = uplink.abort_handle();
+    match tokio::time::timeout(PARTING, uplink).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("the way up ended by itself: {error}"),
+        Err(_) => abort.abort(),
+    }
+}
+
+/// What the engine's task is told of besides readings.
+type Journal = mpsc::Receiver<Event>;

@@ -1,5 +1,7 @@
 //! The life cycle of an alarm (ISA-18.2-2016, IEC 62682): states and the whole transition table.
 
+use crate::sample::Value;
+use crate::time::{Mono, Wall};
 use serde::{Deserialize, Serialize};
 
 /// Where an alarm is in its life. The order is part of the stored form.
@@ -79,3 +81,111 @@ impl AlarmState {
         }
     }
 }
+
+/// One alarm of one device, as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Where it is in its life.
+    pub state: AlarmState,
+    /// Activations so far; never used again.
+    pub occurrence: u64,
+    /// When it was last raised.
+    pub raised: Option<Wall>,
+    /// When it was last acknowledged.
+    pub acked: Option<Wall>,
+    /// When its condition was last gone.
+    pub cleared: Option<Wall>,
+    /// The value that raised it.
+    pub value: Option<Value>,
+    /// Whether its condition cannot be decided now.
+    #[serde(skip)]
+    pub undecided: bool,
+    /// The delay that is running.
+    #[serde(skip)]
+    wait: Option<Wait>,
+}
+
+/// A delay that is waited out; it stands still while the condition is undecided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wait {
+    remaining_ms: u64,
+    since: Option<Mono>,
+}
+
+impl Alarm {
+    /// Takes the answer of the condition at `now`, and says what happens. `since` is when the
+    /// answer began to hold, if that was earlier; the delays are in milliseconds.
+    pub fn judge(
+        &mut self,
+        now: Mono,
+        since: Mono,
+        answer: Option<bool>,
+        on_delay_ms: u64,
+        off_delay_ms: u64,
+    ) -> Option<Happening> {
+        self.undecided = answer.is_none();
+        let Some(holds) = answer else {
+            if let Some(wait) = &mut self.wait {
+                wait.remaining_ms = wait.remaining(now);
+                wait.since = None;
+            }
+            return None;
+        };
+        if holds == self.state.is_active() {
+            self.wait = None;
+            return None;
+        }
+        let wait = self.wait.get_or_insert(Wait {
+            remaining_ms: if holds { on_delay_ms } else { off_delay_ms },
+            since: Some(since.min(now)),
+        });
+        wait.since.get_or_insert(now);
+        if wait.remaining(now) > 0 {
+            return None;
+        }
+        self.wait = None;
+        Some(if holds {
+            Happening::Occur
+        } else {
+            Happening::Clear
+        })
+    }
+
+    /// When a running delay is over.
+    pub fn deadline(&self) -> Option<Mono> {
+        let wait = self.wait?;
+        Some(wait.since? + wait.remaining_ms)
+    }
+
+    /// Something happens at `at`; returns the state before, if it changes.
+    pub fn happen(&mut self, what: Happening, latched: bool, at: Wall) -> Option<AlarmState> {
+        let before = self.state;
+        let after = before.after(what, latched);
+        if after == before {
+            return None;
+        }
+        self.state = after;
+        match what {
+            Happening::Occur => {
+                self.occurrence += 1;
+                self.raised = Some(at);
+                self.acked = None;
+                self.cleared = None;
+            }
+            Happening::Clear => self.cleared = Some(at),
+            Happening::Acknowledge => self.acked = Some(at),
+            Happening::Reset => {}
+        }
+        Some(before)
+    }
+}
+
+impl Wait {
+    fn remaining(&self, now: Mono) -> u64 {
+        self.remaining_ms
+            .saturating_sub(self.since.map_or(0, |since| now.since(since)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

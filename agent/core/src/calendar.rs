@@ -170,3 +170,6 @@ impl Calendar {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,233 @@
-//! Not written yet.
+//! Parts from counters: differences of readings, with wraps, resets and gaps told apart.
+//!
+//! Nothing is invented: what was made between a reset and the reading before it is nobody's
+//! knowledge, so that time becomes `uncounted`; parts learned by a difference that spans unknown
+//! time are counted when they are read, and marked.
+
+use crate::sample::Value;
+use crate::summary::Parts;
+use crate::tag::Counts;
+use crate::time::Wall;
+use serde::{Deserialize, Serialize};
+
+/// How far the accounting of a device had come at some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Odometer {
+    /// Label of that moment.
+    pub at: Wall,
+    /// Accounted milliseconds so far.
+    pub elapsed_ms: u64,
+    /// Of them, planned.
+    pub planned_ms: u64,
+    /// Of them, unknown.
+    pub unknown_ms: u64,
+}
+
+/// What a counter is, as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dial {
+    /// Parts for each count.
+    pub parts: u32,
+    /// Where it wraps; none if it does not.
+    pub top: Option<i64>,
+}
+
+/// One counter of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    dial: Dial,
+    last: Option<(i64, Odometer)>,
+}
+
+/// What a reading tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The first reading: something to count from.
+    First,
+    /// Counts since the reading before.
+    Made(u64),
+    /// It began anew.
+    Reset,
+}
+
+impl Counter {
+    /// A counter that nobody has read.
+    pub const fn new(dial: Dial) -> Counter {
+        Counter { dial, last: None }
+    }
+
+    /// The last reading, if the counter is still what it was.
+    pub fn resume(&mut self, before: &Counter) {
+        if self.dial == before.dial {
+            self.last = before.last;
+        }
+    }
+
+    fn step(&self, raw: i64, now: &Odometer, rate: Option<u64>) -> Step {
+        let Some((before, then)) = self.last else {
+            return Step::First;
+        };
+        if raw >= before {
+            return Step::Made(raw.abs_diff(before));
+        }
+        let elapsed = now.elapsed_ms.saturating_sub(then.elapsed_ms);
+        match self.wrapped(before, raw, elapsed, rate) {
+            Some(made) => Step::Made(made),
+            None => Step::Reset,
+        }
+    }
+
+    /// A drop from within 5 % of the top that fits rated rate × elapsed time is a wrap. Machines
+    /// run up to half as fast again as rated, and a part may just have been finished.
+    fn wrapped(&self, before: i64, raw: i64, elapsed_ms: u64, rate: Option<u64>) -> Option<u64> {
+        let top = self.dial.top?;
+        if raw < 0 || before > top || before < top - top / 20 {
+            return None;
+        }
+        let made = before.abs_diff(top) + 1 + raw.unsigned_abs();
+        let most = match rate {
+            Some(rate) => {
+                let thousandths = u128::from(rate) * u128::from(elapsed_ms) * 3 / 2 / 3_600_000;
+                thousandths / 1000 / u128::from(self.dial.parts.max(1)) + 1
+            }
+            None => u128::from(top.unsigned_abs() / 20),
+        };
+        (u128::from(made) <= most).then_some(made)
+    }
+}
+
+/// The counters of a device with what they have counted in the open window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counting {
+    counters: [Option<Counter>; 3],
+    window: [Tally; 3],
+    uncounted_ms: u64,
+    /// Planned time up to here is already told as uncounted.
+    uncounted_to_ms: u64,
+    no_scrap: bool,
+}
+
+/// One counter's share of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Tally {
+    read: bool,
+    parts: u64,
+    gap: u64,
+    gap_from: Option<Wall>,
+}
+
+impl Counting {
+    /// The counters of a device, by role.
+    pub fn new(dials: [Option<Dial>; 3], no_scrap: bool) -> Counting {
+        Counting {
+            counters: dials.map(|dial| dial.map(Counter::new)),
+            window: [Tally::default(); 3],
+            uncounted_ms: 0,
+            uncounted_to_ms: 0,
+            no_scrap,
+        }
+    }
+
+    /// Takes up what was counted before a restart, counter by counter as far as they are the same.
+    pub fn resume(&mut self, before: &Counting) {
+        for (counter, before) in self.counters.iter_mut().zip(&before.counters) {
+            if let (Some(counter), Some(before)) = (counter, before) {
+                counter.resume(before);
+            }
+        }
+        self.window = before.window;
+        self.uncounted_ms = before.uncounted_ms;
+        self.uncounted_to_ms = before.uncounted_to_ms;
+    }
+
+    /// A good reading of the counter with this role; true if it is the first, from which counting
+    /// begins. `window_start` is the label of the open
+    /// window's start, `rate` the rated rate in thousandths of a part per hour.
+    pub fn read(
+        &mut self,
+        role: Counts,
+        value: &Value,
+        now: &Odometer,
+        window_start: Wall,
+        rate: Option<u64>,
+    ) -> bool {
+        let (Some(counter), Value::Int(raw)) = (&mut self.counters[role as usize], value) else {
+            return false;
+        };
+        let tally = &mut self.window[role as usize];
+        tally.read = true;
+        match (counter.step(*raw, now, rate), counter.last) {
+            (Step::Made(counts), Some((_, then))) => {
+                let parts = counts.saturating_mul(u64::from(counter.dial.parts));
+                tally.parts = tally.parts.saturating_add(parts);
+                if parts > 0 && now.unknown_ms > then.unknown_ms {
+                    tally.gap = tally.gap.saturating_add(parts);
+                    if then.at < window_start {
+                        let from = tally.gap_from.unwrap_or(then.at);
+                        tally.gap_from = Some(from.min(then.at));
+                    }
+                }
+            }
+            (Step::Reset, Some((_, then))) => {
+                let from = then.planned_ms.max(self.uncounted_to_ms);
+                self.uncounted_ms += now.planned_ms.saturating_sub(from);
+                self.uncounted_to_ms = now.planned_ms;
+            }
+            _ => {}
+        }
+        counter.last.replace((*raw, *now)).is_none()
+    }
+
+    /// Parts and uncounted time of the open window; two of good, scrap and total give the third.
+    pub fn parts(&self) -> (Parts, u64) {
+        let count = |role: Counts| {
+            let tally = &self.window[role as usize];
+            tally.read.then_some(tally.parts)
+        };
+        let (mut good, mut scrap, mut total) = (
+            count(Counts::Good),
+            count(Counts::Scrap),
+            count(Counts::Total),
+        );
+        if self.no_scrap {
+            scrap = good.or(total).map(|_| 0);
+        }
+        match (good, scrap, total) {
+            (Some(g), Some(s), None) => total = Some(g + s),
+            (Some(g), None, Some(t)) => scrap = Some(t.saturating_sub(g)),
+            (None, Some(s), Some(t)) => good = Some(t.saturating_sub(s)),
+            _ => {}
+        }
+        let of_total = &self.window[Counts::Total as usize];
+        let of_both = [
+            &self.window[Counts::Good as usize],
+            &self.window[Counts::Scrap as usize],
+        ];
+        let (gap_total, gap_from) = if of_total.read {
+            (of_total.gap, of_total.gap_from)
+        } else {
+            let from = of_both.iter().filter_map(|tally| tally.gap_from).min();
+            (of_both.iter().map(|tally| tally.gap).sum(), from)
+        };
+        let gap_total = if total.is_some() { gap_total } else { 0 };
+        (
+            Parts {
+                good,
+                scrap,
+                total,
+                gap_total,
+                gap_from,
+            },
+            self.uncounted_ms,
+        )
+    }
+
+    /// Begins a new window.
+    pub fn begin_window(&mut self) {
+        self.window = [Tally::default(); 3];
+        self.uncounted_ms = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,483 @@
-//! Not written yet.
+//! The engine: what is read goes in with its time, what is to be done comes out as actions.
+//!
+//! It decides nothing itself; it is the wiring of the modules above it. `handle_*` takes an input
+//! and its moment, [`Engine::poll_action`] gives back what follows from it, and
+//! [`Engine::poll_deadline`] says when [`Engine::handle_time`] wants to be called next. Inputs are
+//! to be handled in the order of their moments, and the actions taken out after each.
+
+mod alarms;
+mod checkpoint;
+mod ingest;
+mod view;
+
+pub use ingest::Slot;
+pub use view::Health;
+
+use crate::alarm::Alarm;
+use crate::bounded::Queue;
+use crate::calendar::Span;
+use crate::limits;
+use crate::machine::{Label, Machine};
+use crate::modbus::plan::Plan;
+use crate::plant::Plant;
+use crate::record::{Body, Event, Record, Run};
+use crate::sample::{Quality, Reason, Value};
+use crate::state::State;
+use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
+use crate::time::{Mono, Now, Wall};
+use crate::window::{MINUTE_MS, Timeline};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Stale data, silent devices and the clock are looked at this often.
+const HOUSEKEEPING_MS: u64 = 1000;
+
+/// A silence longer than this becomes one window, not one for each shift and break in it.
+const LONG_SILENCE_MS: u64 = 24 * 3_600_000;
+
+/// What the engine wants done.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Action {
+    /// Store this record; it counts from when it is on disk.
+    Store(Record),
+    /// Commit what is to be stored now, not in some seconds: a person waits for it.
+    Commit,
+    /// Commit a checkpoint now: what has been learned could not be learned again.
+    Checkpoint,
+    /// A current value changed: publish what holds now.
+    Publish(Current),
+    /// The quality of a tag changed for a reason that lies in its data: tell the log.
+    Quality(DeviceIndex, TagIndex, Quality),
+}
+
+/// A current value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Current {
+    /// What a device is.
+    Info(DeviceIndex),
+    /// What a device does.
+    State(DeviceIndex),
+    /// How an alarm stands; index into [`Plant::alarms`].
+    Alarm(u16),
+}
+
+/// What has passed through the engine since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Samples of tags, good and bad.
+    pub samples: u64,
+    /// Those that were bad.
+    pub bad_samples: u64,
+    /// Windows closed.
+    pub windows: u64,
+    /// Records made.
+    pub records: u64,
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine {
+    plant: Arc<Plant>,
+    plan: Arc<Plan>,
+    run: Run,
+    timeline: Timeline,
+    /// Whether work is planned, and until when that holds.
+    span: Span,
+    span_until: Mono,
+    /// End of the open windows, and how many minutes they are made of.
+    window_end: Mono,
+    window_merged: u32,
+    next_housekeeping: Mono,
+    /// The moment of the newest input.
+    now: Mono,
+    devices: Vec<Entry>,
+    slots: Vec<Slot>,
+    links: Vec<Option<bool>>,
+    alarms: Vec<Alarm>,
+    alarm_deadline: Option<Mono>,
+    actions: Queue<Action>,
+    seq: u64,
+    events: u64,
+    tally: Tally,
+}
+
+/// A device with everything that is kept for it.
+#[derive(Debug)]
+struct Entry {
+    /// Its first tag in `slots`.
+    first_slot: usize,
+    /// None if it has no state mapping: no state, no times, no figures.
+    machine: Option<Machine>,
+    /// When any of its tags was last good.
+    last_good: Option<Mono>,
+    /// What was last told of its state.
+    told: Option<Told>,
+    /// The last status value that nobody mapped.
+    unmapped: Option<Value>,
+    /// Alarms that ask for this device.
+    alarms: Vec<u16>,
+    /// Summaries published in this run.
+    summaries: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
+    state: State,
+    code: Option<Value>,
+    quality: Quality,
+}
+
+impl Engine {
+    /// An engine that begins at `now`, continuing from what a run before has left, if anything.
+    pub fn new(
+        plant: Arc<Plant>,
+        plan: Arc<Plan>,
+        run: Run,
+        now: Now,
+        checkpoint: Option<&[u8]>,
+    ) -> Engine {
+        let before = checkpoint.and_then(checkpoint::Checkpoint::decode);
+        let mut timeline = Timeline::new(now);
+        let start = before
+            .as_ref()
+            .map_or(now.mono, |before| before.resume_at(&mut timeline, now));
+        let span = plant.calendar.span_at(timeline.label(start));
+        let mut engine = Engine {
+            span_until: timeline.moment(span.until),
+            window_end: timeline.moment(timeline.next_minute(start)),
+            window_merged: 1,
+            next_housekeeping: now.mono,
+            now: start,
+            slots: alloc::vec![Slot::default(); limits::tags(&plant)],
+            links: alloc::vec![None; plant.links.len()],
+            alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
+            alarm_deadline: None,
+            actions: Queue::with_capacity(limits::actions(&plant)),
+            seq: 0,
+            events: 0,
+            tally: Tally::default(),
+            devices: entries(&plant, &timeline, start, span),
+            plant,
+            plan,
+            run,
+            timeline,
+            span,
+        };
+        engine.event(
+            now.mono,
+            Event::Config {
+                what: engine.plant_in_words(),
+            },
+        );
+        if let Some(before) = before {
+            engine.resume(before, start, now);
+        }
+        for index in 0..engine.devices.len() {
+            let device = device_index(index);
+            engine.act(Action::Publish(Current::Info(device)));
+        }
+        engine
+    }
+
+    /// Time passes: windows close, data goes stale, delays end. Also the only place where the
+    /// wall clock is looked at.
+    pub fn handle_time(&mut self, now: Now) {
+        self.roll(now.mono);
+        self.look_at_clock(now);
+        if self.next_housekeeping <= now.mono {
+            self.next_housekeeping = Mono((now.mono.0 / HOUSEKEEPING_MS + 1) * HOUSEKEEPING_MS);
+            for index in 0..self.devices.len() {
+                self.advance(index, now.mono);
+                self.tell_state(index);
+            }
+            self.judge_all(now.mono);
+        } else if self
+            .alarm_deadline
+            .is_some_and(|deadline| deadline <= now.mono)
+        {
+            self.judge_all(now.mono);
+        }
+    }
+
+    /// A link came up or went down.
+    pub fn handle_link(&mut self, link: LinkIndex, at: Mono, up: bool, why: Option<String>) {
+        self.roll(at);
+        let known = &mut self.links[usize::from(link.0)];
+        if *known != Some(up) {
+            *known = Some(up);
+            let link = self.plant.links[usize::from(link.0)].clone();
+            self.event(at, Event::Link { link, up, why });
+        }
+    }
+
+    /// Records were lost, or something else happened that belongs into the journal.
+    pub fn handle_event(&mut self, at: Mono, event: Event) {
+        self.roll(at);
+        self.event(at, event);
+    }
+
+    /// What is to be done next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop()
+    }
+
+    /// When [`Engine::handle_time`] wants to be called.
+    pub fn poll_deadline(&self) -> Mono {
+        let edge = self
+            .span_until
+            .min(self.window_end)
+            .min(self.next_housekeeping);
+        self.alarm_deadline
+            .map_or(edge, |deadline| deadline.min(edge))
+    }
+
+    /// What has passed through.
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Accounts for everything up to `to`: calendar edges and window ends in their order.
+    fn roll(&mut self, to: Mono) {
+        self.now = self.now.max(to);
+        let mut rolled = false;
+        loop {
+            let edge = self.span_until.min(self.window_end);
+            if edge > to {
+                break;
+            }
+            rolled = true;
+            for index in 0..self.devices.len() {
+                self.advance(index, edge);
+            }
+            if edge == self.span_until {
+                self.turn_page(edge);
+            }
+            if edge == self.window_end {
+                self.close_windows(edge);
+                self.next_window(edge, to);
+            }
+        }
+        if rolled {
+            for index in 0..self.devices.len() {
+                self.tell_state(index);
+            }
+        }
+    }
+
+    /// A calendar edge: what is planned changes.
+    fn turn_page(&mut self, edge: Mono) {
+        self.span = self.plant.calendar.span_at(self.timeline.label(edge));
+        self.span_until = self.timeline.moment(self.span.until).max(edge + 1);
+        for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
+            if let Some(machine) = &mut entry.machine {
+                machine.plan(self.span.planned, device.merge_faults_ms);
+            }
+        }
+    }
+
+    fn close_windows(&mut self, edge: Mono) {
+        let end = self.timeline.label(edge);
+        self.close_windows_at(edge, end, end);
+    }
+
+    /// Closes every open window at `edge`, labelled `end`; the next ones begin there, labelled `next`.
+    fn close_windows_at(&mut self, edge: Mono, end: Wall, next: Wall) {
+        let merged = self.window_merged;
+        for index in 0..self.devices.len() {
+            let device = &self.plant.devices[index];
+            let entry = &mut self.devices[index];
+            let Some(machine) = &mut entry.machine else {
+                continue;
+            };
+            let fold = self.timeline.fold_at(machine.ledger().window_start);
+            let Some(summary) = machine.close(device, end, next, Label { fold, merged }) else {
+                continue;
+            };
+            self.tally.windows += 1;
+            if device.publishes_1m {
+                entry.summaries += 1;
+                let n = entry.summaries;
+                self.store(edge, n, Body::Summary(Box::new(summary)));
+            }
+        }
+        self.act(Action::Commit);
+    }
+
+    /// Where the windows end that begin at `edge`. After a silence the minutes that nobody saw
+    /// become one window.
+    fn next_window(&mut self, edge: Mono, to: Mono) {
+        let next = self.timeline.moment(self.timeline.next_minute(edge));
+        let behind = to.since(next);
+        let minutes = behind / MINUTE_MS.unsigned_abs();
+        self.window_end = next + minutes * MINUTE_MS.unsigned_abs();
+        if behind < LONG_SILENCE_MS && self.actions.room() > 3 * self.devices.len() {
+            self.window_end = self.window_end.min(self.span_until.max(next));
+        }
+        let merged = self
+            .window_end
+            .since(edge)
+            .div_ceil(MINUTE_MS.unsigned_abs());
+        self.window_merged = u32::try_from(merged).unwrap_or(u32::MAX);
+    }
+
+    fn look_at_clock(&mut self, now: Now) {
+        let stepped = self.timeline.stepped(now);
+        let before = self.timeline.clock;
+        if let Some(by) = stepped {
+            self.step_clock(now.mono, by);
+        }
+        if stepped.is_some() || before != now.clock {
+            self.timeline.clock = now.clock;
+            let event = Event::Clock {
+                from: before,
+                to: now.clock,
+                step_ms: stepped.unwrap_or(0),
+            };
+            self.event(now.mono, event);
+        }
+    }
+
+    /// The wall clock was stepped: the open windows end here, the next ones begin at the new label.
+    fn step_clock(&mut self, at: Mono, by: i64) {
+        for index in 0..self.devices.len() {
+            self.advance(index, at);
+        }
+        let end = self.timeline.label(at);
+        self.window_merged = 1;
+        self.close_windows_at(at, end, end + by);
+        self.timeline.step(at, by);
+        self.window_end = self.timeline.moment(self.timeline.next_minute(at));
+        self.turn_page(at);
+    }
+
+    fn advance(&mut self, index: usize, to: Mono) {
+        if let Some(machine) = &mut self.devices[index].machine {
+            machine.advance(to, self.plant.devices[index].merge_faults_ms);
+        }
+    }
+
+    /// Publishes and records the state of a device if it is not what was last told.
+    fn tell_state(&mut self, index: usize) {
+        let entry = &mut self.devices[index];
+        let Some(machine) = &entry.machine else {
+            return;
+        };
+        let quality = machine.quality();
+        if let Some(told) = &entry.told
+            && told.state == machine.state()
+            && told.quality == quality
+            // A state may cover many codes; only those of faults are told one by one.
+            && (machine.state() != State::Faulted || told.code.as_ref() == machine.code())
+        {
+            return;
+        }
+        let now = Told {
+            state: machine.state(),
+            code: machine.code().cloned(),
+            quality,
+        };
+        let since = machine.since();
+        let before = entry.told.replace(now.clone());
+        self.act(Action::Publish(Current::State(device_index(index))));
+        let changed = match &before {
+            Some(told) => told.state != now.state || told.code != now.code,
+            None => now.state != State::Unknown,
+        };
+        if changed {
+            let device = &self.plant.devices[index];
+            let from = before.map_or(State::Unknown, |told| told.state);
+            let event = Event::State {
+                device: device.id.clone(),
+                from,
+                to: now.state,
+                cause: view::cause(&device.model, now.code.as_ref()).map(|code| (*code.en).into()),
+                code: now.code,
+                quality,
+            };
+            let at = if from == now.state { self.now } else { since };
+            self.event(at, event);
+        }
+    }
+
+    fn event(&mut self, at: Mono, event: Event) {
+        self.events += 1;
+        let n = self.events;
+        self.store(at, n, Body::Event(event));
+    }
+
+    fn store(&mut self, at: Mono, n: u64, body: Body) {
+        self.seq += 1;
+        self.tally.records += 1;
+        let record = Record {
+            seq: self.seq,
+            n,
+            ts: self.timeline.label(at),
+            clock: self.timeline.clock,
+            body,
+        };
+        self.act(Action::Store(record));
+    }
+
+    fn act(&mut self, action: Action) {
+        // `limits::actions` counts what one call can ask for, and the owner takes the actions out
+        // after each call; a full queue would be a hole in the numbers, so it is not passed over.
+        let full = self.actions.try_push(action).is_err();
+        assert!(!full, "more actions than limits::actions allows for");
+    }
+
+    fn plant_in_words(&self) -> String {
+        alloc::format!(
+            "{} devices, {} links, {} alarms, cfg {:08x}",
+            self.plant.devices.len(),
+            self.plant.links.len(),
+            self.plant.alarms.len(),
+            self.run.cfg
+        )
+    }
+}
+
+fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<Entry> {
+    let mut first_slot = 0;
+    let mut entries = Vec::with_capacity(plant.devices.len());
+    for (index, device) in plant.devices.iter().enumerate() {
+        let machine = device
+            .model
+            .state
+            .is_some()
+            .then(|| Machine::new(device, start, timeline.label(start), span.planned));
+        entries.push(Entry {
+            first_slot,
+            machine,
+            last_good: None,
+            told: None,
+            unmapped: None,
+            alarms: alarms::watching(plant, device_index(index)),
+            summaries: 0,
+        });
+        first_slot += device.model.tags.len();
+    }
+    entries
+}
+
+fn device_index(index: usize) -> DeviceIndex {
+    DeviceIndex(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+/// Whether a reason lies in what was read, not in that nothing was.
+const fn lies_in_data(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::Timeout
+            | Reason::Disconnected
+            | Reason::Exception(_)
+            | Reason::NeverRead
+            | Reason::Retained
+            | Reason::Stale
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,420 @@
-//! Not written yet.
+//! The figures: every key of the contract from the parts of a [`Summary`], in integers.
+//!
+//! K = planned − unknown, U = unknown, B = producing + setup + delayed + faulted. A value is over
+//! known time; its bounds are over all planned time, with the unknown time taken as the worst and
+//! the best case. No data is never zero: what cannot be known has a [`Why`].
+//!
+//! Sources: ISO 22400-2:2014 (availability, allocation efficiency, utilisation efficiency,
+//! technical efficiency, effectiveness, quality ratio, OEE, MTBF, MTTR), the contract for the rest.
+
+use crate::state::State;
+use crate::summary::Summary;
+
+/// Why a figure has no value. The order is that of importance, highest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// Too little of the planned time is known.
+    LowCoverage,
+    /// Nothing was planned.
+    NoPlannedTime,
+    /// Parts were learned by a reading that spans more than this window.
+    CountsAcrossGap,
+    /// Nothing counts the parts, or nothing was counted.
+    NoCount,
+    /// The device has no rated rate.
+    NoRatedRate,
+    /// Good parts are counted, but neither scrap nor the total.
+    NoScrapCount,
+    /// No fault began, or ended: nothing to divide by.
+    NoFailures,
+    /// Too little time in question for a rate.
+    TooShort,
+}
+
+impl Why {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Why::LowCoverage => "low-coverage",
+            Why::NoPlannedTime => "no-planned-time",
+            Why::CountsAcrossGap => "counts-across-gap",
+            Why::NoCount => "no-count",
+            Why::NoRatedRate => "no-rated-rate",
+            Why::NoScrapCount => "no-scrap-count",
+            Why::NoFailures => "no-failures",
+            Why::TooShort => "too-short",
+        }
+    }
+
+    /// Whether it says something about the data and not only about the length of the window.
+    const fn is_notable(self) -> bool {
+        !matches!(self, Why::NoFailures | Why::TooShort)
+    }
+}
+
+/// A number with a fixed count of decimals, rounded half up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fixed {
+    /// The number × 10^decimals.
+    pub units: u64,
+    /// 3 or 4.
+    pub decimals: u8,
+}
+
+impl Fixed {
+    /// `numerator / denominator`; none if there is nothing to divide by.
+    fn ratio(numerator: u128, denominator: u128, decimals: u8) -> Option<Fixed> {
+        let scaled = numerator.checked_mul(10u128.pow(u32::from(decimals)))?;
+        let rounded = scaled
+            .checked_add(denominator / 2)?
+            .checked_div(denominator)?;
+        Some(Fixed {
+            units: u64::try_from(rounded).ok()?,
+            decimals,
+        })
+    }
+
+    /// As a floating-point number; exact to the last published decimal.
+    pub fn as_f64(self) -> f64 {
+        self.units as f64 / if self.decimals == 4 { 1e4 } else { 1e3 }
+    }
+}
+
+/// One figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figure {
+    /// Its key.
+    pub key: Key,
+    /// Its value, or why there is none.
+    pub value: Result<Fixed, Why>,
+    /// Worst and best case, for the keys that have them; none if nothing was planned.
+    pub bounds: Option<(Option<Fixed>, Option<Fixed>)>,
+}
+
+/// The figures of the contract, in the order in which they are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// Parts made of parts possible (产能利用率; ISO equipment load ratio).
+    CapacityUtilisation,
+    /// Producing of known planned time.
+    Availability,
+    /// Faulted of known planned time (设备故障率).
+    FaultTimeRatio,
+    /// Busy of known planned time.
+    AllocationEfficiency,
+    /// Producing of busy time.
+    UtilisationEfficiency,
+    /// Producing of producing, delayed and faulted.
+    TechnicalEfficiency,
+    /// Good parts of parts possible.
+    Oee,
+    /// Parts made of parts possible while producing.
+    Effectiveness,
+    /// Good of all parts.
+    QualityRatio,
+    /// Faults per hour of producing and setup.
+    FaultRatePerH,
+    /// Seconds of producing and setup per fault.
+    MtbfS,
+    /// Seconds of repair per fault that ended.
+    MttrS,
+    /// Parts per busy hour.
+    ThroughputPerH,
+    /// Known of planned time.
+    Coverage,
+}
+
+impl Key {
+    /// Every key.
+    pub const ALL: [Key; 14] = [
+        Key::CapacityUtilisation,
+        Key::Availability,
+        Key::FaultTimeRatio,
+        Key::AllocationEfficiency,
+        Key::UtilisationEfficiency,
+        Key::TechnicalEfficiency,
+        Key::Oee,
+        Key::Effectiveness,
+        Key::QualityRatio,
+        Key::FaultRatePerH,
+        Key::MtbfS,
+        Key::MttrS,
+        Key::ThroughputPerH,
+        Key::Coverage,
+    ];
+
+    /// The names of value, lower bound, upper bound and reason.
+    pub const fn names(self) -> [&'static str; 4] {
+        macro_rules! names {
+            ($name:literal) => {
+                [
+                    $name,
+                    concat!($name, "_low"),
+                    concat!($name, "_high"),
+                    concat!($name, "_reason"),
+                ]
+            };
+        }
+        match self {
+            Key::CapacityUtilisation => names!("capacity_utilisation"),
+            Key::Availability => names!("availability"),
+            Key::FaultTimeRatio => names!("fault_time_ratio"),
+            Key::AllocationEfficiency => names!("allocation_efficiency"),
+            Key::UtilisationEfficiency => names!("utilisation_efficiency"),
+            Key::TechnicalEfficiency => names!("technical_efficiency"),
+            Key::Oee => names!("oee"),
+            Key::Effectiveness => names!("effectiveness"),
+            Key::QualityRatio => names!("quality_ratio"),
+            Key::FaultRatePerH => names!("fault_rate_per_h"),
+            Key::MtbfS => names!("mtbf_s"),
+            Key::MttrS => names!("mttr_s"),
+            Key::ThroughputPerH => names!("throughput_per_h"),
+            Key::Coverage => names!("coverage"),
+        }
+    }
+
+    /// The key with this name.
+    pub fn from_name(name: &str) -> Option<Key> {
+        Key::ALL.into_iter().find(|key| key.names()[0] == name)
+    }
+}
+
+/// All figures of a window.
+pub fn figures(summary: &Summary) -> impl Iterator<Item = Figure> + '_ {
+    let sums = Sums::of(summary);
+    Key::ALL.into_iter().map(move |key| sums.figure(key))
+}
+
+/// The most important reason among the figures without value, if it says something of the data.
+pub fn reason(summary: &Summary) -> Option<Why> {
+    figures(summary)
+        .filter_map(|figure| figure.value.err())
+        .filter(|why| why.is_notable())
+        .min()
+}
+
+const RATIO: u8 = 4;
+const RATE: u8 = 3;
+const HOUR_MS: u128 = 3_600_000;
+
+/// The sums that the formulas are made of; times in milliseconds, capacities in thousandths.
+struct Sums<'a> {
+    summary: &'a Summary,
+    planned: u128,
+    unknown: u128,
+    busy: u128,
+    producing: u128,
+    setup: u128,
+    delayed: u128,
+    faulted: u128,
+}
+
+impl<'a> Sums<'a> {
+    fn of(summary: &'a Summary) -> Sums<'a> {
+        let of = |state| u128::from(summary.times.of(state));
+        Sums {
+            summary,
+            planned: u128::from(summary.planned_ms()),
+            unknown: of(State::Unknown),
+            busy: [
+                State::Producing,
+                State::Setup,
+                State::Delayed,
+                State::Faulted,
+            ]
+            .map(of)
+            .into_iter()
+            .sum(),
+            producing: of(State::Producing),
+            setup: of(State::Setup),
+            delayed: of(State::Delayed),
+            faulted: of(State::Faulted),
+        }
+    }
+
+    fn figure(&self, key: Key) -> Figure {
+        let known = self.planned - self.unknown;
+        match key {
+            Key::Availability => self.share(key, self.producing, known, self.planned),
+            Key::FaultTimeRatio => self.share(key, self.faulted, known, self.planned),
+            Key::AllocationEfficiency => self.share(key, self.busy, known, self.planned),
+            Key::UtilisationEfficiency => {
+                self.share(key, self.producing, self.busy, self.busy + self.unknown)
+            }
+            Key::TechnicalEfficiency => {
+                let part = self.producing + self.delayed + self.faulted;
+                self.share(key, self.producing, part, part + self.unknown)
+            }
+            Key::CapacityUtilisation => self.of_capacity(key, self.total()),
+            Key::Oee => self.of_capacity(key, self.good()),
+            Key::Effectiveness => Figure {
+                key,
+                value: self.effectiveness(),
+                bounds: None,
+            },
+            Key::QualityRatio => Figure {
+                key,
+                value: self.quality_ratio(),
+                bounds: None,
+            },
+            Key::FaultRatePerH => {
+                let failures = u128::from(self.summary.failures);
+                Figure {
+                    key,
+                    value: self.rate(failures * HOUR_MS, self.exposure()),
+                    bounds: None,
+                }
+            }
+            Key::MtbfS => {
+                let failures = u128::from(self.summary.failures);
+                Figure {
+                    key,
+                    value: self.mean_s(self.exposure(), failures),
+                    bounds: None,
+                }
+            }
+            Key::MttrS => {
+                let repair = u128::from(self.summary.repair_ms);
+                let repairs = u128::from(self.summary.repairs);
+                Figure {
+                    key,
+                    value: self.mean_s(repair, repairs),
+                    bounds: None,
+                }
+            }
+            Key::ThroughputPerH => {
+                let value = self
+                    .counted()
+                    .and_then(|parts| self.rate(parts * HOUR_MS, self.busy));
+                Figure {
+                    key,
+                    value,
+                    bounds: None,
+                }
+            }
+            Key::Coverage => {
+                let value = Fixed::ratio(known, self.planned, RATIO).ok_or(Why::NoPlannedTime);
+                Figure {
+                    key,
+                    value,
+                    bounds: None,
+                }
+            }
+        }
+    }
+
+    /// A share of time, with the unknown time wholly out of or in the numerator as its bounds.
+    fn share(&self, key: Key, part: u128, whole: u128, possible: u128) -> Figure {
+        let value = self
+            .covered()
+            .and_then(|()| Fixed::ratio(part, whole, RATIO).ok_or(Why::TooShort));
+        let low = Fixed::ratio(part, possible, RATIO);
+        let high = Fixed::ratio(part + self.unknown, possible, RATIO);
+        Figure {
+            key,
+            value,
+            bounds: Some((low, high)),
+        }
+    }
+
+    /// Parts of what the rated rate would have made; bounds: the uncounted time made nothing, or
+    /// ran at rated rate.
+    fn of_capacity(&self, key: Key, parts: Result<u128, Why>) -> Figure {
+        let capacity = self.summary.capacity.ok_or(Why::NoRatedRate);
+        let both = parts.and_then(|parts| capacity.map(|capacity| (parts * 1000, capacity)));
+        let value = both.and_then(|(made, capacity)| {
+            self.covered()?;
+            if self.summary.parts.gap_from.is_some() {
+                return Err(Why::CountsAcrossGap);
+            }
+            let counted = u128::from(capacity.planned.saturating_sub(capacity.uncounted));
+            Fixed::ratio(made, counted, RATIO).ok_or(Why::LowCoverage)
+        });
+        let (low, high) = match both {
+            Ok((made, capacity)) => {
+                let possible = u128::from(capacity.planned);
+                let uncounted = u128::from(capacity.uncounted);
+                (
+                    Fixed::ratio(made, possible, RATIO),
+                    Fixed::ratio(made + uncounted, possible, RATIO),
+                )
+            }
+            Err(_) => (None, None),
+        };
+        Figure {
+            key,
+            value,
+            bounds: Some((low, high)),
+        }
+    }
+
+    fn effectiveness(&self) -> Result<Fixed, Why> {
+        let made = self.counted()? * 1000;
+        let capacity = self.summary.capacity.ok_or(Why::NoRatedRate)?;
+        self.covered()?;
+        Fixed::ratio(made, u128::from(capacity.producing), RATIO).ok_or(Why::TooShort)
+    }
+
+    fn quality_ratio(&self) -> Result<Fixed, Why> {
+        let good = self.good()?;
+        Fixed::ratio(good, self.total()?, RATIO).ok_or(Why::NoCount)
+    }
+
+    fn rate(&self, numerator: u128, time: u128) -> Result<Fixed, Why> {
+        self.covered()?;
+        self.exposed()?;
+        Fixed::ratio(numerator, time, RATE).ok_or(Why::TooShort)
+    }
+
+    fn mean_s(&self, total_ms: u128, count: u128) -> Result<Fixed, Why> {
+        self.covered()?;
+        self.exposed()?;
+        Fixed::ratio(total_ms, count * 1000, RATE).ok_or(Why::NoFailures)
+    }
+
+    fn total(&self) -> Result<u128, Why> {
+        let parts = &self.summary.parts;
+        parts.total.map(u128::from).ok_or(if parts.good.is_some() {
+            Why::NoScrapCount
+        } else {
+            Why::NoCount
+        })
+    }
+
+    fn good(&self) -> Result<u128, Why> {
+        let parts = &self.summary.parts;
+        parts.good.map(u128::from).ok_or(if parts.total.is_some() {
+            Why::NoScrapCount
+        } else {
+            Why::NoCount
+        })
+    }
+
+    /// Parts whose time is known.
+    fn counted(&self) -> Result<u128, Why> {
+        Ok(self
+            .total()?
+            .saturating_sub(u128::from(self.summary.parts.gap_total)))
+    }
+
+    fn exposure(&self) -> u128 {
+        self.producing + self.setup
+    }
+
+    fn exposed(&self) -> Result<(), Why> {
+        let enough = self.exposure() >= u128::from(self.summary.needs.exposure_ms).max(1);
+        enough.then_some(()).ok_or(Why::TooShort)
+    }
+
+    fn covered(&self) -> Result<(), Why> {
+        if self.planned == 0 {
+            return Err(Why::NoPlannedTime);
+        }
+        let known = self.planned - self.unknown;
+        let enough = known * 10_000 >= self.planned * u128::from(self.summary.needs.coverage);
+        (enough && known > 0).then_some(()).ok_or(Why::LowCoverage)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,24 +9,31 @@
 
 extern crate alloc;
 
+pub mod bounded;
 pub mod time;
 
 pub mod sample;
 pub mod tag;
 
 pub mod calendar;
+pub mod state;
+
 pub mod rule;
 
 pub mod plant;
 
+pub mod limits;
+
 pub mod modbus;
 
-pub mod state;
-
 pub mod count;
-pub mod window;
+pub mod fault;
 
 pub mod summary;
+
+pub mod machine;
+
+pub mod window;
 
 pub mod kpi;
 

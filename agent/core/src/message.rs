@@ -1,28 +1,27 @@
 //! What goes to the broker: topics and payloads, as the contract fixes them (§5).
+//!
+//! Every payload is a flat JSON object; the types here serialise to it with `serde_json`.
 
-use crate::plant::Gateway;
-use crate::record::{Body, Event, Record, Run};
+use crate::alarm::Alarm;
+use crate::kpi::{self, Figure};
+use crate::plant::{self, Code, Device, Gateway};
+use crate::record::{Body, Class, Event, Record, Run};
+use crate::sample::{Quality, Value};
+use crate::state::State;
+use crate::summary::Summary;
+use crate::time::Wall;
 use alloc::format;
-use alloc::string::String;
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// A record as a payload; serialised with `serde_json` it is the flat object of the contract.
-#[derive(Debug)]
-pub struct Message<'a> {
-    /// Who sends it.
-    pub gateway: &'a Gateway,
-    /// The run that made it.
-    pub run: &'a Run,
-    /// What it says.
-    pub record: &'a Record,
-    /// Made before this connection, or over 60 s old when sent.
-    pub historical: bool,
-}
+/// Version of topics and payloads.
+pub const VERSION: u32 = 1;
 
 /// `{root}/v1/{site}/{area}/{gateway}`: the head of every topic.
 pub fn topic_head(gateway: &Gateway) -> String {
     format!(
-        "{}/v1/{}/{}/{}",
+        "{}/v{VERSION}/{}/{}/{}",
         gateway.root, gateway.site, gateway.area, gateway.id
     )
 }
@@ -40,10 +39,23 @@ pub fn run_id(run: &Run) -> String {
     format!("{:012x}", run.id & 0xffff_ffff_ffff)
 }
 
+/// A record as a payload.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// Who sends it.
+    pub gateway: &'a Gateway,
+    /// The run that made it.
+    pub run: &'a Run,
+    /// What it says.
+    pub record: &'a Record,
+    /// Made before this connection, or over 60 s old when sent.
+    pub historical: bool,
+}
+
 impl Serialize for Message<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("v", &1)?;
+        map.serialize_entry("v", &VERSION)?;
         map.serialize_entry("gateway", &self.gateway.id)?;
         map.serialize_entry("run", &run_id(self.run))?;
         map.serialize_entry("boot", &self.run.boot)?;
@@ -53,10 +65,341 @@ impl Serialize for Message<'_> {
         map.serialize_entry("clock", self.record.clock.as_str())?;
         map.serialize_entry("historical", &self.historical)?;
         map.serialize_entry("cfg", &format!("{:08x}", self.run.cfg))?;
-        if let Body::Event(Event::Loss { count, .. }) = &self.record.body {
-            map.serialize_entry("event", "loss")?;
-            map.serialize_entry("count", count)?;
+        match &self.record.body {
+            Body::Summary(summary) => summary_entries(&mut map, summary)?,
+            Body::Event(event) => event_entries(&mut map, event)?,
         }
         map.end()
+    }
+}
+
+fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<(), M::Error> {
+    map.serialize_entry("device", &summary.device)?;
+    if let Some(line) = &summary.line {
+        map.serialize_entry("line", line)?;
+    }
+    map.serialize_entry("window", summary.tier.as_str())?;
+    map.serialize_entry("start_ms", &summary.start)?;
+    map.serialize_entry("end_ms", &summary.end)?;
+    map.serialize_entry("window_ms", &summary.window_ms())?;
+    if summary.clock_step_ms != 0 {
+        map.serialize_entry("clock_step_ms", &summary.clock_step_ms)?;
+    }
+    map.serialize_entry("fold", &summary.fold)?;
+    map.serialize_entry("rev", &summary.rev)?;
+    map.serialize_entry("merged", &summary.merged)?;
+    map.serialize_entry("every_ms", &summary.every_ms)?;
+    for state in State::ALL {
+        map.serialize_entry(time_key(state), &summary.times.of(state))?;
+    }
+    map.serialize_entry("uncounted_ms", &summary.uncounted_ms)?;
+    map.serialize_entry("good", &summary.parts.good)?;
+    map.serialize_entry("scrap", &summary.parts.scrap)?;
+    map.serialize_entry("total", &summary.parts.total)?;
+    map.serialize_entry(
+        "gap_total",
+        &summary.parts.total.map(|_| summary.parts.gap_total),
+    )?;
+    map.serialize_entry("failures", &summary.failures)?;
+    map.serialize_entry("repairs", &summary.repairs)?;
+    map.serialize_entry("repair_ms", &summary.repair_ms)?;
+    map.serialize_entry(
+        "capacity",
+        &summary.capacity.map(|capacity| capacity.planned),
+    )?;
+    map.serialize_entry("capacity_producing", &summary.capacity.map(|c| c.producing))?;
+    map.serialize_entry("capacity_uncounted", &summary.capacity.map(|c| c.uncounted))?;
+    map.serialize_entry(
+        "rated_per_h",
+        &summary.capacity.map(|c| Thousandths(c.rate)),
+    )?;
+    for figure in kpi::figures(summary) {
+        figure_entries(map, &figure)?;
+    }
+    map.serialize_entry("reason", &kpi::reason(summary).map(kpi::Why::as_str))
+}
+
+fn figure_entries<M: SerializeMap>(map: &mut M, figure: &Figure) -> Result<(), M::Error> {
+    let [value, low, high, reason] = figure.key.names();
+    map.serialize_entry(value, &figure.value.ok().map(kpi::Fixed::as_f64))?;
+    if let Some(bounds) = figure.bounds {
+        map.serialize_entry(low, &bounds.0.map(kpi::Fixed::as_f64))?;
+        map.serialize_entry(high, &bounds.1.map(kpi::Fixed::as_f64))?;
+    }
+    match figure.value {
+        Ok(_) => Ok(()),
+        Err(why) => map.serialize_entry(reason, why.as_str()),
+    }
+}
+
+const fn time_key(state: State) -> &'static str {
+    match state {
+        State::Producing => "producing_ms",
+        State::Setup => "setup_ms",
+        State::Delayed => "delayed_ms",
+        State::Faulted => "faulted_ms",
+        State::Idle => "idle_ms",
+        State::PlannedStop => "planned_stop_ms",
+        State::Unknown => "unknown_ms",
+    }
+}
+
+fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
+    match event {
+        Event::State {
+            device,
+            from,
+            to,
+            code,
+            cause,
+            quality,
+        } => {
+            map.serialize_entry("event", "state")?;
+            map.serialize_entry("device", device)?;
+            map.serialize_entry("from", from.as_str())?;
+            map.serialize_entry("to", to.as_str())?;
+            map.serialize_entry("code", &code.as_ref().map(Raw))?;
+            map.serialize_entry("cause", cause)?;
+            quality_entries(map, *quality)
+        }
+        Event::Alarm {
+            device,
+            alarm,
+            occurrence,
+            priority,
+            from,
+            to,
+            value,
+        } => {
+            map.serialize_entry("event", "alarm")?;
+            map.serialize_entry("device", device)?;
+            map.serialize_entry("what", &format!("{device}.{alarm}"))?;
+            map.serialize_entry("occurrence", occurrence)?;
+            map.serialize_entry("priority", priority)?;
+            map.serialize_entry("from", from.as_str())?;
+            map.serialize_entry("to", to.as_str())?;
+            map.serialize_entry("value", &value.as_ref().map(Raw))
+        }
+        Event::Link { link, up, why } => {
+            map.serialize_entry("event", "link")?;
+            map.serialize_entry("what", link)?;
+            map.serialize_entry("from", if *up { "down" } else { "up" })?;
+            map.serialize_entry("to", if *up { "up" } else { "down" })?;
+            map.serialize_entry("why", why)
+        }
+        Event::Clock { from, to, step_ms } => {
+            map.serialize_entry("event", "clock")?;
+            map.serialize_entry("from", from.as_str())?;
+            map.serialize_entry("to", to.as_str())?;
+            map.serialize_entry("step_ms", step_ms)
+        }
+        Event::Config { what } => {
+            map.serialize_entry("event", "config")?;
+            map.serialize_entry("what", what)
+        }
+        Event::Loss {
+            why,
+            run,
+            seq_from,
+            seq_to,
+            count,
+            class,
+        } => {
+            map.serialize_entry("event", "loss")?;
+            map.serialize_entry("what", why)?;
+            if let Some(run) = run {
+                numbers(map, run, *seq_from, *seq_to)?;
+            }
+            map.serialize_entry("class", &class.map(class_word))?;
+            map.serialize_entry("count", &(*count > 0).then_some(count))
+        }
+        Event::Merged {
+            device,
+            tier,
+            run,
+            seq_from,
+            seq_to,
+            count,
+        } => {
+            map.serialize_entry("event", "merged")?;
+            map.serialize_entry("device", device)?;
+            map.serialize_entry("window", tier.as_str())?;
+            numbers(map, run, *seq_from, *seq_to)?;
+            map.serialize_entry("count", count)
+        }
+        Event::UnmappedState { device, value } => {
+            map.serialize_entry("event", "unmapped-state")?;
+            map.serialize_entry("device", device)?;
+            map.serialize_entry("what", &value.to_string())?;
+            map.serialize_entry("value", &Raw(value))
+        }
+    }
+}
+
+/// Numbers of another run than the record's own are named with that run.
+fn numbers<M: SerializeMap>(map: &mut M, run: &Run, from: u64, to: u64) -> Result<(), M::Error> {
+    map.serialize_entry("of_run", &run_id(run))?;
+    map.serialize_entry("of_boot", &run.boot)?;
+    map.serialize_entry("seq_from", &from)?;
+    map.serialize_entry("seq_to", &to)
+}
+
+const fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Summary => "summary",
+        Class::Event => "event",
+        Class::Alarm => "alarm",
+    }
+}
+
+fn quality_entries<M: SerializeMap>(map: &mut M, quality: Quality) -> Result<(), M::Error> {
+    map.serialize_entry("quality", quality.as_str())?;
+    map.serialize_entry("reason", &quality.reason().map(|reason| reason.to_string()))
+}
+
+/// `{device}/info`.
+#[derive(Debug)]
+pub struct InfoMessage<'a> {
+    /// Who sends it.
+    pub gateway: &'a Gateway,
+    /// The present run.
+    pub run: &'a Run,
+    /// Whose.
+    pub device: &'a Device,
+}
+
+impl Serialize for InfoMessage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let device = self.device;
+        let tags: Vec<&str> = device.model.tags.iter().map(|tag| &*tag.name).collect();
+        let units: Vec<&str> = device.model.tags.iter().map(|tag| &*tag.unit).collect();
+        let publishes: &[&str] = if device.publishes_1m { &["1m"] } else { &[] };
+        let mut map = serializer.serialize_map(None)?;
+        head(&mut map, self.gateway, self.run)?;
+        map.serialize_entry("device", &device.id)?;
+        map.serialize_entry("name", &device.name)?;
+        map.serialize_entry("line", &device.line)?;
+        map.serialize_entry("asset", &device.asset)?;
+        map.serialize_entry("profile", &device.profile)?;
+        map.serialize_entry("rated_per_h", &device.rated_rate.map(Thousandths))?;
+        map.serialize_entry("every_ms", &device.model.every_ms)?;
+        map.serialize_entry("tags", &tags)?;
+        map.serialize_entry("units", &units)?;
+        map.serialize_entry("publishes", publishes)?;
+        map.end()
+    }
+}
+
+/// `{device}/state`.
+#[derive(Debug)]
+pub struct StateMessage<'a> {
+    /// Who sends it.
+    pub gateway: &'a Gateway,
+    /// The present run.
+    pub run: &'a Run,
+    /// Whose.
+    pub device: &'a Device,
+    /// When this was so.
+    pub ts: Wall,
+    /// What it does.
+    pub state: State,
+    /// What it did before.
+    pub previous: State,
+    /// Since when.
+    pub since: Wall,
+    /// The raw status value.
+    pub code: Option<&'a Value>,
+    /// What the code means.
+    pub cause: Option<&'a Code>,
+    /// Quality of the status.
+    pub quality: Quality,
+}
+
+impl Serialize for StateMessage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        head(&mut map, self.gateway, self.run)?;
+        map.serialize_entry("ts", &self.ts)?;
+        map.serialize_entry("device", &self.device.id)?;
+        map.serialize_entry("state", self.state.as_str())?;
+        map.serialize_entry("previous", self.previous.as_str())?;
+        map.serialize_entry("since_ms", &self.since)?;
+        map.serialize_entry("code", &self.code.map(Raw))?;
+        map.serialize_entry("cause", &self.cause.map(|code| &*code.en))?;
+        map.serialize_entry("cause_zh", &self.cause.map(|code| &*code.zh))?;
+        quality_entries(&mut map, self.quality)?;
+        map.serialize_entry("product", &None::<&str>)?;
+        map.end()
+    }
+}
+
+/// `{device}/alarm/{alarm}`.
+#[derive(Debug)]
+pub struct AlarmMessage<'a> {
+    /// Who sends it.
+    pub gateway: &'a Gateway,
+    /// The present run.
+    pub run: &'a Run,
+    /// Whose.
+    pub device: &'a Device,
+    /// As configured.
+    pub settings: &'a plant::Alarm,
+    /// As it stands.
+    pub alarm: &'a Alarm,
+}
+
+impl Serialize for AlarmMessage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (settings, alarm) = (self.settings, self.alarm);
+        let mut map = serializer.serialize_map(None)?;
+        head(&mut map, self.gateway, self.run)?;
+        map.serialize_entry("id", &format!("{}.{}", self.device.id, settings.id))?;
+        map.serialize_entry("device", &self.device.id)?;
+        map.serialize_entry("alarm", &settings.id)?;
+        map.serialize_entry("occurrence", &alarm.occurrence)?;
+        map.serialize_entry("priority", &settings.priority)?;
+        map.serialize_entry("state", alarm.state.as_str())?;
+        map.serialize_entry("quality", if alarm.undecided { "bad" } else { "good" })?;
+        map.serialize_entry("raised_ms", &alarm.raised)?;
+        map.serialize_entry("acked_ms", &alarm.acked)?;
+        map.serialize_entry("cleared_ms", &alarm.cleared)?;
+        map.serialize_entry("value", &alarm.value.as_ref().map(Raw))?;
+        map.serialize_entry("limit", &settings.when.limit())?;
+        map.serialize_entry("text_en", &settings.text_en)?;
+        map.serialize_entry("text_zh", &settings.text_zh)?;
+        map.end()
+    }
+}
+
+fn head<M: SerializeMap>(map: &mut M, gateway: &Gateway, run: &Run) -> Result<(), M::Error> {
+    map.serialize_entry("v", &VERSION)?;
+    map.serialize_entry("gateway", &gateway.id)?;
+    map.serialize_entry("run", &run_id(run))
+}
+
+/// A raw value as a JSON number, text or truth value.
+struct Raw<'a>(&'a Value);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Bool(b) => serializer.serialize_bool(*b),
+            Value::Int(i) => serializer.serialize_i64(*i),
+            Value::Float(f) => serializer.serialize_f64(*f),
+            Value::Text(t) => serializer.serialize_str(t),
+        }
+    }
+}
+
+/// Thousandths as a JSON number: whole ones without a fraction.
+struct Thousandths(u64);
+
+impl Serialize for Thousandths {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_multiple_of(1000) {
+            serializer.serialize_u64(self.0 / 1000)
+        } else {
+            serializer.serialize_f64(self.0 as f64 / 1000.0)
+        }
     }
 }

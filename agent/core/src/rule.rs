@@ -159,6 +159,17 @@ impl Rule {
         }
     }
 
+    /// The number that the condition compares with, if it has one.
+    pub fn limit(&self) -> Option<f64> {
+        match self.subject()? {
+            Rule::Tag {
+                limit: Limit::Number { limit, .. },
+                ..
+            } => Some(*limit),
+            _ => None,
+        }
+    }
+
     /// Calls `f` for every leaf.
     pub fn for_each_leaf<'a>(&'a self, f: &mut impl FnMut(&'a Rule)) {
         match self {
@@ -210,3 +221,6 @@ impl Op {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,8 +38,6 @@ pub struct Summary {
     pub device: Arc<str>,
     /// Line of the device.
     pub line: Option<Arc<str>>,
-    /// The shift that the window lies in.
-    pub shift: Option<Arc<str>>,
     /// Length class.
     pub tier: Tier,
     /// Label of the start.

@@ -58,7 +58,7 @@ pub(super) async fn run(
     outlet: Outlet,
     pace: Pace,
 ) -> EngineGone {
-    let now = clock::now().mono;
+    let now = clock::mono();
     let patience_ms = u64::try_from(endpoint.timeout.as_millis()).unwrap_or(u64::MAX);
     let reads = plan
         .of_link(outlet.link())
@@ -102,7 +102,7 @@ struct Poller {
 impl Poller {
     async fn run(mut self, mut pace: Pace) -> Result<std::convert::Infallible, EngineGone> {
         loop {
-            match self.schedule.next(clock::now().mono) {
+            match self.schedule.next(clock::mono()) {
                 Step::Ask { slot, patience_ms } => {
                     self.ask(slot, Duration::from_millis(patience_ms)).await?;
                 }
@@ -117,7 +117,7 @@ impl Poller {
     async fn ask(&mut self, slot: Slot, patience: Duration) -> Result<(), EngineGone> {
         let index = self.schedule.read(slot);
         let read = self.plan.read(index).clone();
-        if let Some(parts) = self.refused.parts(index, clock::now().mono) {
+        if let Some(parts) = self.refused.parts(index, clock::mono()) {
             return self.ask_in_pieces(slot, &read, parts, patience).await;
         }
         match self.request(&read, patience).await? {
@@ -211,7 +211,7 @@ impl Poller {
         why: &str,
     ) -> Result<(), EngineGone> {
         let (link, unit) = (self.outlet.id(), read.unit);
-        match self.schedule.failed(slot, reason, clock::now().mono) {
+        match self.schedule.failed(slot, reason, clock::mono()) {
             Change::Lost => tracing::warn!(link, unit, why, "unit does not answer; probing it"),
             _ => tracing::debug!(link, unit, why, "read failed"),
         }
@@ -223,7 +223,7 @@ impl Poller {
         self.outlet
             .send(FromField::Read {
                 read,
-                at: clock::now().mono,
+                at: clock::mono(),
                 answer,
             })
             .await
@@ -231,7 +231,7 @@ impl Poller {
 
     /// A new connection, unless it fails or the last attempt was too short a time ago.
     async fn connect(&mut self) -> Result<Option<Connection>, EngineGone> {
-        if clock::now().mono < self.connect_from {
+        if clock::mono() < self.connect_from {
             return Ok(None);
         }
         match Connection::open(&self.endpoint).await {
@@ -245,7 +245,7 @@ impl Poller {
 
     /// The device does not take the connection, or closes it before it has answered anything.
     async fn turned_away(&mut self, why: &str) -> Result<(), EngineGone> {
-        self.connect_from = clock::now().mono + self.backoff.next_ms();
+        self.connect_from = clock::mono() + self.backoff.next_ms();
         let ModbusTcp { host, port, .. } = &self.endpoint;
         let why = format!("{host}:{port}: {why}");
         self.outlet.down(why).await

@@ -98,7 +98,7 @@ impl Subscriber {
             .map(|topic| topic.name.clone())
             .zip(0..)
             .collect();
-        let seed = clock::now().mono.0 ^ u64::from(outlet.link().0) << 32;
+        let seed = clock::mono().0 ^ u64::from(outlet.link().0) << 32;
         let backoff = Backoff::new(RECONNECT_LAST_MS, seed);
         Subscriber {
             link,
@@ -231,7 +231,7 @@ impl Subscriber {
             return Ok(());
         };
         let topic = &mut self.topics[*topic];
-        let at = clock::now().mono;
+        let at = clock::mono();
         let payload = Payload::new(&publish.payload, self.link.max_payload, topic.as_json);
         let mut bad = None;
         for (device, tags) in &topic.devices {
@@ -256,7 +256,7 @@ impl Subscriber {
 
     /// Leaves a topic out whose message is larger than what is received.
     async fn leave_out(&mut self, culprit: usize, bytes: usize) -> Result<(), EngineGone> {
-        let at = clock::now().mono;
+        let at = clock::mono();
         let topic = &mut self.topics[culprit];
         topic.left_out_until = Some(at + LEFT_OUT_MS);
         tracing::warn!(
@@ -310,7 +310,7 @@ impl Subscriber {
 
     /// Ends the time of those topics that have been left out for long enough, and names them.
     fn let_in(&mut self) -> Vec<usize> {
-        let now = clock::now().mono;
+        let now = clock::mono();
         let over = |topic: &mut Topic| topic.left_out_until.take_if(|until| *until <= now);
         let topics = self.topics.iter_mut().zip(0..);
         topics

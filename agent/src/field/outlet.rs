@@ -52,7 +52,7 @@ impl Outlet {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(_)) => Err(EngineGone),
             Err(TrySendError::Full(message)) => {
-                self.say_held_up(clock::now().mono);
+                self.say_held_up(clock::mono());
                 self.tx.send(message).await.map_err(|_| EngineGone)
             }
         }

@@ -1,1 +1,379 @@
-//! Not written yet.
+//! The way up: records from the outbox to the broker, current values beside them.
+//!
+//! What it promises:
+//!
+//! - A record leaves the outbox only when the broker has acknowledged exactly that publish.
+//! - Records go in the order of the outbox, and after any error again from its head; so each
+//!   arrives at least once, and (`gateway`, `run`, `seq`) tells the second copy.
+//! - On every connection all current values that hold come first, then records.
+//! - A broker that accepts the connection and then acknowledges nothing is given up after
+//!   `ack_timeout`, as if it had closed the connection.
+//! - A record that can never be sent is set aside and told, and holds up no other.
+//! - At a stop `status` says `offline`, within [`GOODBYE`], whatever the broker does.
+
+mod current;
+mod handover;
+mod inflight;
+mod link;
+mod status;
+
+pub use current::CurrentValues;
+pub use status::Health;
+
+use crate::broker;
+use crate::clock;
+use crate::settings;
+use crate::store::{Store, View};
+use andon_core::message::topic_head;
+use andon_core::plant::Gateway;
+use andon_core::record::{Event, Run};
+use current::STATUS;
+use link::{Cargo, Connection, News};
+use rumqttc::{LastWill, QoS};
+use status::{Pace, Progress, Speaker};
+use std::future::pending;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// How long a stop waits for the broker to take the last `status`.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How long a stop waits for DISCONNECT to leave.
+const HANG_UP: Duration = Duration::from_millis(500);
+/// The longest pause after the first failed connection; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause of all.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The widest window that stays well under what rumqttc lets be on its way.
+const WIDEST_WINDOW: u16 = 64;
+
+/// Whether the broker takes what it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing is known yet.
+    Trying,
+    /// It acknowledges.
+    Reached,
+    /// It does not; why, and what to check.
+    Unreachable(String),
+}
+
+/// What the uplink is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// How to connect, and the limits.
+    pub settings: settings::Upstream,
+    /// Who this gateway is; its id is the MQTT client id.
+    pub gateway: Gateway,
+    /// This run.
+    pub run: Run,
+    /// Where the records wait.
+    pub store: Store,
+    /// The current values.
+    pub current: CurrentValues,
+    /// How the gateway is; part of `status`.
+    pub health: watch::Receiver<Health>,
+    /// Where `loss` events go that the engine must record. When it is full, a record that cannot
+    /// be sent waits, and those behind it too.
+    pub losses: mpsc::Sender<Event>,
+    /// Where it is told whether the broker is reached.
+    pub reach: watch::Sender<Reach>,
+}
+
+/// The driver of the way up.
+#[derive(Debug)]
+pub struct Uplink {
+    parts: Parts,
+    head: String,
+    broker: String,
+    view: watch::Receiver<View>,
+    pace: Pace,
+    /// Connections that failed since the last acknowledgement.
+    failures: u32,
+    /// When `status` is due again.
+    status_due: Option<Instant>,
+    /// No records before this: the disk or the engine could not do its part.
+    records_rest_until: Option<Instant>,
+}
+
+/// One connection's life; each mode is a method that returns the next.
+enum Mode {
+    Connecting,
+    Serving(Box<Connection>),
+    Pausing(String),
+    Parting(Box<Connection>),
+    Over,
+}
+
+/// Why a mode goes on.
+enum Wake {
+    Stop,
+    News(News),
+    Stalled,
+    Look,
+}
+
+impl Uplink {
+    /// Connects nowhere yet.
+    pub fn new(mut parts: Parts) -> Uplink {
+        parts.settings.window = parts.settings.window.clamp(1, WIDEST_WINDOW);
+        let broker = &parts.settings.broker;
+        Uplink {
+            head: topic_head(&parts.gateway),
+            broker: format!("{}:{}", broker.host, broker.port),
+            view: parts.store.view(),
+            pace: Pace::default(),
+            failures: 0,
+            status_due: None,
+            records_rest_until: None,
+            parts,
+        }
+    }
+
+    /// Runs until `stop` becomes true, then says goodbye.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut mode = Mode::Connecting;
+        loop {
+            mode = match mode {
+                Mode::Connecting => self.connecting(&mut stop).await,
+                Mode::Serving(connection) => self.serving(connection, &mut stop).await,
+                Mode::Pausing(why) => self.pausing(why, &mut stop).await,
+                Mode::Parting(connection) => self.parting(connection).await,
+                Mode::Over => return,
+            };
+        }
+    }
+
+    async fn connecting(&mut self, stop: &mut watch::Receiver<bool>) -> Mode {
+        tokio::select! {
+            () = stopped(stop) => Mode::Over,
+            opened = self.open() => match opened {
+                Ok(connection) => {
+                    self.pace = Pace::default();
+                    self.parts.current.connected();
+                    Mode::Serving(Box::new(connection))
+                }
+                Err(why) => Mode::Pausing(why),
+            },
+        }
+    }
+
+    async fn serving(
+        &mut self,
+        mut connection: Box<Connection>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Mode {
+        loop {
+            self.hand_over(&mut connection).await;
+            match self.wake(&mut connection, stop).await {
+                Wake::Stop => return Mode::Parting(connection),
+                Wake::News(News::Delivered(cargo)) => self.delivered(cargo),
+                Wake::News(News::Over(why)) => return Mode::Pausing(why),
+                Wake::Stalled => {
+                    let ms = self.parts.settings.ack_timeout.as_millis();
+                    return Mode::Pausing(format!(
+                        "it accepts the connection but has acknowledged nothing for {ms} ms; \
+                         check its disk and its log"
+                    ));
+                }
+                Wake::Look => {}
+            }
+        }
+    }
+
+    async fn pausing(&mut self, why: String, stop: &mut watch::Receiver<bool>) -> Mode {
+        self.failures = self.failures.saturating_add(1);
+        self.tell(Reach::Unreachable(why));
+        let pause = pause(self.failures, RandomState::new().hash_one(self.failures));
+        tokio::select! {
+            () = stopped(stop) => Mode::Over,
+            () = sleep(pause) => Mode::Connecting,
+        }
+    }
+
+    async fn parting(&mut self, mut connection: Box<Connection>) -> Mode {
+        let (health, progress) = self.condition();
+        let payload = self
+            .speaker()
+            .goodbye(&health, &progress, clock::now().wall);
+        connection.publish(Cargo::Goodbye, format!("{}/{STATUS}", self.head), payload);
+        if timeout(GOODBYE, self.goodbye_taken(&mut connection)).await != Ok(true) {
+            tracing::warn!(
+                "broker {} did not take the goodbye; its last will stands in",
+                self.broker
+            );
+            return Mode::Over;
+        }
+        connection.disconnect();
+        let gone = async {
+            while let News::Delivered(cargo) = connection.news().await {
+                self.delivered(cargo);
+            }
+        };
+        // If it takes too long, dropping the connection ends it as well.
+        let _ = timeout(HANG_UP, gone).await;
+        Mode::Over
+    }
+
+    async fn goodbye_taken(&mut self, connection: &mut Connection) -> bool {
+        loop {
+            match connection.news().await {
+                News::Delivered(cargo) => {
+                    let taken = cargo.contains(&Cargo::Goodbye);
+                    self.delivered(cargo);
+                    if taken {
+                        return true;
+                    }
+                }
+                News::Over(_) => return false,
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Connection, String> {
+        let payload = self.speaker().last_will(clock::now().wall);
+        let topic = format!("{}/{STATUS}", self.head);
+        let will = LastWill::new(topic, payload, QoS::AtLeastOnce, true);
+        let settings = self.parts.settings.clone();
+        let client_id = self.parts.gateway.id.to_string();
+        let read_files = move || {
+            broker::options(
+                &settings.broker,
+                &client_id,
+                settings.max_payload,
+                Some(will),
+            )
+            .map_err(|error| error.to_string())
+        };
+        let options = tokio::task::spawn_blocking(read_files)
+            .await
+            .map_err(|panicked| panicked.to_string())??;
+        Connection::open(options, self.parts.settings.window, || clock::now().wall).await
+    }
+
+    async fn wake(
+        &mut self,
+        connection: &mut Connection,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Wake {
+        let stalls_at = connection.stalls_at(self.parts.settings.ack_timeout);
+        tokio::select! {
+            biased;
+            () = stopped(stop) => Wake::Stop,
+            news = connection.news() => Wake::News(news),
+            () = until(stalls_at) => Wake::Stalled,
+            () = changed(&mut self.view) => Wake::Look,
+            () = changed(&mut self.parts.health) => Wake::Look,
+            () = self.parts.current.changed() => Wake::Look,
+            () = until(self.status_due) => Wake::Look,
+            () = until(self.records_rest_until) => Wake::Look,
+        }
+    }
+
+    fn delivered(&mut self, cargo: Vec<Cargo>) {
+        if cargo.is_empty() {
+            return;
+        }
+        self.failures = 0;
+        self.tell(Reach::Reached);
+        let mut records = Vec::with_capacity(cargo.len());
+        for cargo in cargo {
+            match cargo {
+                Cargo::Record(position) => records.push(position),
+                Cargo::Current(topic) => self.parts.current.acknowledged(&topic),
+                Cargo::Goodbye => {}
+            }
+        }
+        if !records.is_empty() {
+            self.parts.store.acknowledge(records);
+        }
+    }
+
+    /// Once for each change, not for each attempt.
+    fn tell(&self, reach: Reach) {
+        let changed = self.parts.reach.send_if_modified(|last| {
+            let changed = *last != reach;
+            last.clone_from(&reach);
+            changed
+        });
+        match reach {
+            _ if !changed => {}
+            Reach::Trying => {}
+            Reach::Reached => tracing::info!("broker {} reached", self.broker),
+            Reach::Unreachable(why) => {
+                tracing::warn!(
+                    "broker {} unreachable: {why}; records wait on disk",
+                    self.broker
+                );
+            }
+        }
+    }
+
+    fn condition(&mut self) -> (Health, Progress) {
+        let view = self.view.borrow_and_update();
+        let progress = Progress {
+            waiting: view.waiting,
+            oldest: view.oldest,
+            done: view.done,
+        };
+        (*self.parts.health.borrow_and_update(), progress)
+    }
+
+    fn speaker(&self) -> Speaker<'_> {
+        Speaker {
+            gateway: &self.parts.gateway,
+            run: &self.parts.run,
+        }
+    }
+}
+
+/// Anything between nothing and a bound that doubles with each failure (full jitter), so that a
+/// hundred gateways do not come back at the same moment.
+fn pause(failures: u32, random: u64) -> Duration {
+    let doublings = failures.saturating_sub(1).min(10);
+    let bound = (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE);
+    let ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(random % (ms + 1))
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Nobody left who could stop us means that everybody has.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn changed<T>(watched: &mut watch::Receiver<T>) {
+    if watched.changed().await.is_err() {
+        pending::<()>().await;
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_PAUSE, LONGEST_PAUSE, pause};
+    use std::time::Duration;
+
+    #[test]
+    fn a_pause_is_anything_up_to_a_bound_that_doubles() {
+        let longest = |failures| {
+            let bounds = (0..100_000u64)
+                .step_by(7)
+                .map(|random| pause(failures, random));
+            bounds.max().unwrap().as_secs_f64().round()
+        };
+        assert_eq!(pause(1, 0), Duration::ZERO);
+        assert_eq!(pause(1, 1000), FIRST_PAUSE);
+        assert_eq!([1, 2, 3, 4].map(longest), [1.0, 2.0, 4.0, 8.0]);
+        assert_eq!(
+            [7, 8, u32::MAX].map(longest),
+            [LONGEST_PAUSE.as_secs_f64(); 3]
+        );
+    }
+}

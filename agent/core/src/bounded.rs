@@ -1,0 +1,39 @@
+//! Containers that allocate once: the only place of the core that holds a growing collection.
+
+use alloc::collections::VecDeque;
+
+/// A queue of at most `capacity` items; the memory for all of them is taken at the start.
+#[derive(Debug)]
+pub struct Queue<T> {
+    items: VecDeque<T>,
+    capacity: usize,
+}
+
+impl<T> Queue<T> {
+    /// A queue for `capacity` items.
+    pub fn with_capacity(capacity: usize) -> Queue<T> {
+        Queue {
+            items: VecDeque::with_capacity(capacity),
+            capacity,
+        }
+    }
+
+    /// Appends `item`, or gives it back when the queue is full.
+    pub fn try_push(&mut self, item: T) -> Result<(), T> {
+        if self.items.len() >= self.capacity {
+            return Err(item);
+        }
+        self.items.push_back(item);
+        Ok(())
+    }
+
+    /// Takes the oldest item.
+    pub fn pop(&mut self) -> Option<T> {
+        self.items.pop_front()
+    }
+
+    /// How many more fit.
+    pub fn room(&self) -> usize {
+        self.capacity - self.items.len()
+    }
+}

@@ -1,0 +1,152 @@
+use super::*;
+
+const START: Wall = Wall(1_000_000);
+
+fn counting(top: Option<i64>) -> Counting {
+    let dial = Dial { parts: 1, top };
+    Counting::new([Some(dial), Some(dial), None], false)
+}
+
+/// `elapsed` milliseconds after the start, `unknown` of them unknown.
+fn odometer(elapsed: u64, unknown: u64) -> Odometer {
+    Odometer {
+        at: START + i64::try_from(elapsed).unwrap(),
+        elapsed_ms: elapsed,
+        planned_ms: elapsed,
+        unknown_ms: unknown,
+    }
+}
+
+fn read(counting: &mut Counting, role: Counts, raw: i64, now: Odometer) {
+    counting.read(role, &Value::Int(raw), &now, START, Some(3_600_000));
+}
+
+#[test]
+fn the_first_reading_is_where_counting_begins() {
+    let mut c = counting(Some(65_535));
+    assert_eq!(c.parts().0.good, None);
+    read(&mut c, Counts::Good, 500, odometer(0, 0));
+    assert_eq!(c.parts().0.good, Some(0));
+    read(&mut c, Counts::Good, 507, odometer(1000, 0));
+    assert_eq!(c.parts().0.good, Some(7));
+}
+
+#[test]
+fn two_of_three_give_the_third_and_nobody_invents_it() {
+    let mut c = counting(None);
+    read(&mut c, Counts::Good, 0, odometer(0, 0));
+    read(&mut c, Counts::Good, 5, odometer(1000, 0));
+    assert_eq!((c.parts().0.scrap, c.parts().0.total), (None, None));
+    read(&mut c, Counts::Scrap, 0, odometer(1000, 0));
+    read(&mut c, Counts::Scrap, 2, odometer(2000, 0));
+    assert_eq!(c.parts().0.total, Some(7));
+    let mut none = Counting::new(
+        [
+            Some(Dial {
+                parts: 1,
+                top: None,
+            }),
+            None,
+            None,
+        ],
+        true,
+    );
+    read(&mut none, Counts::Good, 0, odometer(0, 0));
+    read(&mut none, Counts::Good, 3, odometer(1000, 0));
+    assert_eq!(
+        (none.parts().0.scrap, none.parts().0.total),
+        (Some(0), Some(3))
+    );
+}
+
+#[test]
+fn a_wrap_that_fits_the_rated_rate_is_counted() {
+    let mut c = counting(Some(65_535));
+    read(&mut c, Counts::Good, 65_534, odometer(0, 0));
+    // One part a second is rated: in 4 s four parts, up to half as many again and one more.
+    read(&mut c, Counts::Good, 2, odometer(4000, 0));
+    assert_eq!(
+        c.parts(),
+        (
+            Parts {
+                good: Some(4),
+                ..Parts::default()
+            },
+            0
+        )
+    );
+}
+
+#[test]
+fn a_drop_that_does_not_fit_is_a_reset_and_its_time_is_uncounted() {
+    let mut c = counting(Some(65_535));
+    read(&mut c, Counts::Good, 65_534, odometer(0, 0));
+    read(&mut c, Counts::Good, 40, odometer(4000, 0));
+    assert_eq!(
+        c.parts(),
+        (
+            Parts {
+                good: Some(0),
+                ..Parts::default()
+            },
+            4000
+        )
+    );
+    // From the middle of the range it is a reset however small the new value is.
+    let mut c = counting(Some(65_535));
+    read(&mut c, Counts::Good, 30_000, odometer(0, 0));
+    read(&mut c, Counts::Good, 1, odometer(2000, 0));
+    read(&mut c, Counts::Good, 3, odometer(4000, 0));
+    assert_eq!(
+        c.parts(),
+        (
+            Parts {
+                good: Some(2),
+                ..Parts::default()
+            },
+            2000
+        )
+    );
+}
+
+#[test]
+fn two_counters_reset_together_do_not_double_the_uncounted_time() {
+    let mut c = counting(None);
+    for role in [Counts::Good, Counts::Scrap] {
+        read(&mut c, role, 900, odometer(0, 0));
+    }
+    for role in [Counts::Good, Counts::Scrap] {
+        read(&mut c, role, 0, odometer(5000, 0));
+    }
+    assert_eq!(c.parts().1, 5000);
+}
+
+#[test]
+fn parts_over_unknown_time_are_counted_and_marked() {
+    let mut c = counting(None);
+    read(&mut c, Counts::Good, 10, odometer(0, 0));
+    read(&mut c, Counts::Scrap, 0, odometer(0, 0));
+    c.begin_window();
+    let later = odometer(90_000, 30_000);
+    c.read(Counts::Good, &Value::Int(40), &later, START + 60_000, None);
+    c.read(Counts::Scrap, &Value::Int(0), &later, START + 60_000, None);
+    let parts = c.parts().0;
+    assert_eq!(
+        (parts.total, parts.gap_total, parts.gap_from),
+        (Some(30), 30, Some(START))
+    );
+}
+
+#[test]
+fn a_counter_that_became_another_one_starts_anew() {
+    let mut before = counting(Some(65_535));
+    read(&mut before, Counts::Good, 100, odometer(0, 0));
+    let mut same = counting(Some(65_535));
+    same.resume(&before);
+    read(&mut same, Counts::Good, 105, odometer(1000, 0));
+    assert_eq!(same.parts().0.good, Some(5));
+    let mut other = counting(None);
+    other.resume(&before);
+    read(&mut other, Counts::Good, 105, odometer(1000, 0));
+    assert_eq!(other.parts().0.good, Some(0));
+}

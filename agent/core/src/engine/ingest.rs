@@ -1,0 +1,203 @@
+//! Samples into the tables: newest value of each tag, status and counters to the machine.
+
+use super::{Action, Engine, device_index, lies_in_data};
+use crate::modbus::decode::{Words, decode};
+use crate::modbus::plan::ReadIndex;
+use crate::record::Event;
+use crate::sample::{Quality, Reading, Reason, Value};
+use crate::state::State;
+use crate::tag::{DeviceIndex, Source, Tag, TagIndex};
+use crate::time::Mono;
+use alloc::sync::Arc;
+
+/// The newest sample of a tag.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// What it said.
+    pub reading: Reading,
+    /// When.
+    pub at: Mono,
+}
+
+impl Default for Slot {
+    fn default() -> Slot {
+        Slot {
+            reading: Reading::Bad(Reason::NeverRead),
+            at: Mono(0),
+        }
+    }
+}
+
+impl Engine {
+    /// A Modbus read was answered, or not.
+    pub fn handle_read(&mut self, read: ReadIndex, at: Mono, answer: Result<Words<'_>, Reason>) {
+        let plan = Arc::clone(&self.plan);
+        let Some(read) = usize::try_from(read.0)
+            .ok()
+            .and_then(|index| plan.reads.get(index))
+        else {
+            return;
+        };
+        let plant = Arc::clone(&self.plant);
+        let model = &plant.device(read.device).model;
+        self.begin(read.device, at);
+        for &index in read.tags.iter() {
+            let tag = &model.tags[usize::from(index.0)];
+            let Source::Modbus(point) = &tag.source else {
+                continue;
+            };
+            let reading = match &answer {
+                Ok(words) => match decode(point, *words, read.start) {
+                    Ok(value) => Reading::Good(value),
+                    Err(reason) => Reading::Bad(reason),
+                },
+                Err(reason) => Reading::Bad(*reason),
+            };
+            self.take(read.device, index, tag, at, reading);
+        }
+        self.finish(read.device, at);
+    }
+
+    /// A message brought readings of one device.
+    pub fn handle_readings<'r>(
+        &mut self,
+        device: DeviceIndex,
+        at: Mono,
+        readings: impl IntoIterator<Item = &'r (TagIndex, Reading)>,
+    ) {
+        let plant = Arc::clone(&self.plant);
+        let model = &plant.device(device).model;
+        self.begin(device, at);
+        for (index, reading) in readings {
+            let tag = &model.tags[usize::from(index.0)];
+            self.take(device, *index, tag, at, reading.clone());
+        }
+        self.finish(device, at);
+    }
+
+    fn begin(&mut self, device: DeviceIndex, at: Mono) {
+        self.roll(at);
+        self.advance(usize::from(device.0), at);
+    }
+
+    fn finish(&mut self, device: DeviceIndex, at: Mono) {
+        self.tell_state(usize::from(device.0));
+        self.judge_device(device, at);
+    }
+
+    fn take(
+        &mut self,
+        device: DeviceIndex,
+        index: TagIndex,
+        tag: &Tag,
+        at: Mono,
+        reading: Reading,
+    ) {
+        let reading = within_range(tag, reading);
+        self.tally.samples += 1;
+        let entry = &mut self.devices[usize::from(device.0)];
+        let slot = &mut self.slots[entry.first_slot + usize::from(index.0)];
+        match &reading {
+            Reading::Good(_) => entry.last_good = Some(at),
+            Reading::Uncertain(..) => {}
+            Reading::Bad(reason) => {
+                self.tally.bad_samples += 1;
+                if lies_in_data(*reason) && slot.reading.quality() != Quality::Bad(*reason) {
+                    let action = Action::Quality(device, index, Quality::Bad(*reason));
+                    slot.reading = reading;
+                    slot.at = at;
+                    self.act(action);
+                    return;
+                }
+            }
+        }
+        slot.reading = reading;
+        slot.at = at;
+        if tag.role.is_some() {
+            self.count(device, index, tag, at);
+        }
+        let map = self.plant.device(device).model.state.as_ref();
+        if map.is_some_and(|map| map.from == index) {
+            self.show(device, index, at);
+        }
+    }
+
+    fn count(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono) {
+        let entry = &mut self.devices[usize::from(device.0)];
+        let reading = &self.slots[entry.first_slot + usize::from(index.0)].reading;
+        let (Some(machine), Some(value), Some(role)) =
+            (&mut entry.machine, reading.value(), tag.role)
+        else {
+            return;
+        };
+        let rate = self.plant.device(device).rated_rate;
+        if machine.count(role.counts, value, self.timeline.label(at), rate) {
+            // Lost with a crash, what is made from now on could not be counted.
+            self.act(Action::Checkpoint);
+        }
+    }
+
+    fn show(&mut self, device: DeviceIndex, index: TagIndex, at: Mono) {
+        let settings = self.plant.device(device);
+        let entry = &mut self.devices[usize::from(device.0)];
+        let reading = &self.slots[entry.first_slot + usize::from(index.0)].reading;
+        let (Some(machine), Some(map), Some(value)) =
+            (&mut entry.machine, &settings.model.state, reading.value())
+        else {
+            return;
+        };
+        let rule = map.rules.iter().find(|(pattern, _)| pattern.matches(value));
+        let (state, quality) = match rule {
+            Some((_, state)) => (*state, reading.quality()),
+            None => (State::Unknown, Quality::Bad(Reason::Unmapped)),
+        };
+        let fresh_until = at + settings.stale_after_ms;
+        machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
+        if rule.is_none() && entry.unmapped.as_ref() != Some(value) {
+            entry.unmapped = Some(value.clone());
+            let event = Event::UnmappedState {
+                device: settings.id.clone(),
+                value: value.clone(),
+            };
+            self.event(at, event);
+        }
+    }
+
+    /// The value of a tag if it can be used at the engine's moment.
+    pub(super) fn usable(&self, device: DeviceIndex, tag: TagIndex) -> Option<&Value> {
+        let settings = self.plant.device(device);
+        let entry = &self.devices[usize::from(device.0)];
+        let slot = &self.slots[entry.first_slot + usize::from(tag.0)];
+        let every = settings.model.tags[usize::from(tag.0)].every_ms;
+        let stale_after = settings.stale_after_ms.max(3 * every);
+        slot.reading
+            .value()
+            .filter(|_| self.now.since(slot.at) < stale_after)
+    }
+
+    /// Whether a device has had no good sample for its stale time.
+    pub(super) fn is_silent(&self, device: DeviceIndex) -> bool {
+        let entry = &self.devices[usize::from(device.0)];
+        let stale_after = self.plant.device(device).stale_after_ms;
+        entry
+            .last_good
+            .is_none_or(|at| self.now.since(at) >= stale_after)
+    }
+
+    /// Devices without a good sample for their stale time.
+    pub(super) fn silent_devices(&self) -> usize {
+        (0..self.devices.len())
+            .filter(|&index| self.is_silent(device_index(index)))
+            .count()
+    }
+}
+
+fn within_range(tag: &Tag, reading: Reading) -> Reading {
+    let Some((low, high)) = tag.range else {
+        return reading;
+    };
+    match reading.value().and_then(Value::number) {
+        Some(number) if !(low..=high).contains(&number) => Reading::Bad(Reason::OutOfRange),
+        _ => reading,
+    }
+}

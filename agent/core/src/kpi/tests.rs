@@ -1,0 +1,190 @@
+use super::*;
+use crate::state::Times;
+use crate::summary::{Capacity, Needs, Parts, Tier};
+use crate::time::Wall;
+
+/// The minute that contract.md §5 shows.
+fn example() -> Summary {
+    let mut times = Times::default();
+    times.add(State::Producing, 52_100);
+    times.add(State::Delayed, 3_000);
+    times.add(State::Faulted, 4_900);
+    Summary {
+        device: "press-1".into(),
+        line: Some("A".into()),
+        tier: Tier::Minute,
+        start: Wall(1_790_000_040_000),
+        end: Wall(1_790_000_100_000),
+        fold: 0,
+        rev: 0,
+        merged: 1,
+        clock_step_ms: 0,
+        every_ms: 1000,
+        times,
+        uncounted_ms: 0,
+        parts: Parts {
+            good: Some(16),
+            scrap: Some(1),
+            total: Some(17),
+            gap_total: 0,
+            gap_from: None,
+        },
+        failures: 1,
+        repairs: 1,
+        repair_ms: 4_900,
+        capacity: Some(Capacity {
+            planned: 20_000,
+            producing: 17_367,
+            uncounted: 0,
+            rate: 1_200_000,
+        }),
+        needs: Needs {
+            coverage: 5_000,
+            exposure_ms: 1_800_000,
+            no_scrap: false,
+        },
+    }
+}
+
+fn figure(summary: &Summary, key: Key) -> Figure {
+    figures(summary).find(|figure| figure.key == key).unwrap()
+}
+
+fn value(summary: &Summary, key: Key) -> Result<f64, Why> {
+    figure(summary, key).value.map(Fixed::as_f64)
+}
+
+#[test]
+fn the_example_of_the_contract() {
+    let summary = example();
+    assert_eq!(value(&summary, Key::CapacityUtilisation), Ok(0.85));
+    assert_eq!(value(&summary, Key::Availability), Ok(0.8683));
+    assert_eq!(value(&summary, Key::Coverage), Ok(1.0));
+    assert_eq!(value(&summary, Key::Oee), Ok(0.8));
+    assert_eq!(value(&summary, Key::FaultTimeRatio), Ok(0.0817));
+    assert_eq!(value(&summary, Key::FaultRatePerH), Err(Why::TooShort));
+    assert_eq!(reason(&summary), None);
+}
+
+#[test]
+fn oee_is_availability_times_effectiveness_times_quality() {
+    let summary = example();
+    let product = value(&summary, Key::Availability).unwrap()
+        * value(&summary, Key::Effectiveness).unwrap()
+        * value(&summary, Key::QualityRatio).unwrap();
+    assert!((product - value(&summary, Key::Oee).unwrap()).abs() < 1e-3);
+}
+
+#[test]
+fn unknown_time_widens_the_bounds_and_low_coverage_takes_the_value() {
+    let mut summary = example();
+    summary.times = Times::default();
+    summary.times.add(State::Producing, 20_000);
+    summary.times.add(State::Unknown, 40_000);
+    let availability = figure(&summary, Key::Availability);
+    assert_eq!(availability.value, Err(Why::LowCoverage));
+    let (low, high) = availability.bounds.unwrap();
+    assert_eq!(
+        (low.unwrap().as_f64(), high.unwrap().as_f64()),
+        (0.3333, 1.0)
+    );
+    assert_eq!(value(&summary, Key::Coverage), Ok(0.3333));
+    assert_eq!(reason(&summary), Some(Why::LowCoverage));
+}
+
+#[test]
+fn nothing_planned_is_not_zero() {
+    let mut summary = example();
+    summary.times = Times::default();
+    summary.times.add(State::PlannedStop, 60_000);
+    for key in [Key::Availability, Key::Coverage, Key::FaultTimeRatio] {
+        assert_eq!(value(&summary, key), Err(Why::NoPlannedTime));
+    }
+    assert_eq!(
+        figure(&summary, Key::Availability).bounds,
+        Some((None, None))
+    );
+    assert_eq!(reason(&summary), Some(Why::NoPlannedTime));
+}
+
+#[test]
+fn a_faulted_window_has_oee_zero_and_not_null() {
+    let mut summary = example();
+    summary.times = Times::default();
+    summary.times.add(State::Faulted, 60_000);
+    summary.parts = Parts {
+        good: Some(0),
+        scrap: Some(0),
+        total: Some(0),
+        ..Parts::default()
+    };
+    assert_eq!(value(&summary, Key::Oee), Ok(0.0));
+    assert_eq!(value(&summary, Key::CapacityUtilisation), Ok(0.0));
+    assert_eq!(value(&summary, Key::FaultTimeRatio), Ok(1.0));
+    assert_eq!(value(&summary, Key::QualityRatio), Err(Why::NoCount));
+}
+
+#[test]
+fn what_nobody_counts_or_rates_is_null_with_its_reason() {
+    let mut summary = example();
+    summary.parts = Parts {
+        good: Some(16),
+        ..Parts::default()
+    };
+    assert_eq!(
+        value(&summary, Key::CapacityUtilisation),
+        Err(Why::NoScrapCount)
+    );
+    summary.parts = Parts::default();
+    assert_eq!(value(&summary, Key::Oee), Err(Why::NoCount));
+    let mut summary = example();
+    summary.capacity = None;
+    assert_eq!(
+        value(&summary, Key::CapacityUtilisation),
+        Err(Why::NoRatedRate)
+    );
+    assert_eq!(value(&summary, Key::Effectiveness), Err(Why::NoRatedRate));
+}
+
+#[test]
+fn uncounted_time_bounds_the_utilisation_and_leaves_the_capacity() {
+    let mut summary = example();
+    summary.uncounted_ms = 30_000;
+    summary.capacity.as_mut().unwrap().uncounted = 10_000;
+    let figure = figure(&summary, Key::CapacityUtilisation);
+    assert_eq!(figure.value.unwrap().as_f64(), 1.7);
+    let (low, high) = figure.bounds.unwrap();
+    assert_eq!(
+        (low.unwrap().as_f64(), high.unwrap().as_f64()),
+        (0.85, 1.35)
+    );
+}
+
+#[test]
+fn parts_across_a_gap_of_another_window_take_the_value() {
+    let mut summary = example();
+    summary.parts.gap_total = 9;
+    summary.parts.gap_from = Some(Wall(1_789_999_000_000));
+    assert_eq!(
+        value(&summary, Key::CapacityUtilisation),
+        Err(Why::CountsAcrossGap)
+    );
+    assert_eq!(value(&summary, Key::Oee), Err(Why::CountsAcrossGap));
+    assert_eq!(value(&summary, Key::Effectiveness), Ok(0.4606));
+    assert_eq!(reason(&summary), Some(Why::CountsAcrossGap));
+}
+
+#[test]
+fn rates_need_exposure() {
+    let mut summary = example();
+    summary.times.add(State::Producing, 3_600_000);
+    assert_eq!(value(&summary, Key::FaultRatePerH), Ok(0.986));
+    assert_eq!(value(&summary, Key::MtbfS), Ok(3652.1));
+    assert_eq!(value(&summary, Key::MttrS), Ok(4.9));
+    assert_eq!(value(&summary, Key::ThroughputPerH), Ok(16.721));
+    summary.failures = 0;
+    summary.repairs = 0;
+    assert_eq!(value(&summary, Key::FaultRatePerH), Ok(0.0));
+    assert_eq!(value(&summary, Key::MtbfS), Err(Why::NoFailures));
+    assert_eq!(value(&summary, Key::MttrS), Err(Why::NoFailures));
+}

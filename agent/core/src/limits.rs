@@ -1,0 +1,69 @@
+//! Every capacity, from the configuration, and what it costs: memory is a plan.
+
+use crate::alarm::Alarm;
+use crate::engine::{Action, Slot};
+use crate::machine::Machine;
+use crate::plant::{self, Plant};
+use alloc::vec::Vec;
+use core::mem::size_of;
+
+/// One kind of thing that is allocated at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allocation {
+    /// What it is for.
+    pub what: &'static str,
+    /// How many.
+    pub count: usize,
+    /// Bytes for each.
+    pub each: usize,
+}
+
+impl Allocation {
+    /// Bytes for all of them.
+    pub const fn bytes(&self) -> usize {
+        self.count * self.each
+    }
+}
+
+/// Tags of all devices together.
+pub fn tags(plant: &Plant) -> usize {
+    plant
+        .devices
+        .iter()
+        .map(|device| device.model.tags.len())
+        .sum()
+}
+
+/// Actions that one call of the engine can ask for: every device may close three windows, change
+/// its state and say so; every alarm may change and say so.
+pub fn actions(plant: &Plant) -> usize {
+    8 * plant.devices.len() + 3 * plant.alarms.len() + 2 * plant.links.len() + 64
+}
+
+/// What the core allocates for a plant.
+pub fn allocations(plant: &Plant) -> Vec<Allocation> {
+    let devices = plant.devices.len();
+    let alarms = plant.alarms.len();
+    Vec::from([
+        Allocation {
+            what: "newest sample of each tag",
+            count: tags(plant),
+            each: size_of::<Slot>(),
+        },
+        Allocation {
+            what: "accounting of each device",
+            count: devices,
+            each: size_of::<Machine>() + size_of::<plant::Device>() + 128,
+        },
+        Allocation {
+            what: "alarms",
+            count: alarms,
+            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256,
+        },
+        Allocation {
+            what: "actions on their way",
+            count: actions(plant),
+            each: size_of::<Action>(),
+        },
+    ])
+}

@@ -1,0 +1,302 @@
+//! The time accounting of one machine, exact to the millisecond.
+//!
+//! A state holds from the good sample that shows it until the next one, or until `stale_after`
+//! after the last one; from then on it is unknown. Nothing is changed backwards: the accounting
+//! only ever moves forward, in stretches over which one state holds, so the seven times of a window
+//! add up to its length whatever happens.
+
+use crate::count::{Counting, Dial, Odometer};
+use crate::fault::Faults;
+use crate::plant::Device;
+use crate::sample::{Quality, Reason, Value};
+use crate::state::{State, Times};
+use crate::summary::{Capacity, Needs, Summary, Tier};
+use crate::tag::{Counts, Kind, Source, Tag};
+use crate::time::{Mono, Wall};
+use serde::{Deserialize, Serialize};
+
+/// What a machine shows, and what that makes of its time.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Accounted up to here.
+    to: Mono,
+    /// What the status last showed.
+    shown: State,
+    /// Until when that can be believed.
+    fresh_until: Mono,
+    /// Whether work is planned now.
+    planned: bool,
+    /// What is being accounted.
+    accounted: State,
+    /// What was accounted before.
+    previous: State,
+    /// Since when `accounted` holds.
+    since: Mono,
+    /// The raw status value, while the state is known.
+    code: Option<Value>,
+    /// Quality of the status.
+    quality: Quality,
+    ledger: Ledger,
+}
+
+/// What survives a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Label of the start of this device's open window.
+    pub window_start: Wall,
+    times: Times,
+    elapsed_ms: u64,
+    planned_ms: u64,
+    unknown_ms: u64,
+    counting: Counting,
+    faults: Faults,
+}
+
+impl Machine {
+    /// A machine that nobody has seen; its first window begins at `at`, labelled `start`.
+    pub fn new(device: &Device, at: Mono, start: Wall, planned: bool) -> Machine {
+        let accounted = State::Unknown.accounted(planned);
+        Machine {
+            to: at,
+            shown: State::Unknown,
+            fresh_until: at,
+            planned,
+            accounted,
+            previous: accounted,
+            since: at,
+            code: None,
+            quality: Quality::Bad(Reason::NeverRead),
+            ledger: Ledger {
+                window_start: start,
+                times: Times::default(),
+                elapsed_ms: 0,
+                planned_ms: 0,
+                unknown_ms: 0,
+                counting: Counting::new(dials(device), device.no_scrap),
+                faults: Faults::default(),
+            },
+        }
+    }
+
+    /// Takes up what a run before has accounted up to now.
+    pub fn resume(&mut self, before: &Ledger) {
+        let mut counting = self.ledger.counting.clone();
+        counting.resume(&before.counting);
+        self.ledger = Ledger {
+            counting,
+            ..before.clone()
+        };
+    }
+
+    /// What survives a restart.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The state that is being accounted.
+    pub const fn state(&self) -> State {
+        self.accounted
+    }
+
+    /// The state that the machine shows, planned or not; unknown once it is stale.
+    pub const fn shown(&self) -> State {
+        self.shown
+    }
+
+    /// The state before the present one.
+    pub const fn previous(&self) -> State {
+        self.previous
+    }
+
+    /// Since when the present state holds.
+    pub const fn since(&self) -> Mono {
+        self.since
+    }
+
+    /// The raw status value, while the state is known.
+    pub const fn code(&self) -> Option<&Value> {
+        self.code.as_ref()
+    }
+
+    /// Quality of the status.
+    pub const fn quality(&self) -> Quality {
+        self.quality
+    }
+
+    /// When the shown state becomes stale, if it is known.
+    pub fn stale_at(&self) -> Option<Mono> {
+        (self.shown != State::Unknown).then_some(self.fresh_until)
+    }
+
+    /// Accounts the time up to `to`; earlier moments than already accounted change nothing.
+    pub fn advance(&mut self, to: Mono, merge_faults_ms: u64) {
+        if self.shown != State::Unknown && self.fresh_until <= to {
+            self.pass(self.fresh_until, merge_faults_ms);
+            self.shown = State::Unknown;
+            self.code = None;
+            self.quality = Quality::Bad(Reason::Stale);
+            self.account(merge_faults_ms);
+        }
+        self.pass(to, merge_faults_ms);
+    }
+
+    /// Work is planned, or not, from the accounted moment on.
+    pub fn plan(&mut self, planned: bool, merge_faults_ms: u64) {
+        self.planned = planned;
+        self.account(merge_faults_ms);
+    }
+
+    /// A usable sample shows a state from the accounted moment on.
+    pub fn show(
+        &mut self,
+        state: State,
+        code: &Value,
+        quality: Quality,
+        fresh_until: Mono,
+        merge_faults_ms: u64,
+    ) {
+        self.fresh_until = fresh_until;
+        self.shown = state;
+        self.quality = quality;
+        if self.code.as_ref() != Some(code) {
+            self.code = Some(code.clone());
+        }
+        self.account(merge_faults_ms);
+    }
+
+    /// A good reading of a counter; true if it is the first, from which counting begins.
+    pub fn count(&mut self, role: Counts, value: &Value, label: Wall, rate: Option<u64>) -> bool {
+        let now = Odometer {
+            at: label,
+            elapsed_ms: self.ledger.elapsed_ms,
+            planned_ms: self.ledger.planned_ms,
+            unknown_ms: self.ledger.unknown_ms,
+        };
+        self.ledger
+            .counting
+            .read(role, value, &now, self.ledger.window_start, rate)
+    }
+
+    /// Closes the window at the accounted moment, labelled `end`, and begins the next one there,
+    /// labelled `next`. None if the window is empty.
+    pub fn close(
+        &mut self,
+        device: &Device,
+        end: Wall,
+        next: Wall,
+        label: Label,
+    ) -> Option<Summary> {
+        let summary = self.ledger.close(device, end, label);
+        self.ledger.window_start = next;
+        summary
+    }
+
+    fn pass(&mut self, to: Mono, merge_faults_ms: u64) {
+        let ms = to.since(self.to);
+        if ms == 0 {
+            return;
+        }
+        self.to = to;
+        let ledger = &mut self.ledger;
+        ledger.times.add(self.accounted, ms);
+        ledger.faults.pass(self.accounted, ms, merge_faults_ms);
+        ledger.elapsed_ms += ms;
+        if self.accounted != State::PlannedStop {
+            ledger.planned_ms += ms;
+        }
+        if self.shown == State::Unknown {
+            ledger.unknown_ms += ms;
+        }
+    }
+
+    fn account(&mut self, merge_faults_ms: u64) {
+        let accounted = self.shown.accounted(self.planned);
+        if accounted != self.accounted {
+            self.ledger
+                .faults
+                .change(self.accounted, accounted, merge_faults_ms);
+            self.previous = self.accounted;
+            self.accounted = accounted;
+            self.since = self.to;
+        }
+    }
+}
+
+/// What the label of a window says besides its start and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label {
+    /// See [`Summary::fold`].
+    pub fold: u32,
+    /// See [`Summary::merged`].
+    pub merged: u32,
+}
+
+impl Ledger {
+    /// The parts of the window so far, ending at the label `end`, and an empty window in its place.
+    pub fn close(&mut self, device: &Device, end: Wall, label: Label) -> Option<Summary> {
+        if self.times.total() == 0 {
+            return None;
+        }
+        let (parts, uncounted_ms) = self.counting.parts();
+        let planned_ms = self.times.total() - self.times.of(State::PlannedStop);
+        let summary = Summary {
+            device: device.id.clone(),
+            line: device.line.clone(),
+            tier: Tier::Minute,
+            start: self.window_start,
+            end,
+            fold: label.fold,
+            rev: 0,
+            merged: label.merged,
+            clock_step_ms: 0,
+            every_ms: device.model.every_ms,
+            times: self.times,
+            uncounted_ms,
+            parts,
+            failures: self.faults.failures,
+            repairs: self.faults.repairs,
+            repair_ms: self.faults.repair_ms,
+            capacity: device.rated_rate.map(|rate| Capacity {
+                planned: made_at(rate, planned_ms),
+                producing: made_at(rate, self.times.of(State::Producing)),
+                uncounted: made_at(rate, uncounted_ms),
+                rate,
+            }),
+            needs: Needs {
+                coverage: device.min_coverage,
+                exposure_ms: device.min_exposure_ms,
+                no_scrap: device.no_scrap,
+            },
+        };
+        self.times = Times::default();
+        self.counting.begin_window();
+        self.faults.begin_window();
+        Some(summary)
+    }
+}
+
+/// What `rate` (thousandths of a part per hour) makes in `ms`, in thousandths, rounded half up.
+fn made_at(rate: u64, ms: u64) -> u64 {
+    let made = (u128::from(rate) * u128::from(ms) + 1_800_000) / 3_600_000;
+    u64::try_from(made).unwrap_or(u64::MAX)
+}
+
+fn dials(device: &Device) -> [Option<Dial>; 3] {
+    let mut dials = [None; 3];
+    for tag in &device.model.tags {
+        if let Some(role) = tag.role {
+            dials[role.counts as usize] = Some(Dial {
+                parts: role.parts,
+                top: kind(tag).top(),
+            });
+        }
+    }
+    dials
+}
+
+fn kind(tag: &Tag) -> Kind {
+    match &tag.source {
+        Source::Modbus(point) => point.kind,
+        Source::Mqtt(place) => place.kind,
+    }
+}

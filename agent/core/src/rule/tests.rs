@@ -1,0 +1,143 @@
+use super::*;
+use alloc::{format, vec};
+use proptest::prelude::*;
+
+const PRESS: DeviceIndex = DeviceIndex(0);
+
+fn resolve(device: Option<&str>, name: &str) -> Result<Name, String> {
+    let device = match device {
+        None | Some("press-1") => PRESS,
+        Some("press-2") => DeviceIndex(1),
+        Some(other) => return Err(format!("no device `{other}`")),
+    };
+    match name {
+        "state" => Ok(Name::State(device)),
+        "no_data" => Ok(Name::NoData(device)),
+        "temperature" => Ok(Name::Tag(device, TagIndex(0))),
+        "mode" => Ok(Name::Tag(device, TagIndex(1))),
+        "fault_rate_per_h" => Ok(Name::Figure),
+        other => Err(format!("no tag `{other}`")),
+    }
+}
+
+fn parsed(text: &str) -> Rule {
+    parse(text, 10.0, &resolve).unwrap_or_else(|mistake| panic!("{text}: {mistake:?}"))
+}
+
+/// Both devices in the same condition.
+#[derive(Default)]
+struct Shop {
+    state: Option<State>,
+    temperature: Option<Value>,
+    mode: Option<Value>,
+}
+
+impl World for Shop {
+    fn state(&self, _: DeviceIndex) -> Option<State> {
+        self.state
+    }
+    fn value(&self, _: DeviceIndex, tag: TagIndex) -> Option<&Value> {
+        [&self.temperature, &self.mode][usize::from(tag.0)].as_ref()
+    }
+    fn no_data(&self, _: DeviceIndex) -> bool {
+        self.temperature.is_none()
+    }
+}
+
+#[test]
+fn conditions_of_the_example() {
+    let mut shop = Shop {
+        state: Some(State::Faulted),
+        ..Shop::default()
+    };
+    assert_eq!(
+        parsed("state == faulted").evaluate(&shop, false),
+        Some(true)
+    );
+    assert_eq!(
+        parsed("not state == faulted").evaluate(&shop, false),
+        Some(false)
+    );
+    assert_eq!(parsed("no_data").evaluate(&shop, false), Some(true));
+    assert_eq!(parsed("temperature > 620").evaluate(&shop, false), None);
+    shop.temperature = Some(Value::Float(615.0));
+    assert_eq!(
+        parsed("temperature > 620").evaluate(&shop, false),
+        Some(false)
+    );
+    // Active, it clears only the deadband below the limit.
+    assert_eq!(
+        parsed("temperature > 620").evaluate(&shop, true),
+        Some(true)
+    );
+    assert!(parsed("fault_rate_per_h > 3").needs_figures());
+}
+
+#[test]
+fn undecided_parts_decide_only_where_they_cannot_matter() {
+    let shop = Shop {
+        state: Some(State::Producing),
+        ..Shop::default()
+    };
+    let of = |text: &str| parsed(text).evaluate(&shop, false);
+    assert_eq!(of("temperature > 1 and state == faulted"), Some(false));
+    assert_eq!(of("temperature > 1 or state == producing"), Some(true));
+    assert_eq!(of("temperature > 1 and state == producing"), None);
+    assert_eq!(of("temperature > 1 or press-2.state == faulted"), None);
+    assert_eq!(of("not (temperature > 1)"), None);
+}
+
+#[test]
+fn texts_and_precedence() {
+    let mode = Some(Value::Text("run".try_into().unwrap()));
+    let shop = Shop {
+        mode,
+        state: Some(State::Idle),
+        ..Shop::default()
+    };
+    assert_eq!(parsed("mode == \"run\"").evaluate(&shop, false), Some(true));
+    assert_eq!(parsed("mode != 'run'").evaluate(&shop, false), Some(false));
+    // `and` binds tighter than `or`.
+    let rule = parsed("state == idle or state == faulted and mode == 'x'");
+    assert_eq!(rule.evaluate(&shop, false), Some(true));
+    let rule = parsed("(state == idle or state == faulted) and mode == 'x'");
+    assert_eq!(rule.evaluate(&shop, false), Some(false));
+}
+
+#[test]
+fn mistakes_name_their_place() {
+    let place = |text: &str| {
+        let mistake = parse(text, 0.0, &resolve).unwrap_err();
+        (mistake.at, mistake.len, mistake.what)
+    };
+    assert_eq!(
+        place("tempurature > 3"),
+        (0, 11, "no tag `tempurature`".into())
+    );
+    assert_eq!(place("state = faulted").0, 6);
+    assert_eq!(
+        place("state == broken"),
+        (9, 6, "`broken` is not a state".into())
+    );
+    assert_eq!(place("state > faulted").0, 6);
+    assert_eq!(place("temperature > hot").0, 14);
+    assert_eq!(place("temperature > 3 temperature < 4").0, 16);
+    assert_eq!(place("(state == idle").0, 14);
+    assert_eq!(place("mode > 'x'").0, 7);
+    assert_eq!(place("").0, 0);
+    assert!(parse(&"(".repeat(1000), 0.0, &resolve).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,60}") {
+        let _ = parse(&text, 0.0, &resolve);
+    }
+
+    #[test]
+    fn no_jumble_of_words_panics(words in proptest::collection::vec(
+        prop::sample::select(vec!["state", "==", "faulted", "(", ")", "not", "and", "or",
+            "temperature", ">", "3", "'x", "no_data", "press-2.", ".", "<="]), 0..20)) {
+        let _ = parse(&words.join(" "), 0.0, &resolve);
+    }
+}

@@ -1,0 +1,44 @@
+use super::*;
+
+fn now(mono: u64, wall: i64) -> Now {
+    Now {
+        mono: Mono(mono),
+        wall: Wall(wall),
+        clock: ClockState::Synced,
+    }
+}
+
+#[test]
+fn labels_run_with_the_monotonic_clock() {
+    let line = Timeline::new(now(5_000, 1_000_030_000));
+    assert_eq!(line.label(Mono(6_500)), Wall(1_000_031_500));
+    assert_eq!(line.moment(Wall(1_000_031_500)), Mono(6_500));
+    assert_eq!(line.next_minute(Mono(5_000)), Wall(1_000_080_000));
+    assert_eq!(
+        line.next_minute(line.moment(Wall(1_000_080_000))),
+        Wall(1_000_140_000)
+    );
+}
+
+#[test]
+fn the_jitter_of_two_readings_is_no_step() {
+    let line = Timeline::new(now(5_000, 1_000_000));
+    assert_eq!(line.stepped(now(6_000, 1_001_099)), None);
+    assert_eq!(line.stepped(now(6_000, 1_001_100)), Some(100));
+    assert_eq!(line.stepped(now(6_000, 900_000)), Some(-101_000));
+}
+
+#[test]
+fn labels_run_over_twice_count_up_until_they_are_new_again() {
+    let mut line = Timeline::new(now(0, 600_000));
+    assert_eq!(line.fold_at(Wall(600_000)), 0);
+    line.step(Mono(60_000), -120_000);
+    assert_eq!(line.label(Mono(60_000)), Wall(540_000));
+    assert_eq!(line.fold_at(Wall(540_000)), 1);
+    line.step(Mono(90_000), -30_000);
+    assert_eq!(line.fold_at(Wall(540_000)), 2);
+    assert_eq!(line.fold_at(Wall(659_999)), 2);
+    assert_eq!(line.fold_at(Wall(660_000)), 0);
+    line.step(Mono(200_000), 50_000);
+    assert_eq!(line.fold_at(line.label(Mono(200_000))), 0);
+}

@@ -1,0 +1,195 @@
+//! In steady state the way of a sample through the core allocates nothing.
+
+#![expect(unsafe_code, reason = "a counting allocator is a global allocator")]
+
+use andon_core::calendar::Calendar;
+use andon_core::engine::Engine;
+use andon_core::modbus::decode::Words;
+use andon_core::modbus::plan::{Plan, ReadIndex};
+use andon_core::plant::{Alarm, Device, Gateway, Match, Model, Plant, Priority, StateMap};
+use andon_core::record::Run;
+use andon_core::rule::{Name, parse};
+use andon_core::sample::{Reading, Reason, Value};
+use andon_core::state::State;
+use andon_core::tag::{
+    Counts, DeviceIndex, Kind, LinkIndex, Order, Point, Role, Source, Table, Tag, TagIndex,
+};
+use andon_core::time::{ClockState, Mono, Now, Wall};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Counts what this thread allocates; others (the test harness) do not matter.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is handed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations() -> u64 {
+    COUNT.with(Cell::get)
+}
+
+const REGISTERS: u16 = 100;
+const DEVICES: u16 = 20;
+
+fn tag(address: u16) -> Tag {
+    let counts = [None, Some(Counts::Good), Some(Counts::Scrap)];
+    let counts = counts.get(usize::from(address)).copied().flatten();
+    Tag {
+        name: format!("r{address}").into(),
+        unit: "".into(),
+        role: counts.map(|counts| Role { counts, parts: 1 }),
+        range: (address > 50).then_some((0.0, 100_000.0)),
+        every_ms: 1000,
+        source: Source::Modbus(Point {
+            table: Table::Holding,
+            address,
+            kind: Kind::U16,
+            order: Order::Abcd,
+            scale: if address > 80 { 0.1 } else { 1.0 },
+            offset: 0.0,
+        }),
+    }
+}
+
+fn plant() -> Plant {
+    let model = Arc::new(Model {
+        every_ms: 1000,
+        tags: (0..REGISTERS).map(tag).collect(),
+        state: Some(StateMap {
+            from: TagIndex(0),
+            rules: vec![
+                (Match::Range(2, 2), State::Producing),
+                (Match::Range(4, 99), State::Faulted),
+            ],
+        }),
+        codes: vec![],
+    });
+    let devices = (0..DEVICES).map(|n| Device {
+        id: format!("press-{n}").into(),
+        name: "Press".into(),
+        line: None,
+        asset: None,
+        profile: None,
+        link: LinkIndex(0),
+        unit: 1,
+        model: Arc::clone(&model),
+        rated_rate: Some(3_600_000),
+        stale_after_ms: 3000,
+        publishes_1m: true,
+        no_scrap: false,
+        min_coverage: 5000,
+        min_exposure_ms: 1_800_000,
+        merge_faults_ms: 0,
+    });
+    let when = |device| {
+        parse("r60 > 5000 and state == producing", 10.0, &|_, name| {
+            Ok(if name == "state" {
+                Name::State(device)
+            } else {
+                Name::Tag(device, TagIndex(60))
+            })
+        })
+        .expect("the rule is right")
+    };
+    let alarms = (0..DEVICES).map(|n| Alarm {
+        device: DeviceIndex(n),
+        id: "high".into(),
+        priority: Priority::High,
+        when: when(DeviceIndex(n)),
+        on_delay_ms: 10_000,
+        off_delay_ms: 0,
+        latched: false,
+        text_en: "".into(),
+        text_zh: "".into(),
+    });
+    Plant {
+        gateway: Gateway {
+            root: "andon".into(),
+            site: "s".into(),
+            area: "a".into(),
+            id: "gw".into(),
+        },
+        calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        links: vec!["plc".into()],
+        devices: devices.collect(),
+        alarms: alarms.collect(),
+        cfg: 0,
+    }
+}
+
+#[test]
+fn a_sample_in_steady_state_allocates_nothing() {
+    let plant = Arc::new(plant());
+    let plan = Arc::new(Plan::new(&plant));
+    assert_eq!(plan.reads.len(), usize::from(DEVICES));
+    let at = |ms: u64| Mono(10_000_000 + ms);
+    let wall = |ms: u64| Wall(1_790_000_040_000 + i64::try_from(ms).unwrap());
+    let now = |ms| Now {
+        mono: at(ms),
+        wall: wall(ms),
+        clock: ClockState::Synced,
+    };
+    let run = Run {
+        id: 1,
+        boot: 1,
+        cfg: 0,
+    };
+    let mut engine = Engine::new(plant, plan, run, now(0), None);
+    let second = |engine: &mut Engine, second: u64| {
+        // Values move, the counters count, the alarm's delay runs and stops, nothing changes state.
+        let mut registers = [0u16; 100];
+        for (address, register) in registers.iter_mut().enumerate() {
+            *register = (second * 7 + address as u64) as u16;
+        }
+        registers[0] = 2;
+        registers[60] = if second % 4 < 2 { 6000 } else { 100 };
+        for read in 0..u32::from(DEVICES) {
+            let words = Words::Registers(&registers);
+            engine.handle_read(ReadIndex(read), at(second * 1000 + 3), Ok(words));
+        }
+        let text = Reading::Good(Value::Text("run".try_into().unwrap()));
+        let readings = [
+            (TagIndex(70), text),
+            (TagIndex(71), Reading::Bad(Reason::Malformed)),
+        ];
+        engine.handle_readings(DeviceIndex(3), at(second * 1000 + 4), &readings);
+        engine.handle_time(now(second * 1000 + 5));
+        let mut actions = 0;
+        while engine.poll_action().is_some() {
+            actions += 1;
+        }
+        actions
+    };
+    for warm_up in 0..5 {
+        second(&mut engine, warm_up);
+    }
+    let (before, samples) = (allocations(), engine.tally().samples);
+    for steady in 5..55 {
+        second(&mut engine, steady);
+    }
+    let taken = engine.tally().samples - samples;
+    assert_eq!(taken, 50 * (u64::from(DEVICES) * u64::from(REGISTERS) + 2));
+    assert_eq!(allocations() - before, 0, "for {taken} samples");
+
+    // The counter counts: a minute's end does allocate, for the records it makes.
+    second(&mut engine, 61);
+    assert!(allocations() > before);
+}

@@ -1,0 +1,293 @@
+//! `andon check`: every mistake of a file, or what it comes to.
+
+use crate::config::{self, Loaded, Report, show_bytes};
+use crate::plan::{self, DiskPlan, MemoryPlan};
+use crate::settings::{Broker, LinkKind, Settings};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Wrong usage or configuration.
+const WRONG: u8 = 2;
+
+/// Checks a file and says what it found: mistakes on stderr, the plans on stdout, and with `json`
+/// either of them as one object on stdout.
+pub fn run(path: &Path, json: bool) -> ExitCode {
+    let checked = config::load(path);
+    let code = match checked {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(WRONG),
+    };
+    let said = if json {
+        say(std::io::stdout(), &as_json(&checked))
+    } else {
+        match &checked {
+            Ok(loaded) => complain_of(&loaded.warnings)
+                .and_then(|()| say(std::io::stdout(), summary(path, loaded).trim_end())),
+            Err(report) => complain_of(report),
+        }
+    };
+    // A pipe that nobody reads any more is no reason to call a good file bad.
+    said.map_or(ExitCode::FAILURE, |()| code)
+}
+
+fn complain_of(report: &Report) -> std::io::Result<()> {
+    if report.is_empty() {
+        return Ok(());
+    }
+    let stderr = std::io::stderr();
+    let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    say(stderr, &format!("{}\n", report.render(colour)))
+}
+
+fn say(mut to: impl std::io::Write, text: &str) -> std::io::Result<()> {
+    writeln!(to, "{text}")?;
+    to.flush()
+}
+
+/// What a file that can be run comes to.
+fn summary(path: &Path, loaded: &Loaded) -> String {
+    let settings = &loaded.settings;
+    let plant = &settings.plant;
+    let gateway = &plant.gateway;
+    let mut text = format!("{} is good\n\n", path.display());
+    line(
+        &mut text,
+        "gateway",
+        &format!(
+            "{}/v1/{}/{}/{} to {}",
+            gateway.root,
+            gateway.site,
+            gateway.area,
+            gateway.id,
+            broker(&settings.upstream.broker),
+        ),
+    );
+    for (index, link) in settings.links.iter().enumerate() {
+        let behind = || {
+            plant
+                .devices
+                .iter()
+                .filter(|d| usize::from(d.link.0) == index)
+        };
+        let tags: usize = behind().map(|device| device.model.tags.len()).sum();
+        let how = match &link.kind {
+            LinkKind::ModbusTcp(tcp) => format!("Modbus TCP {}:{}", tcp.host, tcp.port),
+            LinkKind::Mqtt(mqtt) => format!(
+                "MQTT {}, {}",
+                broker(&mqtt.broker),
+                plural(mqtt.topics.len(), "topic")
+            ),
+            LinkKind::NotActive => "not active".into(),
+        };
+        line(
+            &mut text,
+            &format!("link {}", link.id),
+            &format!(
+                "{how}: {}, {}",
+                plural(behind().count(), "device"),
+                plural(tags, "tag")
+            ),
+        );
+    }
+    let sum = |count: usize, noun| plural(count, noun);
+    line(
+        &mut text,
+        "devices",
+        &format!(
+            "{} with {}, {}",
+            plant.devices.len(),
+            sum(
+                plant
+                    .devices
+                    .iter()
+                    .map(|device| device.model.tags.len())
+                    .sum(),
+                "tag"
+            ),
+            sum(plant.alarms.len(), "alarm"),
+        ),
+    );
+    line(&mut text, "calendar", &calendar(settings));
+    not_active(&mut text, settings);
+    memory(&mut text, &plan::memory(settings));
+    disk(&mut text, &plan::disk(settings), settings);
+    text
+}
+
+fn line(text: &mut String, what: &str, is: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  {what:<14} {is}");
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn broker(broker: &Broker) -> String {
+    let scheme = if broker.tls.is_some() {
+        "mqtts"
+    } else {
+        "mqtt"
+    };
+    format!("{scheme}://{}:{}", broker.host, broker.port)
+}
+
+fn calendar(settings: &Settings) -> String {
+    let calendar = &settings.plant.calendar;
+    let zone = calendar.zone.iana_name().unwrap_or("UTC");
+    if calendar.shifts.is_empty() {
+        return format!("{zone}, no shifts: all time is planned");
+    }
+    let names: Vec<&str> = calendar.shifts.iter().map(|shift| &*shift.name).collect();
+    format!("{zone}, shifts {}", names.join(", "))
+}
+
+fn not_active(text: &mut String, settings: &Settings) {
+    if settings.not_active.is_empty() {
+        return;
+    }
+    text.push_str("\nNot active in this version\n");
+    for item in &settings.not_active {
+        let _ = writeln!(text, "  {}: {}", item.section, item.why);
+    }
+}
+
+fn memory(text: &mut String, plan: &MemoryPlan) {
+    text.push_str("\nMemory\n");
+    for item in &plan.items {
+        let about = if item.estimate { "about " } else { "" };
+        let each = match item.count {
+            1 => String::new(),
+            count => format!("  {count} x {about}{}", show_bytes(item.each)),
+        };
+        let bytes = format!("{about}{}", show_bytes(item.bytes()));
+        let _ = writeln!(text, "  {:<46} {bytes:>15}{each}", item.what);
+    }
+    let of = format!("of {}", show_bytes(plan.budget));
+    let _ = writeln!(
+        text,
+        "  {:<46} {:>15}  {of}",
+        "together",
+        show_bytes(plan.sum())
+    );
+}
+
+fn disk(text: &mut String, plan: &DiskPlan, settings: &Settings) {
+    let _ = writeln!(text, "\nDisk, in {}", settings.data_dir.display());
+    let mut part = |what: &str, bytes: u64, note: &str| {
+        let _ = writeln!(text, "  {what:<46} {:>15}{note}", show_bytes(bytes));
+    };
+    part("outbox: records that wait for the broker", plan.outbox, "");
+    part("checkpoint of open windows and alarms", plan.checkpoint, "");
+    part("spare, so that a full disk can be drained", plan.spare, "");
+    part("together", plan.budget, "  the budget");
+    part("written in a day, an estimate", plan.per_day, "");
+    let lasts = match plan.offline_hours {
+        u64::MAX => "for ever: nothing is written".to_owned(),
+        hours @ 0..48 => format!("about {hours} h"),
+        hours => format!("about {} days", hours / 24),
+    };
+    let _ = writeln!(
+        text,
+        "  {:<46} {lasts:>15}",
+        "without the broker it lasts, an estimate"
+    );
+}
+
+/// Either outcome for a program.
+fn as_json(checked: &Result<Loaded, Report>) -> String {
+    let value = match checked {
+        Err(report) => json!({
+            "ok": false,
+            "mistakes": report.entries().collect::<Vec<_>>(),
+            "warnings": [],
+            "memory": [],
+            "disk": null,
+            "not_active": [],
+        }),
+        Ok(loaded) => {
+            let settings = &loaded.settings;
+            let memory = plan::memory(settings);
+            let not_active = settings.not_active.iter();
+            json!({
+                "ok": true,
+                "mistakes": [],
+                "warnings": loaded.warnings.entries().collect::<Vec<_>>(),
+                "memory": memory.items,
+                "memory_sum": memory.sum(),
+                "memory_budget": memory.budget,
+                "disk": plan::disk(settings),
+                "not_active": not_active
+                    .map(|item| json!({ "section": item.section, "why": item.why }))
+                    .collect::<Vec<_>>(),
+            })
+        }
+    };
+    value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/dist/press-line.toml"))
+    }
+
+    #[test]
+    fn the_example_tells_what_will_run_and_what_will_not() {
+        let loaded = config::load(example()).unwrap_or_else(|report| panic!("{report}"));
+        let text = summary(example(), &loaded);
+        for part in [
+            "press-line.toml is good",
+            "andon/v1/suzhou/press-shop/gw-press-1 to mqtt://127.0.0.1:1883",
+            "link plc       Modbus TCP 127.0.0.1:5020: 2 devices, 12 tags",
+            "link rs485     not active: 1 device, 1 tag",
+            "link shop      MQTT mqtt://127.0.0.1:1883, 2 topics: 1 device, 3 tags",
+            "devices        4 with 16 tags, 10 alarms",
+            "Asia/Shanghai, shifts day, night",
+            "  [horn]: no horn sounds",
+            "of 32 MiB",
+            "without the broker it lasts, an estimate",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn programs_are_told_the_plans() {
+        let text = as_json(&config::load(example()));
+        let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(told["ok"], true);
+        assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(0));
+        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(8));
+        assert_eq!(told["disk"]["budget"], 64 << 20);
+        let items = told["memory"].as_array().expect("a list");
+        let sum: u64 = items
+            .iter()
+            .map(|item| item["count"].as_u64().unwrap_or(0) * item["each"].as_u64().unwrap_or(0))
+            .sum();
+        assert_eq!(told["memory_sum"], sum);
+    }
+
+    #[test]
+    fn programs_are_told_the_mistakes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("andon.toml");
+        let text = std::fs::read_to_string(example()).expect("the example");
+        std::fs::write(&path, text.replace("\"holding:0\"", "40001")).expect("a file");
+        let told: serde_json::Value =
+            serde_json::from_str(&as_json(&config::load(&path))).expect("JSON");
+        assert_eq!(told["ok"], false);
+        let mistake = &told["mistakes"][0];
+        assert_eq!(mistake["line"], 65);
+        assert_eq!(mistake["column"], 17);
+        assert_eq!(mistake["file"], path.display().to_string());
+        let hint = mistake["hint"].as_str().expect("a hint");
+        assert!(hint.contains("holding:0"), "{hint}");
+        assert!(told["memory"].is_array() && told["not_active"].is_array());
+    }
+}

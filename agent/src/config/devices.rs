@@ -1,0 +1,326 @@
+//! `[[profile]]` and `[[device]]`: a device is its profile, overridden key by key.
+
+use super::links::{LinkPart, Speaks};
+use super::models::{Common, check_scrap, common, merged, model, stale_after};
+use super::nearest::suggest;
+use super::report::Finding;
+use super::tags::TagPart;
+use super::values::{id, integer, label, text};
+use super::walk::{At, Findings, Item, Section};
+use andon_core::plant::{Device, Model};
+use andon_core::summary::Tier;
+use andon_core::tag::LinkIndex;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// First levels of topics that stand for something else (contract §1).
+const RESERVED: [&str; 4] = ["gateway", "status", "event", "cmd"];
+
+/// Half of the time must be known, and half an hour of work, before a figure says something.
+const MIN_COVERAGE: u16 = 5000;
+const MIN_EXPOSURE_MS: u64 = 30 * 60 * 1000;
+
+/// What was asked for in `publishes`, beyond what this version has.
+#[derive(Debug)]
+pub(super) struct NotPublished {
+    pub(super) section: String,
+    pub(super) tiers: Vec<Tier>,
+}
+
+/// The machines, and what they want published that is not.
+#[derive(Debug, Default)]
+pub(super) struct Machines {
+    pub(super) devices: Vec<Device>,
+    pub(super) not_published: Vec<NotPublished>,
+}
+
+struct Profile {
+    id: At<Arc<str>>,
+    common: Common,
+    used: bool,
+}
+
+/// Models that devices share: those of a profile, by what its links speak.
+type Shared = HashMap<(usize, bool), Arc<Model>>;
+
+pub(super) fn machines(
+    profile_sections: Vec<Section<'_>>,
+    device_sections: Vec<Section<'_>>,
+    links: &[LinkPart],
+    out: &Findings,
+) -> Machines {
+    let mut machines = Machines::default();
+    let mut profiles = profiles(profile_sections, &mut machines.not_published, out);
+    let mut shared = Shared::new();
+    let mut seen: Vec<At<Arc<str>>> = Vec::new();
+    for section in device_sections {
+        let Some(found) = read_device(section, &mut machines.not_published) else {
+            continue;
+        };
+        if let Some(first) = seen.iter().find(|other| other.value == found.id.value) {
+            duplicate("device", &found.id, &first.span, out);
+            continue;
+        }
+        seen.push(found.id.clone());
+        let name = found.id.value.clone();
+        match build(found, &mut profiles, links, &mut shared, out) {
+            Some(device) => machines.devices.push(device),
+            None => out.lose(&name),
+        }
+    }
+    for profile in profiles.iter().filter(|profile| !profile.used) {
+        check_unused(profile, out);
+    }
+    machines
+}
+
+fn profiles(
+    sections: Vec<Section<'_>>,
+    not_published: &mut Vec<NotPublished>,
+    out: &Findings,
+) -> Vec<Profile> {
+    let mut profiles: Vec<Profile> = Vec::new();
+    for mut section in sections {
+        let id = section.need("id", "id = \"press\"", id);
+        let common = common(&mut section);
+        section.finish();
+        let Some(id) = id else {
+            continue;
+        };
+        if let Some(first) = profiles.iter().find(|other| other.id.value == id.value) {
+            duplicate("profile", &id, &first.id.span, out);
+            continue;
+        }
+        not_published.extend(beyond_minutes("[[profile]]", &id.value, &common));
+        profiles.push(Profile {
+            id,
+            common,
+            used: false,
+        });
+    }
+    profiles
+}
+
+fn duplicate(what: &str, id: &At<Arc<str>>, first: &Range<usize>, out: &Findings) {
+    out.mistake(
+        Finding::at(
+            id.span.clone(),
+            format!("there are two {what}s `{}`", id.value),
+        )
+        .hint(format!("give each {what} an id of its own"))
+        .also(first.clone(), "the first"),
+    );
+}
+
+fn beyond_minutes(section: &str, id: &str, common: &Common) -> Option<NotPublished> {
+    let tiers = &common.publishes.as_ref()?.value;
+    let tiers: Vec<Tier> = tiers
+        .iter()
+        .copied()
+        .filter(|t| *t != Tier::Minute)
+        .collect();
+    (!tiers.is_empty()).then(|| NotPublished {
+        section: format!("{section} {id}"),
+        tiers,
+    })
+}
+
+/// A `[[device]]` before its references are followed.
+struct Found {
+    id: At<Arc<str>>,
+    name: Option<Arc<str>>,
+    asset: Option<Arc<str>>,
+    profile: Option<At<String>>,
+    link: Option<At<String>>,
+    unit: Option<At<u8>>,
+    common: Common,
+    span: Range<usize>,
+}
+
+fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
+    let mut section = section.later(&["each", "modbus_tcp", "address", "calendar", "crew"]);
+    let owned = |item: &Item<'_>| text(item).map(str::to_owned);
+    let span = section.span();
+    let id = section.need("id", "id = \"press-1\"", device_id);
+    let name = section.read("name", label);
+    let asset = section.read("asset", label);
+    let profile = section.place("profile", owned);
+    let link = section.need("link", "link = \"plc\"", owned);
+    let unit = section.place("unit", |item| {
+        integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
+    });
+    let common = common(&mut section);
+    section.finish();
+    let id = id?;
+    not_published.extend(beyond_minutes("[[device]]", &id.value, &common));
+    Some(Found {
+        id,
+        name,
+        asset,
+        profile,
+        link,
+        unit,
+        common,
+        span,
+    })
+}
+
+fn device_id(item: &Item<'_>) -> Option<Arc<str>> {
+    let id = id(item)?;
+    if RESERVED.contains(&&*id) {
+        item.out.lose(&id);
+        return item.wrong(
+            format!("`{id}` is reserved"),
+            "it is a topic of the agent itself; choose another id",
+        );
+    }
+    Some(id)
+}
+
+fn build(
+    found: Found,
+    profiles: &mut [Profile],
+    links: &[LinkPart],
+    shared: &mut Shared,
+    out: &Findings,
+) -> Option<Device> {
+    let profile = find_profile(&found, profiles, out);
+    let link = find_link(&found, links, out);
+    let profile = profile?;
+    if let Some(index) = profile {
+        profiles[index].used = true;
+    }
+    let none = Common::default();
+    let base = profile.map_or(&none, |index| &profiles[index].common);
+    let own = &found.common;
+    let link = link?;
+    let speaks = links[usize::from(link.0)].speaks();
+    let unit = unit(&found, speaks, out);
+    let model = match profile {
+        Some(index) if own.shapes_nothing() => shared
+            .entry((index, speaks.is_mqtt()))
+            .or_insert_with(|| Arc::new(model(base, own, speaks, out)))
+            .clone(),
+        _ => Arc::new(model(base, own, speaks, out)),
+    };
+    check_sources(&found, base, speaks, out);
+    if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
+        let what = format!("device `{}` has no tags", found.id.value);
+        out.mistake(
+            Finding::at(found.span.clone(), what)
+                .hint("add `[device.tags]`, or the `profile` that has them"),
+        );
+    }
+    let no_scrap = own.no_scrap.as_ref().or(base.no_scrap.as_ref());
+    check_scrap(no_scrap, own, base, out);
+    let stale_after_ms = stale_after(own, base, &model, speaks, out);
+    let publishes = own.publishes.as_ref().or(base.publishes.as_ref());
+    Some(Device {
+        name: found.name.unwrap_or_else(|| found.id.value.clone()),
+        id: found.id.value,
+        line: own.line.clone().or_else(|| base.line.clone()),
+        asset: found.asset,
+        profile: profile.map(|index| profiles[index].id.value.clone()),
+        link,
+        unit: unit?,
+        rated_rate: own.rated_rate.or(base.rated_rate),
+        stale_after_ms,
+        publishes_1m: publishes.is_none_or(|tiers| tiers.value.contains(&Tier::Minute)),
+        no_scrap: no_scrap.is_some(),
+        min_coverage: own
+            .min_coverage
+            .or(base.min_coverage)
+            .unwrap_or(MIN_COVERAGE),
+        min_exposure_ms: own
+            .min_exposure
+            .or(base.min_exposure)
+            .unwrap_or(MIN_EXPOSURE_MS),
+        merge_faults_ms: own.merge_faults.or(base.merge_faults).unwrap_or(0),
+        model,
+    })
+}
+
+/// The profile by index; the outer none is a mistake that was reported.
+fn find_profile(found: &Found, profiles: &[Profile], out: &Findings) -> Option<Option<usize>> {
+    let Some(wanted) = &found.profile else {
+        return Some(None);
+    };
+    let at = profiles.iter().position(|p| *p.id.value == *wanted.value);
+    if at.is_none() && !out.is_lost(&wanted.value) {
+        let names = profiles.iter().map(|profile| &*profile.id.value);
+        let hint = suggest(&wanted.value, names, "add a `[[profile]]` with this id");
+        let what = format!("there is no profile `{}`", wanted.value);
+        out.mistake(Finding::at(wanted.span.clone(), what).hint(hint));
+    }
+    at.map(Some)
+}
+
+fn find_link(found: &Found, links: &[LinkPart], out: &Findings) -> Option<LinkIndex> {
+    let wanted = found.link.as_ref()?;
+    let at = links.iter().position(|link| *link.id == *wanted.value);
+    if at.is_none() && !out.is_lost(&wanted.value) {
+        let names = links.iter().map(|link| &*link.id);
+        let hint = suggest(&wanted.value, names, "add a `[[link]]` with this id");
+        let what = format!("there is no link `{}`", wanted.value);
+        out.mistake(Finding::at(wanted.span.clone(), what).hint(hint));
+    }
+    u16::try_from(at?).ok().map(LinkIndex)
+}
+
+fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
+    let Some(unit) = &found.unit else {
+        return Some(if speaks.is_mqtt() { 0 } else { 1 });
+    };
+    let (what, hint) = match speaks {
+        Speaks::Mqtt => ("only Modbus devices have a unit", "leave `unit` out"),
+        Speaks::ModbusRtu if !(1..=247).contains(&unit.value) => (
+            "a unit on a serial line is from 1 to 247",
+            "look at the address switches of the machine",
+        ),
+        _ => return Some(unit.value),
+    };
+    out.mistake(Finding::at(unit.span.clone(), what).hint(hint));
+    None
+}
+
+/// Every tag must come from where its device's link leads.
+fn check_sources(found: &Found, base: &Common, speaks: Speaks, out: &Findings) {
+    for tag in merged(base, &found.common) {
+        if tag.is_mqtt() == speaks.is_mqtt() {
+            continue;
+        }
+        let (what, hint) = if speaks.is_mqtt() {
+            ("has no `topic`", "its link is MQTT: add `topic = \"...\"`")
+        } else {
+            (
+                "has a `topic`",
+                "its link is Modbus: write `at = \"holding:0\"` instead",
+            )
+        };
+        let what = format!("tag `{}` of `{}` {what}", tag.name, found.id.value);
+        let mut finding = Finding::at(tag.name_span.clone(), what).hint(hint);
+        if let Some(link) = &found.link {
+            finding = finding.also(link.span.clone(), "its link");
+        }
+        out.mistake(finding);
+    }
+}
+
+/// A profile that nobody uses is checked like the others.
+fn check_unused(profile: &Profile, out: &Findings) {
+    let has_mqtt = profile.common.tags.iter().flatten().any(TagPart::is_mqtt);
+    let speaks = if has_mqtt {
+        Speaks::Mqtt
+    } else {
+        Speaks::ModbusTcp
+    };
+    model(&profile.common, &Common::default(), speaks, out);
+    if !out.is_lost("profile") {
+        let what = format!("no device uses the profile `{}`", profile.id.value);
+        out.warn(Finding::at(profile.id.span.clone(), what).hint(format!(
+            "write `profile = \"{}\"` in a [[device]]",
+            profile.id.value
+        )));
+    }
+}

@@ -1,0 +1,214 @@
+//! `[gateway]`, `[upstream]`, and brokers wherever they are named.
+
+use super::report::Finding;
+use super::values::{duration, host_port, id, integer, label, one_of, path, size, text, time_zone};
+use super::walk::{At, Item, Section};
+use crate::settings::{Broker, Tls, Upstream};
+use jiff::tz::TimeZone;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// rumqttc refuses packets over 10 KiB; topic and headers take their part of them.
+const PACKET: u64 = 10 * 1024;
+const OVERHEAD: u64 = 512;
+
+const MIB: u64 = 1 << 20;
+
+/// `[gateway]`.
+#[derive(Debug)]
+pub(super) struct GatewayPart {
+    pub(super) id: Arc<str>,
+    pub(super) site: Arc<str>,
+    pub(super) area: Arc<str>,
+    pub(super) zone: Option<TimeZone>,
+    /// Whether a time zone is named, right or wrong.
+    pub(super) names_zone: bool,
+    pub(super) language: Option<Language>,
+    pub(super) data_dir: PathBuf,
+    pub(super) memory_budget: At<u64>,
+    pub(super) disk_budget: At<u64>,
+    pub(super) span: Range<usize>,
+}
+
+/// A language of texts for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    English,
+    Chinese,
+}
+
+pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
+    let span = section.span();
+    let or_here = |size: Option<At<u64>>, default| {
+        size.unwrap_or(At {
+            value: default,
+            span: span.clone(),
+        })
+    };
+    let id = section.need("id", "id = \"gw-1\"", id);
+    let site = section.need("site", "site = \"suzhou\"", super::values::id);
+    let area = section.need("area", "area = \"press-shop\"", super::values::id);
+    let names_zone = section.has("timezone") || section.has_blanked("timezone");
+    let zone = section.read("timezone", time_zone);
+    let language = section.read(
+        "language",
+        one_of(&[("zh", Language::Chinese), ("en", Language::English)]),
+    );
+    let data_dir = section.read("data_dir", path);
+    let memory = section.place("memory_budget", size(MIB, 64 << 30));
+    let disk = section.place("disk_budget", size(8 * MIB, 1 << 40));
+    let part = id
+        .zip(site)
+        .zip(area)
+        .map(|((id, site), area)| GatewayPart {
+            id: id.value,
+            site: site.value,
+            area: area.value,
+            zone,
+            names_zone,
+            language,
+            data_dir: data_dir.unwrap_or_else(|| "data".into()),
+            memory_budget: or_here(memory, 32 * MIB),
+            disk_budget: or_here(disk, 64 * MIB),
+            span: span.clone(),
+        });
+    section.finish();
+    part
+}
+
+/// `[upstream]`, and the root of the topics.
+pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstream, Box<str>)> {
+    let url = section.need("broker", "broker = \"mqtt://HOST:1883\"", broker_url);
+    let root = section.read("root", root);
+    section.read("payload", payload);
+    let broker = credentials(&mut section, url, base);
+    let max_payload = section.read("max_payload", size(1024, PACKET - OVERHEAD));
+    let ack_timeout = section.read("ack_timeout", duration(1000, 600_000));
+    // Well below the client's own limit of 100 in flight.
+    let window = section.read("window", integer(1, 64));
+    section.finish();
+    let upstream = Upstream {
+        broker: broker?,
+        max_payload: usize::try_from(max_payload.unwrap_or(PACKET - OVERHEAD)).ok()?,
+        ack_timeout: std::time::Duration::from_millis(ack_timeout.unwrap_or(30_000)),
+        window: window.map_or(Some(32), |window| u16::try_from(window).ok())?,
+    };
+    Some((upstream, root.unwrap_or_else(|| "andon".into())))
+}
+
+fn payload(item: &Item<'_>) -> Option<()> {
+    if matches!(item.value, toml::de::DeValue::String(text) if text == "sparkplug") {
+        return item.wrong(
+            "this version does not send Sparkplug",
+            "write \"json\", the only payload it has",
+        );
+    }
+    one_of(&[("json", ())])(item)
+}
+
+fn root(item: &Item<'_>) -> Option<Box<str>> {
+    let text = text(item)?;
+    let plain = |level: &str| {
+        !level.is_empty()
+            && level
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    if text.len() > 100 || !text.split('/').all(plain) {
+        return item.wrong(
+            format!("`{text}` cannot be the root of topics"),
+            "use letters, digits, `-` and `_`, levels joined by `/`, such as \"andon\"",
+        );
+    }
+    Some(text.into())
+}
+
+/// A broker's address, before user name and files are known.
+#[derive(Debug)]
+pub(super) struct BrokerUrl {
+    host: String,
+    port: u16,
+    tls: bool,
+}
+
+/// `mqtt://host:port` or `mqtts://host:port`.
+pub(super) fn broker_url(item: &Item<'_>) -> Option<BrokerUrl> {
+    let text = text(item)?;
+    let (rest, tls, default_port) = if let Some(rest) = text.strip_prefix("mqtt://") {
+        (rest, false, 1883)
+    } else if let Some(rest) = text.strip_prefix("mqtts://") {
+        (rest, true, 8883)
+    } else {
+        return item.wrong(
+            format!("`{text}` is not the address of a broker"),
+            "write \"mqtt://HOST:1883\", or \"mqtts://HOST:8883\" for TLS",
+        );
+    };
+    if rest.contains('@') {
+        item.out.hide(item.span.clone());
+        return item.wrong(
+            "an address does not name users: secrets are never in this file",
+            "use `username` and `password_file`",
+        );
+    }
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = host_port(item, rest, default_port, "mqtt://HOST:1883")?;
+    Some(BrokerUrl { host, port, tls })
+}
+
+/// The keys that go with a broker's address, checked against it.
+pub(super) fn credentials(
+    section: &mut Section<'_>,
+    url: Option<At<BrokerUrl>>,
+    base: &Path,
+) -> Option<Broker> {
+    let file = |item: &Item<'_>| path(item).map(|path| base.join(path));
+    let username = section.place("username", label);
+    let password = section.place("password_file", file);
+    let ca = section.place("ca_file", file);
+    let cert = section.place("cert_file", file);
+    let key = section.place("key_file", file);
+    let out = section.out();
+    if let (Some(password), None) = (&password, &username) {
+        out.mistake(
+            Finding::at(password.span.clone(), "a password without a user name")
+                .hint("add `username = \"...\"`"),
+        );
+    }
+    let half = match (&cert, &key) {
+        (Some(cert), None) => Some((cert, "a certificate without its key", "key_file")),
+        (None, Some(key)) => Some((key, "a key without its certificate", "cert_file")),
+        _ => None,
+    };
+    if let Some((there, what, other)) = half {
+        out.mistake(
+            Finding::at(there.span.clone(), what).hint(format!("add `{other} = \"FILE\"`")),
+        );
+    }
+    let url = url?;
+    if let (false, Some(file)) = (
+        url.value.tls,
+        ca.as_ref().or(cert.as_ref()).or(key.as_ref()),
+    ) {
+        out.mistake(
+            Finding::at(
+                file.span.clone(),
+                "this file is for TLS, and the address is not",
+            )
+            .hint("write `mqtts://` in the address")
+            .also(url.span.clone(), "without TLS"),
+        );
+    }
+    Some(Broker {
+        host: url.value.host,
+        port: url.value.port,
+        tls: url.value.tls.then(|| Tls {
+            ca_file: ca.map(|at| at.value),
+            cert_file: cert.map(|at| at.value),
+            key_file: key.map(|at| at.value),
+        }),
+        username: username.map(|at| at.value.to_string()),
+        password_file: password.map(|at| at.value),
+    })
+}

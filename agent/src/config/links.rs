@@ -1,0 +1,187 @@
+//! `[[link]]`: the buses and connections.
+
+use super::gateway::{broker_url, credentials};
+use super::report::Finding;
+use super::values::{boolean, duration, host_port, id, integer, serial_port, size, text};
+use super::walk::{At, Findings, Section};
+use crate::settings::{Broker, ModbusTcp};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How large an MQTT payload may be to be looked at, unless the link says otherwise.
+const MAX_PAYLOAD: u64 = 64 * 1024;
+
+/// What is spoken over a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaks {
+    ModbusTcp,
+    ModbusRtu,
+    Mqtt,
+}
+
+impl Speaks {
+    pub(super) fn is_mqtt(self) -> bool {
+        self == Speaks::Mqtt
+    }
+
+    /// Milliseconds between two readings, if nobody says otherwise.
+    pub(super) fn default_every(self) -> u64 {
+        match self {
+            Speaks::ModbusTcp | Speaks::ModbusRtu => 1000,
+            Speaks::Mqtt => 10_000,
+        }
+    }
+}
+
+/// One link as configured.
+#[derive(Debug)]
+pub(super) struct LinkPart {
+    pub(super) id: Arc<str>,
+    pub(super) kind: KindPart,
+    pub(super) timeout_span: Range<usize>,
+    span: Range<usize>,
+}
+
+/// How it is reached.
+#[derive(Debug)]
+pub(super) enum KindPart {
+    ModbusTcp(ModbusTcp),
+    ModbusRtu,
+    Mqtt { broker: Broker, max_payload: usize },
+}
+
+impl LinkPart {
+    pub(super) fn speaks(&self) -> Speaks {
+        match self.kind {
+            KindPart::ModbusTcp(_) => Speaks::ModbusTcp,
+            KindPart::ModbusRtu => Speaks::ModbusRtu,
+            KindPart::Mqtt { .. } => Speaks::Mqtt,
+        }
+    }
+}
+
+pub(super) fn links(sections: Vec<Section<'_>>, base: &Path, out: &Findings) -> Vec<LinkPart> {
+    let mut links: Vec<LinkPart> = Vec::new();
+    for section in sections {
+        let Some(link) = link(section, base) else {
+            continue;
+        };
+        if let Some(first) = links.iter().find(|other| other.id == link.id) {
+            let what = format!("there are two links `{}`", link.id);
+            out.mistake(
+                Finding::at(link.span.clone(), what)
+                    .hint("give each link an id of its own")
+                    .also(first.span.clone(), "the first"),
+            );
+            continue;
+        }
+        links.push(link);
+    }
+    links
+}
+
+/// The keys of which a link has exactly one, and its others.
+const KINDS: [(&str, Speaks); 3] = [
+    ("modbus_tcp", Speaks::ModbusTcp),
+    ("modbus_rtu", Speaks::ModbusRtu),
+    ("mqtt", Speaks::Mqtt),
+];
+
+fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
+    let out = section.out();
+    let span = section.span();
+    let id = section.need("id", "id = \"plc\"", id);
+    let mut found = Vec::new();
+    for (key, speaks) in KINDS {
+        if let Some(item) = section.take(key) {
+            found.push((item, speaks));
+        }
+    }
+    let kind = match found.as_slice() {
+        [(_, speaks)] => kind(&mut section, *speaks, base),
+        [] => {
+            let what = "this link says nothing about how to reach it";
+            out.mistake(Finding::at(span.clone(), what).hint(
+                "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"` or \
+                 `mqtt = \"mqtt://HOST:1883\"`",
+            ));
+            None
+        }
+        [(first, _), (second, _), ..] => {
+            let what = format!("a link is either `{}` or `{}`", first.key, second.key);
+            out.mistake(
+                Finding::at(second.key_span.clone(), what)
+                    .hint("write a second [[link]] for the other")
+                    .also(first.key_span.clone(), "already said here"),
+            );
+            None
+        }
+    };
+    let timeout_span = section.span_of("timeout").unwrap_or(span);
+    if kind.is_some() {
+        section.finish();
+    }
+    if let (Some(id), None) = (&id, &kind) {
+        out.lose(&id.value);
+    }
+    let id = id?;
+    Some(LinkPart {
+        id: id.value,
+        kind: kind?,
+        timeout_span,
+        span: id.span,
+    })
+}
+
+fn kind(section: &mut Section<'_>, speaks: Speaks, base: &Path) -> Option<KindPart> {
+    let answer_in = duration(10, 60_000);
+    match speaks {
+        Speaks::ModbusTcp => {
+            let address = section.read("modbus_tcp", |item| {
+                host_port(item, text(item)?, 502, "192.168.1.10:502")
+            });
+            let timeout = section.read("timeout", answer_in).unwrap_or(1000);
+            let (host, port) = address?;
+            Some(KindPart::ModbusTcp(ModbusTcp {
+                host,
+                port,
+                timeout: Duration::from_millis(timeout),
+            }))
+        }
+        Speaks::ModbusRtu => {
+            let port = section.read("modbus_rtu", |item| serial_port(item).map(|_| ()));
+            section.read("baud", baud);
+            section.read(
+                "parity",
+                super::values::one_of(&[("none", ()), ("even", ()), ("odd", ())]),
+            );
+            section.read("stop_bits", integer(1, 2));
+            section.read("optional", boolean);
+            section.read("timeout", answer_in);
+            port.map(|()| KindPart::ModbusRtu)
+        }
+        Speaks::Mqtt => {
+            let url: Option<At<_>> = section.place("mqtt", broker_url);
+            let broker = credentials(section, url, base);
+            let max = section.read("max_payload", size(256, 1 << 20));
+            Some(KindPart::Mqtt {
+                broker: broker?,
+                max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
+            })
+        }
+    }
+}
+
+fn baud(item: &super::walk::Item<'_>) -> Option<()> {
+    const RATES: [i64; 8] = [1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200];
+    let baud = integer(1, i64::from(u32::MAX))(item)?;
+    if RATES.contains(&baud) {
+        return Some(());
+    }
+    item.wrong(
+        format!("{baud} is not a baud rate in use"),
+        "allowed: 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200",
+    )
+}

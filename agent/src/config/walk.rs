@@ -1,0 +1,395 @@
+//! Walking a TOML table: what is asked for is known, what is left over is a mistake.
+//!
+//! Everything here goes on after a mistake, and a mistake is told once: what depends on a thing
+//! that is already wrong is *lost* and not reported as missing.
+
+use super::nearest::nearest;
+use super::report::Finding;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use toml::de::{DeTable, DeValue};
+
+/// Where findings are collected while a file is walked.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    mistakes: RefCell<Vec<Finding>>,
+    warnings: RefCell<Vec<Finding>>,
+    lost: RefCell<BTreeSet<String>>,
+    blanked: RefCell<Vec<(usize, String)>>,
+    all_lost: Cell<bool>,
+    secrets: RefCell<Vec<Range<usize>>>,
+}
+
+impl Findings {
+    pub(super) fn mistake(&self, finding: Finding) {
+        self.mistakes.borrow_mut().push(finding);
+    }
+
+    pub(super) fn warn(&self, finding: Finding) {
+        self.warnings.borrow_mut().push(finding);
+    }
+
+    /// These bytes must not be shown: reports go to terminals and logs.
+    pub(super) fn hide(&self, span: Range<usize>) {
+        self.secrets.borrow_mut().push(span);
+    }
+
+    /// The text of the file as it may be shown.
+    pub(super) fn shown(&self, text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        for span in self.secrets.borrow().iter() {
+            for byte in bytes.get_mut(span.clone()).into_iter().flatten() {
+                if *byte != b'\n' {
+                    *byte = b'*';
+                }
+            }
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A name that is in the file, but in a place that is wrong.
+    pub(super) fn lose(&self, name: &str) {
+        self.lost.borrow_mut().insert(name.to_owned());
+    }
+
+    pub(super) fn lose_words(&self, text: &str) {
+        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+        text.split(|c| !is_word(c)).for_each(|word| self.lose(word));
+    }
+
+    /// The statement of a key that could not be read, in the section whose header starts there.
+    pub(super) fn lose_statement(&self, header: usize, key: &str) {
+        self.blanked.borrow_mut().push((header, key.to_owned()));
+    }
+
+    fn is_blanked(&self, header: usize, key: &str) -> bool {
+        let blanked = self.blanked.borrow();
+        self.all_lost.get()
+            || blanked
+                .iter()
+                .any(|(at, name)| *at == header && name == key)
+    }
+
+    /// The file could not be read to its end: nothing can be called missing.
+    pub(super) fn lose_everything(&self) {
+        self.all_lost.set(true);
+    }
+
+    pub(super) fn is_lost(&self, name: &str) -> bool {
+        self.all_lost.get() || self.lost.borrow().contains(name)
+    }
+
+    pub(super) fn lost_any(&self, matches: impl Fn(&str) -> bool) -> bool {
+        self.all_lost.get() || self.lost.borrow().iter().any(|name| matches(name))
+    }
+
+    pub(super) fn mistakes(&self) -> Vec<Finding> {
+        self.mistakes.take()
+    }
+
+    pub(super) fn warnings(&self) -> Vec<Finding> {
+        self.warnings.take()
+    }
+
+    pub(super) fn has_mistakes(&self) -> bool {
+        !self.mistakes.borrow().is_empty()
+    }
+}
+
+/// Something with its place in the file.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+/// One value of the file, with the key it stands behind.
+#[derive(Debug, Clone)]
+pub(super) struct Item<'a> {
+    pub(super) key: &'a str,
+    pub(super) key_span: Range<usize>,
+    pub(super) value: &'a DeValue<'a>,
+    pub(super) span: Range<usize>,
+    pub(super) out: &'a Findings,
+}
+
+impl<'a> Item<'a> {
+    /// Reports that the value is of another type, and is nothing.
+    pub(super) fn expected<T>(&self, what: &str) -> Option<T> {
+        let found = match self.value {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date or time without quotes",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.wrong(
+            format!("`{}` is {found}", self.key),
+            format!("write {what}"),
+        )
+    }
+
+    /// Reports what is wrong with the value, and is nothing.
+    pub(super) fn wrong<T>(&self, what: impl Into<String>, hint: impl Into<String>) -> Option<T> {
+        self.out
+            .mistake(Finding::at(self.span.clone(), what).hint(hint));
+        None
+    }
+
+    /// The elements of a list, each as an item of its own.
+    pub(super) fn elements(&self, what: &str) -> Option<Vec<Item<'a>>> {
+        let DeValue::Array(array) = self.value else {
+            return self.expected(what);
+        };
+        let elements = array.iter().map(|element| Item {
+            value: element.get_ref(),
+            span: element.span(),
+            ..self.clone()
+        });
+        Some(elements.collect())
+    }
+
+    /// The table it is.
+    pub(super) fn section(&self, what: &str) -> Option<Section<'a>> {
+        match self.value {
+            DeValue::Table(table) => Some(Section::new(
+                format!("`{}`", self.key),
+                self.span.clone(),
+                table,
+                self.out,
+            )),
+            _ => self.expected(what),
+        }
+    }
+}
+
+/// One table of the file while it is read.
+#[derive(Debug)]
+pub(super) struct Section<'a> {
+    /// For messages: `[gateway]`, `[[device]]`.
+    name: String,
+    span: Range<usize>,
+    table: &'a DeTable<'a>,
+    known: Vec<&'static str>,
+    later: &'static [&'static str],
+    missing: Vec<(&'static str, &'static str)>,
+    out: &'a Findings,
+}
+
+/// Keys that somebody may try; the only right way to give a secret is a file.
+const SECRETS: [&str; 6] = ["password", "passwd", "secret", "token", "pin", "psk"];
+
+impl<'a> Section<'a> {
+    pub(super) fn new(
+        name: String,
+        span: Range<usize>,
+        table: &'a DeTable<'a>,
+        out: &'a Findings,
+    ) -> Section<'a> {
+        Section {
+            name,
+            span,
+            table,
+            known: Vec::new(),
+            later: &[],
+            missing: Vec::new(),
+            out,
+        }
+    }
+
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    pub(super) fn out(&self) -> &'a Findings {
+        self.out
+    }
+
+    /// Keys of the contract that this version does not have.
+    pub(super) fn later(mut self, keys: &'static [&'static str]) -> Section<'a> {
+        self.later = keys;
+        self
+    }
+
+    /// Where the value of a key stands, if anywhere.
+    pub(super) fn span_of(&self, key: &str) -> Option<Range<usize>> {
+        self.table.get(key).map(|value| value.span())
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Whether the key stands here, but in a line that could not be read.
+    pub(super) fn has_blanked(&self, key: &str) -> bool {
+        self.out.is_blanked(self.span.start, key)
+    }
+
+    /// The value of a key that may be there.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Item<'a>> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        let (name, value) = self.table.get_key_value(key)?;
+        Some(Item {
+            key: name.get_ref(),
+            key_span: name.span(),
+            value: value.get_ref(),
+            span: value.span(),
+            out: self.out,
+        })
+    }
+
+    /// The value of a key that may be there, parsed; none also if it is wrong, which is reported.
+    pub(super) fn read<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&Item<'a>) -> Option<T>,
+    ) -> Option<T> {
+        parse(&self.take(key)?)
+    }
+
+    /// Like [`Section::read`], with the place of the value.
+    pub(super) fn place<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&Item<'a>) -> Option<T>,
+    ) -> Option<At<T>> {
+        let item = self.take(key)?;
+        Some(At {
+            value: parse(&item)?,
+            span: item.span,
+        })
+    }
+
+    /// Like [`Section::place`]; that the key is missing is a mistake. `example` is a whole line.
+    pub(super) fn need<T>(
+        &mut self,
+        key: &'static str,
+        example: &'static str,
+        parse: impl FnOnce(&Item<'a>) -> Option<T>,
+    ) -> Option<At<T>> {
+        if !self.table.contains_key(key) {
+            self.missing.push((key, example));
+        }
+        self.place(key, parse)
+    }
+
+    /// The table `[key]`, if there.
+    pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'a>> {
+        let item = self.take(key)?;
+        match item.value {
+            DeValue::Table(table) => {
+                Some(Section::new(format!("[{key}]"), item.span, table, self.out))
+            }
+            DeValue::Array(_) => item.wrong(
+                format!("there is only one `{key}`"),
+                format!("write `[{key}]` with single brackets, once"),
+            ),
+            _ => item.expected(&format!("a section `[{key}]`")),
+        }
+    }
+
+    /// The tables `[[key]]`.
+    pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'a>> {
+        let Some(item) = self.take(key) else {
+            return Vec::new();
+        };
+        let hint = format!("sections `[[{key}]]`, with double brackets");
+        let elements = match item.value {
+            DeValue::Table(_) => item.wrong(
+                format!("`{key}` may be there several times"),
+                format!("write `[[{key}]]` with double brackets"),
+            ),
+            _ => item.elements(&hint),
+        };
+        let parent = self
+            .name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        let name = match parent {
+            Some(parent) => format!("[[{parent}.{key}]]"),
+            None => format!("[[{key}]]"),
+        };
+        let tables = elements.unwrap_or_default().into_iter().filter_map(|item| {
+            let section = item.section(&hint)?;
+            Some(Section {
+                name: name.clone(),
+                ..section
+            })
+        });
+        tables.collect()
+    }
+
+    /// Everything in a table whose keys are the user's, in the order of the file.
+    pub(super) fn entries(&self) -> Vec<Item<'a>> {
+        let mut entries: Vec<Item<'a>> = self
+            .table
+            .iter()
+            .map(|(key, value)| Item {
+                key: key.get_ref(),
+                key_span: key.span(),
+                value: value.get_ref(),
+                span: value.span(),
+                out: self.out,
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.key_span.start);
+        entries
+    }
+
+    /// Reports the keys nobody asked for and those that are missing; a misspelt key is one
+    /// mistake, not two.
+    pub(super) fn finish(self) {
+        let mut misspelt = Vec::new();
+        for entry in self.entries() {
+            if !self.known.contains(&entry.key) {
+                misspelt.extend(self.unknown(&entry));
+            }
+        }
+        for &(key, example) in &self.missing {
+            if !misspelt.contains(&key) && !self.has_blanked(key) {
+                let what = format!("{} has no `{key}`", self.name);
+                self.out
+                    .mistake(Finding::at(self.span.clone(), what).hint(format!("add `{example}`")));
+            }
+        }
+    }
+
+    /// Reports one unknown key; the key that was meant, if that is clear.
+    fn unknown(&self, entry: &Item<'_>) -> Option<&'static str> {
+        let key = entry.key;
+        if SECRETS.contains(&key) {
+            let finding = Finding::at(
+                entry.key_span.clone(),
+                format!("`{key}`: secrets are never in this file"),
+            );
+            self.out.hide(entry.span.clone());
+            self.out.mistake(finding.hint(
+                "put it alone into a file only the agent can read, and write `password_file = \"FILE\"`",
+            ));
+            return None;
+        }
+        if self.later.contains(&key) {
+            let finding = Finding::at(
+                entry.key_span.clone(),
+                format!("`{key}` is not in this version"),
+            );
+            self.out
+                .mistake(finding.hint("leave it out, and write what it stands for in full"));
+            return None;
+        }
+        let meant = nearest(key, self.known.iter().copied());
+        let hint = match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("known here: {}", self.known.join(", ")),
+        };
+        let what = format!("{} knows no key `{key}`", self.name);
+        self.out
+            .mistake(Finding::at(entry.key_span.clone(), what).hint(hint));
+        meant
+    }
+}

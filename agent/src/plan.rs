@@ -1,0 +1,259 @@
+//! What the agent allocates and writes, worked out from the settings before it starts.
+//!
+//! Sizes come from the real types where there is one. Where a library or the operating system
+//! decides, the figure is an estimate and says so.
+
+use crate::field::FromField;
+use crate::settings::{LinkKind, Settings};
+use andon_core::plant::{Alarm, Code, Device, Match, Model};
+use andon_core::record::Record;
+use andon_core::sample::Reading;
+use andon_core::state::State;
+use andon_core::summary::Summary;
+use andon_core::tag::Tag;
+use andon_core::time::{Now, Wall};
+use std::mem::size_of;
+use std::sync::Arc;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// Readings that may wait for the engine; the links wait when it is full.
+pub const FIELD_QUEUE: usize = 256;
+
+/// Bytes of one minute of one device, packed (measured: at most 60).
+const SUMMARY_BYTES: u64 = 60;
+
+/// State changes, alarms and other events of a device on a busy day.
+const EVENTS_A_DAY: u64 = 300;
+
+/// Bytes on disk for each ten bytes of records, packed 25 to a value.
+const DISK_PER_TEN: u64 = 26;
+
+/// One line of the memory plan.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Item {
+    /// What is allocated.
+    pub what: &'static str,
+    /// How many.
+    pub count: u64,
+    /// Bytes for each.
+    pub each: u64,
+    /// Not the size of a type of ours, but what was measured of a library.
+    pub estimate: bool,
+}
+
+impl Item {
+    /// Bytes of all.
+    pub fn bytes(&self) -> u64 {
+        self.count.saturating_mul(self.each)
+    }
+}
+
+/// What is allocated for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemoryPlan {
+    /// The parts.
+    pub items: Vec<Item>,
+    /// What they may come to.
+    pub budget: u64,
+}
+
+impl MemoryPlan {
+    /// Bytes of everything.
+    pub fn sum(&self) -> u64 {
+        self.items
+            .iter()
+            .map(Item::bytes)
+            .fold(0, u64::saturating_add)
+    }
+
+    /// What most of it goes to.
+    pub fn largest(&self) -> &'static str {
+        let largest = self.items.iter().max_by_key(|item| item.bytes());
+        largest.map_or("nothing", |item| item.what)
+    }
+}
+
+/// The memory plan of a configuration.
+pub fn memory(settings: &Settings) -> MemoryPlan {
+    let plant = &settings.plant;
+    let (models, model_bytes) = models(&plant.devices);
+    let tags: usize = plant
+        .devices
+        .iter()
+        .map(|device| device.model.tags.len())
+        .sum();
+    let mut items = vec![
+        estimate("program, runtime and logging", 1, 4 * MIB),
+        estimate("store: the newest and the oldest database", 2, 2 * MIB),
+        exact("devices", plant.devices.len(), size_of::<Device>()),
+        Item {
+            what: "tags, states and codes, once for each profile",
+            count: count(models),
+            each: model_bytes / count(models).max(1),
+            estimate: false,
+        },
+        exact(
+            "newest reading of each tag",
+            tags,
+            size_of::<Reading>() + size_of::<Now>(),
+        ),
+        exact(
+            "open window of each device",
+            plant.devices.len(),
+            2 * size_of::<Summary>(),
+        ),
+        exact(
+            "alarms",
+            plant.alarms.len(),
+            size_of::<Alarm>() + 2 * size_of::<Wall>(),
+        ),
+        exact(
+            "readings on their way to the engine",
+            FIELD_QUEUE,
+            size_of::<FromField>(),
+        ),
+        exact(
+            "records on their way to the broker",
+            usize::from(settings.upstream.window),
+            settings.upstream.max_payload + size_of::<Record>(),
+        ),
+        estimate("connection to the broker", 1, 64 * KIB),
+    ];
+    items.extend(link_items(settings));
+    items.retain(|item| item.count > 0);
+    MemoryPlan {
+        items,
+        budget: settings.memory_budget,
+    }
+}
+
+fn link_items(settings: &Settings) -> Vec<Item> {
+    let (mut tcp, mut mqtt, mut tls, mut payload) = (0, 0, 0, 0);
+    for link in &settings.links {
+        match &link.kind {
+            LinkKind::ModbusTcp(_) => tcp += 1,
+            LinkKind::Mqtt(link) => {
+                mqtt += 1;
+                payload = payload.max(link.max_payload);
+                tls += u64::from(link.broker.tls.is_some());
+            }
+            LinkKind::NotActive => {}
+        }
+    }
+    tls += u64::from(settings.upstream.broker.tls.is_some());
+    vec![
+        estimate("Modbus TCP links", tcp, 16 * KIB),
+        estimate(
+            "MQTT links, each with its largest payload",
+            mqtt,
+            64 * KIB + count(payload),
+        ),
+        estimate("TLS connections with their certificates", tls, 256 * KIB),
+    ]
+}
+
+/// How many different models there are, and the bytes of all of them.
+fn models(devices: &[Device]) -> (usize, u64) {
+    let mut seen: Vec<*const Model> = Vec::new();
+    let mut bytes = 0;
+    for device in devices {
+        let at = Arc::as_ptr(&device.model);
+        if !seen.contains(&at) {
+            seen.push(at);
+            bytes += model_bytes(&device.model);
+        }
+    }
+    (seen.len(), bytes)
+}
+
+fn model_bytes(model: &Model) -> u64 {
+    let rules = model.state.as_ref().map_or(0, |state| state.rules.len());
+    let texts: usize = model
+        .codes
+        .iter()
+        .map(|code| code.en.len() + code.zh.len())
+        .sum();
+    let names: usize = model
+        .tags
+        .iter()
+        .map(|tag| tag.name.len() + tag.unit.len())
+        .sum();
+    let bytes = size_of::<Model>()
+        + model.tags.len() * size_of::<Tag>()
+        + rules * size_of::<(Match, State)>()
+        + model.codes.len() * size_of::<Code>()
+        + texts
+        + names;
+    count(bytes)
+}
+
+fn exact(what: &'static str, number: usize, each: usize) -> Item {
+    Item {
+        what,
+        count: count(number),
+        each: count(each),
+        estimate: false,
+    }
+}
+
+fn estimate(what: &'static str, count: u64, each: u64) -> Item {
+    Item {
+        what,
+        count,
+        each,
+        estimate: true,
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// What is on disk, and how long it lasts.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DiskPlan {
+    /// What everything may come to.
+    pub budget: u64,
+    /// Records that wait to be sent.
+    pub outbox: u64,
+    /// The open windows and alarms, written again and again.
+    pub checkpoint: u64,
+    /// Kept free, so that a full disk can still be drained.
+    pub spare: u64,
+    /// Bytes written a day, an estimate.
+    pub per_day: u64,
+    /// Hours without the broker until waiting summaries are merged, an estimate.
+    pub offline_hours: u64,
+}
+
+impl DiskPlan {
+    /// Everything but the outbox, and two databases of it.
+    pub fn least(&self) -> u64 {
+        self.checkpoint + self.spare + 4 * MIB
+    }
+}
+
+/// The disk plan of a configuration.
+pub fn disk(settings: &Settings) -> DiskPlan {
+    let devices = &settings.plant.devices;
+    let sending = devices
+        .iter()
+        .filter(|device| device.publishes_1m && device.model.state.is_some());
+    let minutes = count(sending.count()) * 24 * 60;
+    let events = count(devices.len()) * EVENTS_A_DAY;
+    let per_day = (minutes + events) * SUMMARY_BYTES * DISK_PER_TEN / 10;
+    let spare = MIB;
+    // Two copies, so that one is whole whatever happens while the other is written.
+    let checkpoint = 2 * (64 * KIB + count(devices.len()) * count(size_of::<Summary>()));
+    let outbox = settings.disk_budget.saturating_sub(spare + checkpoint);
+    DiskPlan {
+        budget: settings.disk_budget,
+        outbox,
+        checkpoint,
+        spare,
+        per_day,
+        offline_hours: (outbox * 24).checked_div(per_day).unwrap_or(u64::MAX),
+    }
+}

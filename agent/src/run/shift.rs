@@ -1,0 +1,365 @@
+//! The engine's task: inputs in, actions out, commits in between.
+//!
+//! One commit is on its way at a time; meanwhile records wait in [`Staging`]. A checkpoint is made
+//! at the moment its commit begins, so that it describes what the records before it have led to.
+
+use super::Journal;
+use crate::clock;
+use crate::field::{Answer, FromField};
+use crate::staging::Staging;
+use crate::store::{Rejected, Store};
+use crate::upstream::{CurrentValues, Health};
+use andon_core::engine::{Action, Current, Engine, Tally};
+use andon_core::modbus::decode::Words;
+use andon_core::record::Event;
+use andon_core::sample::Quality;
+use andon_core::tag::{DeviceIndex, TagIndex};
+use andon_core::time::Mono;
+use serde::Serialize;
+use std::future::pending;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Messages of the field that are handled between two looks at everything else.
+const AT_ONCE: usize = 1024;
+
+/// A stop waits this long for the disk.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
+
+/// Warnings about data that are logged in a minute; the rest are counted.
+const WARNINGS_A_MINUTE: u32 = 10;
+
+/// How a commit ended: with losses to tell, or not at all.
+type Commit = Result<Vec<Event>, Rejected>;
+
+/// The engine with what it needs to act.
+pub(super) struct Shift {
+    engine: Engine,
+    store: Store,
+    current: CurrentValues,
+    health: watch::Sender<Health>,
+    staging: Staging,
+    commit: Option<JoinHandle<Commit>>,
+    failing: bool,
+    warnings: Warnings,
+}
+
+enum Wake {
+    Field(Option<FromField>),
+    Journal(Event),
+    Committed(Commit),
+    Stop,
+    Time,
+}
+
+impl Shift {
+    pub(super) fn new(
+        engine: Engine,
+        store: Store,
+        current: CurrentValues,
+        health: watch::Sender<Health>,
+    ) -> Shift {
+        let now = clock::mono();
+        let mut shift = Shift {
+            engine,
+            store,
+            current,
+            health,
+            staging: Staging::new(now),
+            commit: None,
+            failing: false,
+            warnings: Warnings {
+                minute: now,
+                told: 0,
+                untold: 0,
+            },
+        };
+        let currents: Vec<Current> = shift.engine.currents().collect();
+        for current in currents {
+            shift.publish(current, false);
+        }
+        shift.current.settled();
+        shift.act(now);
+        shift.tell_health();
+        shift
+    }
+
+    /// Works until `stop` becomes true, then commits what there is.
+    pub(super) async fn work(
+        mut self,
+        mut field: mpsc::Receiver<FromField>,
+        mut journal: Journal,
+        mut stop: watch::Receiver<bool>,
+    ) -> Tally {
+        loop {
+            let deadline = self.deadline();
+            // Readings first: a window closes only after everything that was read in it.
+            let wake = tokio::select! {
+                biased;
+                message = field.recv() => Wake::Field(message),
+                Some(event) = journal.recv() => Wake::Journal(event),
+                done = committed(&mut self.commit) => Wake::Committed(done),
+                _ = stop.wait_for(|stop| *stop) => Wake::Stop,
+                () = sleep_until(deadline) => Wake::Time,
+            };
+            let now = clock::mono();
+            match wake {
+                Wake::Field(None) | Wake::Stop => break,
+                Wake::Field(Some(message)) => {
+                    self.take(message);
+                    for _ in 1..AT_ONCE {
+                        let Ok(message) = field.try_recv() else { break };
+                        self.take(message);
+                    }
+                }
+                Wake::Journal(event) => self.engine.handle_event(now, event),
+                Wake::Committed(done) => self.committed(now, done),
+                Wake::Time => {}
+            }
+            self.keep_time();
+            self.act(now);
+            self.commit_if_due(now);
+        }
+        while let Ok(message) = field.try_recv() {
+            self.take(message);
+        }
+        self.close().await;
+        self.engine.tally()
+    }
+
+    fn take(&mut self, message: FromField) {
+        match message {
+            FromField::Link { link, up, why } => {
+                self.engine.handle_link(link, clock::mono(), up, why);
+            }
+            FromField::Read { read, at, answer } => {
+                let words = answer
+                    .as_ref()
+                    .map_err(|reason| *reason)
+                    .map(|answer| match answer {
+                        Answer::Registers(registers) => Words::Registers(registers),
+                        Answer::Bits(bits) => Words::Bits(bits),
+                    });
+                self.engine.handle_read(read, at, words);
+            }
+            FromField::Readings {
+                device,
+                at,
+                readings,
+            } => {
+                self.engine.handle_readings(device, at, &readings);
+            }
+        }
+        self.act(clock::mono());
+    }
+
+    /// Lets the engine do what it has a deadline for.
+    fn keep_time(&mut self) {
+        if self.engine.poll_deadline() <= clock::mono() {
+            self.engine.handle_time(clock::now());
+            self.tell_health();
+        }
+    }
+
+    fn deadline(&self) -> Mono {
+        let engine = self.engine.poll_deadline();
+        match self.commit {
+            None => engine.min(self.staging.deadline()),
+            Some(_) => engine,
+        }
+    }
+
+    /// Does what the engine has asked for.
+    fn act(&mut self, now: Mono) {
+        while let Some(action) = self.engine.poll_action() {
+            match action {
+                Action::Store(record) => self.staging.push(now, record),
+                Action::Commit => self.staging.hurry(),
+                Action::Checkpoint => self.staging.checkpoint(),
+                Action::Publish(current) => self.publish(current, true),
+                Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
+            }
+        }
+        if let Some(loss) = self.staging.take_loss(*self.engine.run()) {
+            self.engine.handle_event(now, loss);
+        }
+    }
+
+    /// Hands over what holds now; `clear` also that nothing does.
+    fn publish(&self, current: Current, clear: bool) {
+        let id = |device: DeviceIndex| &self.engine.plant().device(device).id;
+        let (topic, payload) = match current {
+            Current::Info(device) => (
+                format!("{}/info", id(device)),
+                json(&self.engine.info(device)),
+            ),
+            Current::State(device) => {
+                let payload = self.engine.state(device).and_then(|state| json(&state));
+                (format!("{}/state", id(device)), payload)
+            }
+            Current::Alarm(index) => {
+                let alarm = &self.engine.plant().alarms[usize::from(index)];
+                let payload = self.engine.alarm(index).and_then(|alarm| json(&alarm));
+                (format!("{}/alarm/{}", id(alarm.device), alarm.id), payload)
+            }
+        };
+        if payload.is_some() || clear {
+            self.current.set(topic, payload);
+        }
+    }
+
+    /// How the gateway is, for `status`.
+    pub(super) fn health(engine: &Engine) -> Health {
+        let health = engine.health();
+        Health {
+            links_up: count(health.links_up),
+            links_down: count(health.links_down),
+            devices_bad: count(health.devices_bad),
+            next: Some(health.next),
+            clock: engine.clock(),
+        }
+    }
+
+    fn tell_health(&self) {
+        let new = Shift::health(&self.engine);
+        self.health.send_if_modified(|old| {
+            let changed = *old != new;
+            *old = new;
+            changed
+        });
+    }
+
+    fn commit_if_due(&mut self, now: Mono) {
+        if self.commit.is_none() && self.staging.deadline() <= now {
+            self.begin_commit(now);
+        }
+    }
+
+    fn begin_commit(&mut self, now: Mono) {
+        let (records, with_checkpoint) = self.staging.take(now);
+        let checkpoint = with_checkpoint.then(|| self.engine.checkpoint());
+        if let Some(checkpoint) = &checkpoint {
+            self.staging.checkpointed(now, checkpoint.len());
+        }
+        let store = self.store.clone();
+        self.commit = Some(tokio::spawn(async move {
+            store.commit(records, checkpoint).await
+        }));
+    }
+
+    fn committed(&mut self, now: Mono, done: Commit) {
+        match done {
+            Ok(losses) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("the outbox takes records again");
+                }
+                for loss in losses {
+                    self.engine.handle_event(now, loss);
+                }
+            }
+            Err(failed) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(
+                        "{}; records wait in memory and are tried again",
+                        failed.error
+                    );
+                }
+                self.staging.put_back(now, failed.records);
+            }
+        }
+    }
+
+    /// The last commit: everything that waits, with the windows as they are.
+    async fn close(&mut self) {
+        let last = async {
+            if let Some(commit) = self.commit.take()
+                && let Ok(done) = commit.await
+            {
+                self.committed(clock::mono(), done);
+            }
+            self.keep_time();
+            let now = clock::mono();
+            self.act(now);
+            self.staging.checkpoint();
+            self.begin_commit(now);
+            match self.commit.take() {
+                Some(commit) => commit.await.ok(),
+                None => None,
+            }
+        };
+        match tokio::time::timeout(LAST_COMMIT, last).await {
+            Ok(Some(Ok(_))) => {}
+            Ok(Some(Err(failed))) => tracing::error!(
+                "{}; {} records and the open windows are lost",
+                failed.error,
+                failed.records.len()
+            ),
+            Ok(None) | Err(_) => {
+                tracing::error!("the disk did not answer; what was not committed is lost");
+            }
+        }
+    }
+
+    fn warn(&mut self, now: Mono, device: DeviceIndex, tag: TagIndex, quality: Quality) {
+        let Some(untold) = self.warnings.may_tell(now) else {
+            return;
+        };
+        let device = self.engine.plant().device(device);
+        let tag = &device.model.tags[usize::from(tag.0)].name;
+        if let Some(reason) = quality.reason() {
+            tracing::warn!(
+                "{} {tag}: {reason} ({untold} more since the last line)",
+                device.id
+            );
+        }
+    }
+}
+
+/// Keeps a source that sends rubbish from filling the log.
+struct Warnings {
+    minute: Mono,
+    told: u32,
+    untold: u32,
+}
+
+impl Warnings {
+    /// How many were not told before this one, if this one may be.
+    fn may_tell(&mut self, now: Mono) -> Option<u32> {
+        if now.since(self.minute) >= 60_000 {
+            self.minute = now;
+            self.told = 0;
+        }
+        if self.told >= WARNINGS_A_MINUTE {
+            self.untold += 1;
+            return None;
+        }
+        self.told += 1;
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+async fn committed(commit: &mut Option<JoinHandle<Commit>>) -> Commit {
+    let Some(handle) = commit else {
+        return pending().await;
+    };
+    let done = handle.await;
+    *commit = None;
+    match done {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+async fn sleep_until(deadline: Mono) {
+    tokio::time::sleep(Duration::from_millis(deadline.since(clock::mono()))).await;
+}
+
+fn json(message: &impl Serialize) -> Option<Vec<u8>> {
+    // Serialising plain data to memory fails only on a map with keys that are not text.
+    serde_json::to_vec(message).ok()
+}

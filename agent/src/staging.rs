@@ -1,0 +1,333 @@
+//! Records between the engine and the disk.
+//!
+//! When the disk does not take them: records wait here, up to [`MOST`]; then the oldest summaries
+//! are dropped, then the oldest events, each loss told by a `loss` event. Alarm events go last.
+
+use andon_core::record::{Class, Event, Record, Run};
+use andon_core::time::Mono;
+use std::collections::VecDeque;
+
+/// Records that wait at most. A record takes about 350 bytes here.
+pub const MOST: usize = 8192;
+
+/// A commit is due this long after the first record that waits for it.
+const COMMIT_AFTER_MS: u64 = 10_000;
+
+/// Or when this many wait: about 4 kB on disk.
+const COMMIT_AT: usize = 64;
+
+/// A commit that failed is tried again after this.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+/// Bytes of checkpoints that may be written in a day by themselves, so that flash lasts; more
+/// devices are written less often. Every commit of summaries and alarms carries one anyway.
+const CHECKPOINT_BYTES_A_DAY: u64 = 20_000_000;
+
+/// Records that wait for a commit.
+#[derive(Debug)]
+pub struct Staging {
+    records: VecDeque<Record>,
+    /// When the first of them came.
+    since: Option<Mono>,
+    /// A person waits for it.
+    urgent: bool,
+    /// No commit before this.
+    rest_until: Mono,
+    /// When the last checkpoint was written, and how large it was.
+    checkpoint_at: Mono,
+    checkpoint_bytes: usize,
+    /// It is due now, whatever its size.
+    checkpoint_wanted: bool,
+    /// Numbers that were dropped and not yet told.
+    dropped: Option<Dropped>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Dropped {
+    from: u64,
+    to: u64,
+    count: u64,
+    class: Option<Class>,
+}
+
+impl Staging {
+    /// Nothing waits.
+    pub fn new(now: Mono) -> Staging {
+        Staging {
+            records: VecDeque::with_capacity(COMMIT_AT),
+            since: None,
+            urgent: false,
+            rest_until: now,
+            checkpoint_at: now,
+            checkpoint_bytes: 0,
+            checkpoint_wanted: false,
+            dropped: None,
+        }
+    }
+
+    /// A record waits.
+    pub fn push(&mut self, now: Mono, record: Record) {
+        self.since.get_or_insert(now);
+        self.records.push_back(record);
+        if self.records.len() > MOST {
+            self.drop_one();
+        }
+    }
+
+    /// What waits is to be committed at once.
+    pub fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
+    /// When the next commit is due.
+    pub fn deadline(&self) -> Mono {
+        let records = match self.since {
+            Some(_) if self.urgent || self.records.len() >= COMMIT_AT => self.rest_until,
+            Some(since) => since + COMMIT_AFTER_MS,
+            None => self.checkpoint_due(),
+        };
+        records.min(self.checkpoint_due()).max(self.rest_until)
+    }
+
+    /// What was learned is to be committed at once, records or not.
+    pub fn checkpoint(&mut self) {
+        self.checkpoint_wanted = true;
+    }
+
+    /// Everything that waits, and whether a checkpoint must go with it: one made before a summary
+    /// or an alarm of this commit would bring it back to life under another number.
+    pub fn take(&mut self, now: Mono) -> (Vec<Record>, bool) {
+        self.since = None;
+        self.urgent = false;
+        let records: Vec<Record> = self.records.drain(..).collect();
+        let due = now >= self.checkpoint_due();
+        let checkpoint = due
+            || records
+                .iter()
+                .any(|record| record.body.class() != Class::Event);
+        (records, checkpoint)
+    }
+
+    /// A checkpoint of this size was written.
+    pub fn checkpointed(&mut self, now: Mono, bytes: usize) {
+        self.checkpoint_at = now;
+        self.checkpoint_bytes = bytes;
+        self.checkpoint_wanted = false;
+    }
+
+    /// A commit failed: its records wait again, before all others.
+    pub fn put_back(&mut self, now: Mono, records: Vec<Record>) {
+        self.rest_until = now + RETRY_AFTER_MS;
+        self.urgent = true;
+        self.checkpoint_wanted = true;
+        if !records.is_empty() {
+            self.since.get_or_insert(now);
+        }
+        for record in records.into_iter().rev() {
+            self.records.push_front(record);
+        }
+        while self.records.len() > MOST {
+            self.drop_one();
+        }
+    }
+
+    /// What was dropped since this was last asked; the engine puts it into the journal.
+    pub fn take_loss(&mut self, run: Run) -> Option<Event> {
+        // Told once there is room again, so that telling does not drop the next one.
+        if self.records.len() > MOST / 2 {
+            return None;
+        }
+        let dropped = self.dropped.take()?;
+        Some(Event::Loss {
+            why: "the disk took nothing for too long".into(),
+            run: Some(run),
+            seq_from: dropped.from,
+            seq_to: dropped.to,
+            count: dropped.count,
+            class: dropped.class,
+        })
+    }
+
+    /// Records that wait.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    fn checkpoint_due(&self) -> Mono {
+        if self.checkpoint_wanted {
+            return self.rest_until;
+        }
+        self.checkpoint_at + self.checkpoint_every()
+    }
+
+    fn checkpoint_every(&self) -> u64 {
+        let bytes = u64::try_from(self.checkpoint_bytes).unwrap_or(u64::MAX);
+        (bytes.saturating_mul(86_400_000) / CHECKPOINT_BYTES_A_DAY).max(COMMIT_AFTER_MS)
+    }
+
+    fn drop_one(&mut self) {
+        let first = |class| {
+            self.records
+                .iter()
+                .position(|record| record.body.class() == class)
+        };
+        let at = first(Class::Summary)
+            .or_else(|| first(Class::Event))
+            .unwrap_or(0);
+        let Some(record) = self.records.remove(at) else {
+            return;
+        };
+        let (seq, class) = (record.seq, record.body.class());
+        let dropped = self.dropped.get_or_insert(Dropped {
+            from: seq,
+            to: seq,
+            count: 0,
+            class: Some(class),
+        });
+        dropped.from = dropped.from.min(seq);
+        dropped.to = dropped.to.max(seq);
+        dropped.count += 1;
+        dropped.class = dropped.class.filter(|known| *known == class);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use andon_core::record::Body;
+    use andon_core::time::{ClockState, Wall};
+
+    const RUN: Run = Run {
+        id: 1,
+        boot: 1,
+        cfg: 1,
+    };
+
+    fn record(seq: u64) -> Record {
+        let event = Event::Config {
+            what: String::new(),
+        };
+        Record {
+            seq,
+            n: seq,
+            ts: Wall(0),
+            clock: ClockState::Synced,
+            body: Body::Event(event),
+        }
+    }
+
+    fn alarm_like(seq: u64) -> Record {
+        let event = Event::Loss {
+            why: String::new(),
+            run: None,
+            seq_from: 0,
+            seq_to: 0,
+            count: 0,
+            class: None,
+        };
+        Record {
+            body: Body::Event(event),
+            ..record(seq)
+        }
+    }
+
+    fn seqs(records: &[Record]) -> Vec<u64> {
+        records.iter().map(|record| record.seq).collect()
+    }
+
+    #[test]
+    fn few_records_wait_ten_seconds_and_many_or_urgent_ones_do_not() {
+        let mut staging = Staging::new(Mono(0));
+        staging.push(Mono(1_000), record(1));
+        assert_eq!(
+            staging.deadline(),
+            Mono(10_000),
+            "the checkpoint is due first"
+        );
+        staging.checkpointed(Mono(5_000), 100);
+        assert_eq!(staging.deadline(), Mono(11_000));
+        staging.hurry();
+        assert!(staging.deadline() <= Mono(1_000));
+        let (records, checkpoint) = staging.take(Mono(1_000));
+        assert_eq!((seqs(&records), checkpoint), (vec![1], false));
+        for seq in 2..=65 {
+            staging.push(Mono(2_000), record(seq));
+        }
+        assert!(staging.deadline() <= Mono(2_000));
+    }
+
+    #[test]
+    fn summaries_and_alarms_never_go_without_a_checkpoint() {
+        let mut staging = Staging::new(Mono(0));
+        staging.push(Mono(0), alarm_like(1));
+        assert!(staging.take(Mono(0)).1);
+    }
+
+    #[test]
+    fn a_failed_commit_is_repeated_in_order_after_a_rest() {
+        let mut staging = Staging::new(Mono(0));
+        staging.push(Mono(0), record(1));
+        staging.push(Mono(0), record(2));
+        let (records, _) = staging.take(Mono(0));
+        staging.push(Mono(0), record(3));
+        staging.put_back(Mono(500), records);
+        assert_eq!(staging.deadline(), Mono(1_500));
+        assert_eq!(seqs(&staging.take(Mono(1_500)).0), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_oldest_first_and_told_with_its_numbers() {
+        let mut staging = Staging::new(Mono(0));
+        staging.push(Mono(0), alarm_like(1));
+        let last = MOST as u64 + 5;
+        for seq in 2..=last {
+            staging.push(Mono(0), record(seq));
+        }
+        assert_eq!(staging.len(), MOST);
+        assert_eq!(staging.take_loss(RUN), None, "not before there is room");
+        let (records, _) = staging.take(Mono(0));
+        assert_eq!(
+            seqs(&records[..2]),
+            [1, 7],
+            "the alarm stays, 2 to 6 are gone"
+        );
+        let Some(Event::Loss {
+            seq_from,
+            seq_to,
+            count,
+            class,
+            ..
+        }) = staging.take_loss(RUN)
+        else {
+            panic!("a loss must be told");
+        };
+        assert_eq!(
+            (seq_from, seq_to, count, class),
+            (2, 6, 5, Some(Class::Event))
+        );
+        assert_eq!(staging.take_loss(RUN), None);
+    }
+
+    #[test]
+    fn a_wanted_checkpoint_goes_at_once_and_without_records() {
+        let mut staging = Staging::new(Mono(0));
+        staging.checkpointed(Mono(5_000), 100);
+        staging.checkpoint();
+        assert!(staging.deadline() <= Mono(5_000));
+        assert_eq!(staging.take(Mono(5_000)), (vec![], true));
+        staging.checkpointed(Mono(5_000), 100);
+        assert_eq!(staging.deadline(), Mono(15_000));
+    }
+
+    #[test]
+    fn large_checkpoints_are_written_less_often() {
+        let mut staging = Staging::new(Mono(0));
+        staging.checkpointed(Mono(0), 20_000);
+        assert_eq!(staging.deadline(), Mono(86_400));
+    }
+}

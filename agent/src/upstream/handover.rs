@@ -1,0 +1,197 @@
+//! What goes over a connection next: current values first, then records in the order of the
+//! outbox, as many as the window has room for.
+
+use super::Uplink;
+use super::current::{Due, STATUS};
+use super::link::{Cargo, Connection};
+use crate::clock;
+use crate::store::Stored;
+use andon_core::message::{Message, topic_tail};
+use andon_core::record::{Record, Run};
+use andon_core::time::Wall;
+use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
+
+/// When to try again what the disk or the engine could not do now.
+const RETRY: Duration = Duration::from_secs(1);
+/// A record older than this when it is sent is historical.
+const LIVE_MS: i64 = 60_000;
+
+impl Uplink {
+    /// Hands over what there is room for.
+    pub(super) async fn hand_over(&mut self, connection: &mut Connection) {
+        self.refresh_status();
+        if self
+            .records_rest_until
+            .is_some_and(|until| until <= Instant::now())
+        {
+            self.records_rest_until = None;
+        }
+        while connection.has_room() {
+            self.parts.current.save_list().await;
+            if let Some(due) = self.parts.current.next() {
+                self.hand_over_current(connection, due);
+            } else if let Some(stored) = self.next_record(connection).await {
+                self.hand_over_record(connection, stored).await;
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn refresh_status(&mut self) {
+        let (health, progress) = self.condition();
+        let now = Instant::now();
+        if self
+            .pace
+            .due(&health, &progress)
+            .is_none_or(|due| due <= now)
+        {
+            let payload = self.speaker().online(&health, &progress, clock::now().wall);
+            self.parts.current.set(STATUS.to_owned(), Some(payload));
+            self.pace.published(now, health, progress);
+        }
+        self.status_due = self.pace.due(&health, &progress);
+    }
+
+    fn hand_over_current(&self, connection: &mut Connection, due: Due) {
+        let limit = self.parts.settings.max_payload;
+        if due.payload.len() > limit {
+            let (topic, size) = (&due.topic, due.payload.len());
+            tracing::error!("{topic} is not sent: {size} bytes, and max_payload is {limit}");
+            self.parts.current.acknowledged(&due.topic);
+            return;
+        }
+        connection.publish(Cargo::Current(due.topic.clone()), due.topic, due.payload);
+    }
+
+    async fn next_record(&mut self, connection: &mut Connection) -> Option<Stored> {
+        if self.records_rest_until.is_some() {
+            return None;
+        }
+        if connection.ready.is_empty() && self.view.borrow().newest > connection.read_to {
+            let window = usize::from(self.parts.settings.window);
+            match self.parts.store.read(connection.read_to, window).await {
+                Ok(records) => {
+                    let last = records.last().map(|stored| stored.position);
+                    connection.read_to = last.or(connection.read_to);
+                    connection.ready = records.into();
+                }
+                Err(error) => self.rest(&format!("the outbox cannot be read: {error}")),
+            }
+        }
+        connection.ready.pop_front()
+    }
+
+    async fn hand_over_record(&mut self, connection: &mut Connection, stored: Stored) {
+        let now = clock::now().wall;
+        let message = Message {
+            gateway: &self.parts.gateway,
+            run: &stored.run,
+            record: &stored.record,
+            historical: is_historical(&stored, &self.parts.run, connection.accepted, now),
+        };
+        let limit = self.parts.settings.max_payload;
+        let why = match serde_json::to_vec(&message) {
+            Ok(payload) if payload.len() <= limit => {
+                let topic = format!("{}/{}", self.head, topic_tail(&stored.record.body));
+                connection.publish(Cargo::Record(stored.position), topic, payload);
+                return;
+            }
+            Ok(payload) => format!("{} bytes, and max_payload is {limit}", payload.len()),
+            Err(error) => format!("it cannot be written as JSON: {error}"),
+        };
+        self.set_aside(connection, stored, why).await;
+    }
+
+    /// A record that can never be sent. It waits, and all behind it, until the engine can be told
+    /// and the disk can be written.
+    async fn set_aside(&mut self, connection: &mut Connection, stored: Stored, why: String) {
+        let permit = match self.parts.losses.clone().try_reserve_owned() {
+            Err(TrySendError::Full(_)) => {
+                self.rest("the engine does not take the loss of a record");
+                connection.ready.push_front(stored);
+                return;
+            }
+            // Nobody is left to be told: the agent is about to end, and the log has it.
+            other => other.ok(),
+        };
+        let (boot, seq) = (stored.run.boot, stored.record.seq);
+        match self
+            .parts
+            .store
+            .set_aside(stored.position, why.clone())
+            .await
+        {
+            Ok(loss) => {
+                tracing::error!("record {seq} of boot {boot} can never be sent: {why}");
+                if let Some(permit) = permit {
+                    permit.send(loss);
+                }
+            }
+            Err(error) => {
+                self.rest(&format!(
+                    "record {seq} of boot {boot} cannot be set aside: {error}"
+                ));
+                connection.ready.push_front(stored);
+            }
+        }
+    }
+
+    fn rest(&mut self, why: &str) {
+        tracing::warn!("records wait: {why}");
+        self.records_rest_until = Some(Instant::now() + RETRY);
+    }
+}
+
+/// Made before this connection was accepted (a record of another run always was, whatever its
+/// clock said), or old by now.
+fn is_historical(stored: &Stored, run: &Run, accepted: Wall, now: Wall) -> bool {
+    let Stored {
+        run: made_by,
+        record: Record { ts, .. },
+        ..
+    } = stored;
+    made_by != run || *ts < accepted || now - *ts > LIVE_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_historical;
+    use crate::store::{Position, Stored};
+    use andon_core::record::{Body, Event, Record, Run};
+    use andon_core::time::{ClockState, Wall};
+
+    #[test]
+    fn historical_is_what_was_made_before_the_connection_or_is_old_or_of_another_run() {
+        let run = Run {
+            id: 1,
+            boot: 1,
+            cfg: 1,
+        };
+        let mut stored = Stored {
+            position: Position(1),
+            run,
+            record: Record {
+                seq: 1,
+                n: 1,
+                ts: Wall(100_000),
+                clock: ClockState::Synced,
+                body: Body::Event(Event::Config {
+                    what: String::new(),
+                }),
+            },
+        };
+        let historical =
+            |stored: &Stored, accepted, now| is_historical(stored, &run, Wall(accepted), Wall(now));
+        assert!(!historical(&stored, 100_000, 160_000));
+        assert!(
+            historical(&stored, 100_001, 100_002),
+            "made before this connection"
+        );
+        assert!(historical(&stored, 90_000, 160_001), "over 60 s old");
+        stored.run.id = 2;
+        assert!(historical(&stored, 90_000, 100_000), "made by another run");
+    }
+}

@@ -1,0 +1,215 @@
+//! One connection to the broker, from CONNECT to its end.
+//!
+//! Client and event loop of rumqttc are new for each connection and dropped with it: what they
+//! keep of a broken one would be sent past their own flow control, or forgotten. Nothing is lost
+//! by that, because the outbox is the only truth.
+
+use super::inflight::InFlight;
+use crate::broker::{INFLIGHT, explain, network_options};
+use crate::store::{Position, Stored};
+use andon_core::time::Wall;
+use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// Events of rumqttc between its task and ours. When full, its task waits: it reads no more from
+/// the broker until we have looked at what it read.
+const EVENTS: usize = 64;
+
+/// What a publish carries.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cargo {
+    /// A record of the outbox.
+    Record(Position),
+    /// The current value of this topic.
+    Current(String),
+    /// The last `status`.
+    Goodbye,
+}
+
+/// An accepted connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: AsyncClient,
+    events: Events,
+    in_flight: InFlight<Cargo>,
+    /// Since when the broker owes an acknowledgement.
+    owed_since: Instant,
+    /// When it was accepted: records made before are historical.
+    pub(super) accepted: Wall,
+    /// Records read from the outbox and not handed over yet.
+    pub(super) ready: VecDeque<Stored>,
+    /// The last record read from the outbox; none at its head.
+    pub(super) read_to: Option<Position>,
+}
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub(super) enum News {
+    /// These were acknowledged.
+    Delivered(Vec<Cargo>),
+    /// It is over, for this reason.
+    Over(String),
+}
+
+impl Connection {
+    /// Connects and waits for CONNACK. `now` is asked for the time when it is there.
+    pub(super) async fn open(
+        options: MqttOptions,
+        window: u16,
+        now: impl FnOnce() -> Wall,
+    ) -> Result<Connection, String> {
+        let (client, mut event_loop) = AsyncClient::new(options, usize::from(INFLIGHT));
+        event_loop.set_network_options(network_options());
+        let mut events = Events::of(event_loop);
+        match events.next().await {
+            Ok(Event::Incoming(Packet::ConnAck(_))) => {}
+            Ok(other) => return Err(format!("it answered CONNECT with {other:?}")),
+            Err(why) => return Err(why),
+        }
+        Ok(Connection {
+            client,
+            events,
+            in_flight: InFlight::new(usize::from(window)),
+            owed_since: Instant::now(),
+            accepted: now(),
+            ready: VecDeque::new(),
+            read_to: None,
+        })
+    }
+
+    /// Whether one more may be handed over now.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight.room() > 0
+    }
+
+    /// Publishes with QoS 1. That it was sent, or could not be, is told by [`Connection::news`].
+    pub(super) fn publish(&mut self, cargo: Cargo, topic: String, payload: Vec<u8>) {
+        let retain = !matches!(cargo, Cargo::Record(_));
+        if self.in_flight.is_empty() {
+            self.owed_since = Instant::now();
+        }
+        self.in_flight.hand_over(cargo);
+        // The queue has room for all that may be on its way, so this fails only when the
+        // connection is over, and then `news` says so.
+        let _ = self
+            .client
+            .try_publish(topic, QoS::AtLeastOnce, retain, payload);
+    }
+
+    /// Asks for an orderly end, after all that was published.
+    pub(super) fn disconnect(&self) {
+        // Fails only when the connection is over already.
+        let _ = self.client.try_disconnect();
+    }
+
+    /// When the connection is to be given up unless an acknowledgement arrives before.
+    pub(super) fn stalls_at(&self, ack_timeout: Duration) -> Option<Instant> {
+        (!self.in_flight.is_empty()).then(|| self.owed_since + ack_timeout)
+    }
+
+    /// Waits for something to happen; may be dropped while waiting.
+    pub(super) async fn news(&mut self) -> News {
+        let mut next = self.events.next().await;
+        let mut delivered = Vec::new();
+        loop {
+            match next {
+                Ok(event) => delivered.extend(self.absorb(&event)),
+                Err(why) if delivered.is_empty() => return News::Over(why),
+                Err(why) => {
+                    self.events.over = Some(why);
+                    return News::Delivered(delivered);
+                }
+            }
+            match self.events.try_next() {
+                Some(event) => next = event,
+                None => return News::Delivered(delivered),
+            }
+        }
+    }
+
+    fn absorb(&mut self, event: &Event) -> Option<Cargo> {
+        match event {
+            Event::Outgoing(Outgoing::Publish(pkid)) => self.in_flight.sent(*pkid),
+            Event::Outgoing(Outgoing::AwaitAck(pkid)) => self.in_flight.held(*pkid),
+            Event::Incoming(Packet::PubAck(ack)) => {
+                let cargo = self.in_flight.acknowledged(ack.pkid)?;
+                self.owed_since = Instant::now();
+                return Some(cargo);
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+/// The events of one event loop, which is polled by a task of its own: `poll` loses data when it
+/// is dropped half-way, so it must not stand in a `select!`.
+#[derive(Debug)]
+struct Events {
+    receiver: mpsc::Receiver<Result<Event, ConnectionError>>,
+    driver: JoinHandle<()>,
+    /// Why there will be no more.
+    over: Option<String>,
+}
+
+impl Events {
+    fn of(event_loop: EventLoop) -> Events {
+        let (sender, receiver) = mpsc::channel(EVENTS);
+        Events {
+            receiver,
+            driver: tokio::spawn(drive(event_loop, sender)),
+            over: None,
+        }
+    }
+
+    async fn next(&mut self) -> Result<Event, String> {
+        if let Some(why) = self.over.clone() {
+            return Err(why);
+        }
+        match self.receiver.recv().await {
+            Some(event) => told(event),
+            None => Err("the MQTT client ended".to_owned()),
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Event, String>> {
+        self.receiver.try_recv().ok().map(told)
+    }
+}
+
+/// DISCONNECT is the last thing that is sent: the end, as an error is.
+fn told(event: Result<Event, ConnectionError>) -> Result<Event, String> {
+    match event {
+        Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
+        other => other.map_err(|error| explain(&error)),
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Polls until the first error. What was read before it is handed on first: acknowledgements that
+/// arrived in one piece with the end of the connection count.
+async fn drive(mut event_loop: EventLoop, events: mpsc::Sender<Result<Event, ConnectionError>>) {
+    loop {
+        let polled = event_loop.poll().await;
+        let over = polled.is_err();
+        if over {
+            for event in std::mem::take(&mut event_loop.state.events) {
+                if events.send(Ok(event)).await.is_err() {
+                    return;
+                }
+            }
+        }
+        if events.send(polled).await.is_err() || over {
+            return;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A mosquitto of one's own, that can go away, come back and forget.
+
+use crate::recorder;
+use crate::scenario::{Scenario, free_port};
+use crate::{Failure, Outcome, SOON, log_file, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// A mosquitto with persistence on a free loopback port.
+#[derive(Debug)]
+pub struct Broker {
+    directory: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Broker {
+    /// Starts one in the scenario's directory.
+    pub fn start(scenario: &Scenario) -> Outcome<Self> {
+        let directory = scenario.path("broker");
+        fs::create_dir(&directory)?;
+        let port = free_port()?;
+        let child = Some(mosquitto(&directory, port)?);
+        Ok(Self {
+            directory,
+            port,
+            child,
+        })
+    }
+
+    /// The port it listens on, also while it is away.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// SIGTERM: it saves its sessions and goes.
+    pub fn stop(&mut self) -> Outcome {
+        match self.child.take() {
+            Some(child) => stop(child),
+            None => Ok(()),
+        }
+    }
+
+    /// Comes back on the same port with what it saved.
+    pub fn start_again(&mut self) -> Outcome {
+        self.child = Some(mosquitto(&self.directory, self.port)?);
+        Ok(())
+    }
+
+    /// Goes, and forgets every session and message, except that the recorder has subscribed: what
+    /// a broker does with messages that nobody listens to is not the agent's to answer for.
+    pub fn stop_and_forget(&mut self) -> Outcome {
+        self.stop()?;
+        fs::remove_file(self.directory.join("mosquitto.db"))?;
+        let elsewhere = free_port()?;
+        let child = mosquitto(&self.directory, elsewhere)?;
+        let subscribed = recorder::subscribe(elsewhere);
+        stop(child)?;
+        subscribed
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn mosquitto(directory: &std::path::Path, port: u16) -> Outcome<Child> {
+    let config = directory.join("mosquitto.conf");
+    // Started by root, mosquitto would become a user who may not write here.
+    let text = format!(
+        "user root\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n\
+         persistence_location {}/\nmax_queued_messages 0\nlog_type all\n",
+        directory.display()
+    );
+    fs::write(&config, text)?;
+    let child = Command::new("mosquitto")
+        .arg("-c")
+        .arg(&config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log_file(&directory.join("mosquitto.log"))?)
+        .spawn()
+        .map_err(|error| Failure::new(format!("mosquitto: {error}; tests/run installs it")))?;
+    wait_for("answer from mosquitto", SOON, || {
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    })?;
+    Ok(child)
+}
+
+fn stop(mut child: Child) -> Outcome {
+    kill_process(Pid::from_child(&child), Signal::TERM)?;
+    child.wait()?;
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! The press line of `press-line.toml` with everything around it: what most scenarios start from.
+
+use crate::agent::Agent;
+use crate::broker::Broker;
+use crate::oven::Oven;
+use crate::presses::{Made, Presses};
+use crate::recorder::Recorder;
+use crate::records::{Record, check_all, sum, windows};
+use crate::scenario::Scenario;
+use crate::{Failure, Outcome, SOON, next_minute, now_ms, sleep_until, wait_for};
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+
+/// Status words of the press profile.
+pub mod status {
+    /// No order.
+    pub const IDLE: u16 = 0;
+    /// Being set up.
+    pub const SETUP: u16 = 1;
+    /// Making parts.
+    pub const PRODUCING: u16 = 2;
+    /// Starved or blocked.
+    pub const DELAYED: u16 = 3;
+    /// Hydraulic overpressure, one of the faults.
+    pub const OVERPRESSURE: u16 = 4;
+}
+
+/// Two presses, an oven, a broker and a subscriber; the agent is started by the scenario.
+#[derive(Debug)]
+pub struct Line {
+    /// The directory.
+    pub scenario: Scenario,
+    /// Press 1 and 2, both producing.
+    pub presses: Presses,
+    /// The broker, for machines and upstream alike.
+    pub broker: Broker,
+    /// The subscriber upstream.
+    pub recorder: Recorder,
+    /// The oven.
+    pub oven: Oven,
+    config: PathBuf,
+}
+
+impl Line {
+    /// The line as shipped, with its shifts.
+    pub fn as_shipped(name: &str) -> Outcome<Self> {
+        Self::new(name, Scenario::press_line)
+    }
+
+    /// The line without shifts: all time is planned.
+    pub fn around_the_clock(name: &str) -> Outcome<Self> {
+        Self::new(name, Scenario::press_line_around_the_clock)
+    }
+
+    fn new(
+        name: &str,
+        write_config: impl Fn(&Scenario, u16, u16) -> Outcome<PathBuf>,
+    ) -> Outcome<Self> {
+        let scenario = Scenario::new(name)?;
+        let mut presses = Presses::start(&scenario, 2)?;
+        for unit in [1, 2] {
+            // Both halves of the good counter move, and the scrap counter wraps, within minutes.
+            presses.set(
+                unit,
+                json!({ "status": status::PRODUCING, "good": 65_533, "scrap": 65_534 }),
+            )?;
+        }
+        let broker = Broker::start(&scenario)?;
+        let config = write_config(&scenario, presses.port(), broker.port())?;
+        let recorder = Recorder::start(&scenario, broker.port())?;
+        let oven = Oven::start(broker.port())?;
+        Ok(Self {
+            scenario,
+            presses,
+            broker,
+            recorder,
+            oven,
+            config,
+        })
+    }
+
+    /// Starts the agent, or starts it again on the same data.
+    pub fn start_agent(&self) -> Outcome<Agent> {
+        Agent::run(&self.config, &self.scenario.path("agent.log"))
+    }
+
+    /// What the agent has written to standard output and error so far.
+    pub fn log(&self) -> Outcome<String> {
+        Ok(fs::read_to_string(self.scenario.path("agent.log"))?)
+    }
+
+    /// Waits until the agent has read both presses and told so: from then on every part counts.
+    pub fn wait_until_read(&self) -> Outcome {
+        for press in ["press-1", "press-2"] {
+            let tail = format!("{press}/state");
+            self.recorder.wait_current(&tail, "state", "producing")?;
+        }
+        Ok(())
+    }
+
+    /// Sets both presses to work, slower than rated.
+    pub fn work(&mut self) -> Outcome {
+        self.presses.pace(1, 4.0, 15.0)?;
+        self.presses.pace(2, 5.0, 25.0)
+    }
+
+    /// Lets both presses rest; returns what each made.
+    pub fn rest(&mut self) -> Outcome<[(&'static str, Made); 2]> {
+        self.presses.rest(1)?;
+        self.presses.rest(2)?;
+        Ok([
+            ("press-1", self.presses.report(1)?.made),
+            ("press-2", self.presses.report(2)?.made),
+        ])
+    }
+
+    /// Waits until the minute that is open now has ended, and the summaries of it have arrived.
+    pub fn wait_for_minute(&self) -> Outcome<i64> {
+        let end = next_minute(now_ms());
+        sleep_until(end);
+        for device in ["press-1", "press-2", "oven-7"] {
+            let tail = format!("{device}/kpi/1m");
+            self.recorder
+                .wait_record(&format!("{tail} up to {end}"), |record| {
+                    record.tail == tail && record.int("end_ms").is_ok_and(|at| at >= end)
+                })?;
+        }
+        Ok(end)
+    }
+
+    /// Ends the agent after the presses have rested and the last minute was sent; then everything
+    /// that was made must be in the windows, whatever happened before.
+    pub fn settle(mut self, agent: Agent) -> Outcome<Vec<Record>> {
+        let made = self.rest()?;
+        self.wait_for_minute()?;
+        wait_for("empty outbox", SOON, || {
+            let status = self.recorder.current("status").ok().flatten()?;
+            (status.get("waiting")?.as_i64()? == 0).then_some(())
+        })?;
+        self.stop_cleanly(agent)?;
+        let records = check_all(&self.recorder.records()?)?;
+        for (device, made) in made {
+            let windows = windows(&records, device, "1m")?;
+            let counted = Made {
+                good: sum(&windows, "good")?,
+                scrap: sum(&windows, "scrap")?,
+            };
+            if counted != made {
+                return Err(Failure::new(format!(
+                    "{device} made {made:?}, the windows say {counted:?}"
+                )));
+            }
+        }
+        Ok(records)
+    }
+
+    /// SIGTERM with the broker there: exit 0, and the last word is that the gateway is offline.
+    pub fn stop_cleanly(&self, agent: Agent) -> Outcome {
+        let ended = agent.terminate()?;
+        if !ended.success() {
+            return Err(Failure::new(format!("after SIGTERM: {ended}")));
+        }
+        self.recorder
+            .wait_current("status", "status", "offline")
+            .map(drop)
+    }
+}

@@ -1,0 +1,13 @@
+//! The scenarios: what the agent must do in front of machines and brokers that are not ours.
+//!
+//! Run by `tests/run`; how to run one of them alone is in `agent/docs/testing.md`. Each leaves its
+//! files in `target/system/NAME/`.
+
+mod broker_goes_away;
+mod config_is_refused;
+mod dead_unit;
+mod hostile_payloads;
+mod killed;
+mod press_line;
+mod states_and_alarms;
+mod stopped;
