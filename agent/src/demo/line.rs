@@ -106,16 +106,22 @@ impl Line {
     }
 
     /// What everyone has made up to now.
+    pub fn made(&self) -> Vec<(&'static str, Made)> {
+        let presses = PRESSES.into_iter().zip(&self.presses);
+        let mut made: Vec<_> = presses
+            .map(|(id, site)| (id, site.desk().machine.made()))
+            .collect();
+        made.push((OVEN, self.oven.desk().machine.made()));
+        made
+    }
+
+    /// What everyone has made, and when it told.
     pub fn truth(&self) -> Vec<Truth> {
-        let mut truth = Vec::new();
-        for (id, site) in PRESSES.into_iter().zip(&self.presses) {
-            let mut desk = site.desk();
-            desk.machine.advance(clock::mono().0);
-            truth.push(desk.truth(id, desk.machine.made()));
-        }
-        let desk = self.oven.desk();
-        truth.push(desk.truth(OVEN, desk.machine.made()));
-        truth
+        let logs = self.presses.iter().map(|site| site.desk().told.clone());
+        let logs = logs.chain([self.oven.desk().told.clone()]);
+        let made = self.made().into_iter().zip(logs);
+        made.map(|((id, made), told)| Truth { id, made, told })
+            .collect()
     }
 
     /// Stops all machines for good and waits until each was read once more.
@@ -195,14 +201,6 @@ impl<M> Desk<M> {
         }
         self.told.push_back((clock::now().wall.0, total));
         self.read_since_halt = self.halted;
-    }
-
-    fn truth(&self, id: &'static str, made: Made) -> Truth {
-        Truth {
-            id,
-            made,
-            told: self.told.clone(),
-        }
     }
 }
 

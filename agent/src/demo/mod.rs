@@ -194,7 +194,7 @@ pub async fn demo(options: Options) -> Result<Outcome, DemoError> {
     if options.json {
         print_json(&outcome).map_err(doing("write the account to standard output"))?;
     } else {
-        screen.say(&format!("\n{}", outcome.to_text(options.language)));
+        screen.say(&outcome.to_text(options.language));
     }
     Ok(outcome)
 }
@@ -352,11 +352,27 @@ impl Stage {
         screen: &mut Screen,
     ) -> Result<Outcome, DemoError> {
         let ended_early = self.show(options, &mut agent, screen).await?;
-        let account = match ended_early {
+        if ended_early.is_none() {
+            screen.say(match options.language {
+                Language::En => "\nStopping: the machines halt, the agent closes its books.",
+                Language::Zh => "\n正在结束: 设备停机, 采集程序收尾。",
+            });
+        }
+        let outcome = self.finish(ended_early, agent).await;
+        self.watching.abort();
+        outcome
+    }
+
+    /// Halts the machines, stops the agent unless it has ended, and waits for its last records.
+    async fn finish(
+        &self,
+        ended: Option<run::Account>,
+        agent: Agent,
+    ) -> Result<Outcome, DemoError> {
+        let account = match ended {
             Some(account) => account,
             None => {
                 self.line.halt().await;
-                self.picture(options.language, screen);
                 let _ = agent.stop.send(true);
                 self.end_of(agent.end.await)?
             }
@@ -368,12 +384,8 @@ impl Stage {
         };
         // What has not arrived by then is missing, and the outcome says so.
         let _ = tokio::time::timeout(ARRIVE_WITHIN, arrive).await;
-        self.watching.abort();
-        Ok(Outcome::new(
-            account,
-            &self.watch.seen(),
-            &self.line.truth(),
-        ))
+        let truth = self.line.truth();
+        Ok(Outcome::new(account, &self.watch.seen(), &truth))
     }
 
     /// Redraws until the time is over or somebody stops it; the account if the agent ended first.
@@ -426,12 +438,12 @@ impl Stage {
     }
 
     fn picture(&self, language: Language, screen: &mut Screen) {
-        let truth = self.line.truth();
+        let made = self.line.made();
         let seen = self.watch.seen().clone();
         let zone: &TimeZone = &self.settings.plant.calendar.zone;
         let view = View {
             seen: &seen,
-            truth: &truth,
+            made: &made,
             now: crate::clock::now().wall,
             zone,
             language,
@@ -465,6 +477,31 @@ fn log_to(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Everything real but the screen: until each machine has told its state and counted parts.
+    #[tokio::test]
+    async fn what_the_agent_sends_arrives_and_agrees_with_the_machines() {
+        let stage = Stage::set(&Options::default()).await.unwrap();
+        let agent = stage.start_agent().unwrap();
+        let told = |stage: &Stage| {
+            let seen = stage.watch.seen();
+            let known = |id| {
+                let device = seen.devices.get(id);
+                device.is_some_and(|device: &watch::Device| device.state == "producing")
+            };
+            let made = stage.line.made();
+            made.iter().all(|(id, made)| known(*id) && made.total() > 1) && seen.received() >= 4
+        };
+        while !told(&stage) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let outcome = stage.finish(None, agent).await.unwrap();
+        assert!(outcome.complete, "{outcome:?}");
+        assert!(outcome.agent.stored >= 4, "{outcome:?}");
+        assert_eq!(outcome.received, outcome.agent.stored);
+        stage.watching.abort();
+        std::fs::remove_dir_all(&stage.directory).unwrap();
+    }
 
     #[test]
     fn the_length_is_read_as_durations_are_written_elsewhere() {

@@ -58,11 +58,7 @@ timeout = "500 ms"
 "#
         );
     }
-    text.push_str(&oven(if zh {
-        "七号回火炉"
-    } else {
-        "Tempering oven 7"
-    }));
+    text.push_str(&oven(if zh { "七号回火炉" } else { "Oven 7" }));
     text.push_str(ALARMS);
     text
 }
