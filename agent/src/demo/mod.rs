@@ -74,14 +74,6 @@ pub enum Language {
 }
 
 impl Language {
-    /// As in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Language::En => "en",
-            Language::Zh => "zh",
-        }
-    }
-
     /// The language of the messages on this terminal (POSIX, 8.2): the first of these that is set.
     pub fn of_environment() -> Language {
         let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
@@ -226,18 +218,17 @@ struct Agent {
 
 impl Stage {
     async fn set(options: &Options) -> Result<Stage, DemoError> {
+        let listen = options.listen.unwrap_or(([127, 0, 0, 1], 0).into());
+        let broker = Broker::bind(listen).await.map_err(doing(format!(
+            "listen on {listen} (`--listen ADDR:PORT` names another address)"
+        )))?;
+        let broker = Arc::new(broker);
         let temporary = std::env::temp_dir();
         let directory = plant::fresh_directory(&temporary).map_err(doing(format!(
             "make a directory in {}",
             temporary.display()
         )))?;
         log_to(&directory.join(LOG)).map_err(doing("write a log"))?;
-
-        let listen = options.listen.unwrap_or(([127, 0, 0, 1], 0).into());
-        let broker = Broker::bind(listen).await.map_err(doing(format!(
-            "listen on {listen} (`--listen ADDR:PORT` names another address)"
-        )))?;
-        let broker = Arc::new(broker);
         let line = Line::start(&broker, SEED)
             .await
             .map_err(doing("listen on a free loopback port"))?;

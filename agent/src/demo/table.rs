@@ -34,7 +34,7 @@ const COLUMNS: [([&str; 2], usize, usize); 8] = [
     (["machine", "设备"], 18, 8),
     (["state", "状态"], 15, 12),
     (["since", "持续"], 7, 7),
-    (["good/scrap", "良品/废品"], 10, 9),
+    (["good/scrap", "良品/废品"], 10, 10),
     (["published", "已上报"], 9, 0),
     (["capacity", "产能利用率"], 10, 8),
     (["available", "可用率"], 9, 0),
@@ -108,7 +108,8 @@ pub fn one_line(view: &View<'_>) -> String {
         // Writing to a String cannot fail.
         let _ = write!(text, " | {id} {word} {}", made.total());
     }
-    let alarms = view.seen.alarms.len();
+    let alarms = view.seen.alarms.values();
+    let alarms = alarms.filter(|alarm| alarm.is_active()).count();
     let counts = match view.language {
         Language::En => format!(" | alarms {alarms}"),
         Language::Zh => format!(" | 报警 {alarms}"),
@@ -389,8 +390,8 @@ links 3 up, 1 down; records 2 received, 2 waiting
         assert_eq!(
             lines,
             [
-                "machine  state        since   good/scra capacity fault (known) cause",
-                "press-1  !! faulted   12 s    90/4      67.5%    8.2% (93%)    light curtain t",
+                "machine  state        since   good/scrap capacity fault (known) cause",
+                "press-1  !! faulted   12 s    90/4       67.5%    8.2% (93%)    light curtain tr",
             ]
         );
     }
