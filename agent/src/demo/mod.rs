@@ -50,6 +50,9 @@ const LOG_LINE: Duration = Duration::from_secs(10);
 /// What the broker has acknowledged reaches the subscriber within this time.
 const ARRIVE_WITHIN: Duration = Duration::from_secs(3);
 
+/// The agent promises 5 s; twice that is a bug.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
 /// How the demo is started.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -108,6 +111,8 @@ pub enum DemoError {
     Run(RunError),
     /// The agent panicked; its log says where.
     Panicked(PathBuf),
+    /// The agent was told to stop and did not; its log says what it was doing.
+    Hung(PathBuf),
 }
 
 impl fmt::Display for DemoError {
@@ -119,6 +124,12 @@ impl fmt::Display for DemoError {
             DemoError::Panicked(log) => {
                 write!(f, "the agent stopped by a bug; see {}", log.display())
             }
+            DemoError::Hung(log) => write!(
+                f,
+                "the agent did not stop within {} s; see {}",
+                STOP_WITHIN.as_secs(),
+                log.display()
+            ),
         }
     }
 }
@@ -365,7 +376,8 @@ impl Stage {
             None => {
                 self.line.halt().await;
                 let _ = agent.stop.send(true);
-                self.end_of(agent.end.await)?
+                let ended = tokio::time::timeout(STOP_WITHIN, agent.end).await;
+                self.end_of(ended.map_err(|_| DemoError::Hung(self.directory.join(LOG)))?)?
             }
         };
         let arrive = async {
@@ -416,6 +428,7 @@ impl Stage {
                 _ = redraw.tick() => Next::Redraw,
             };
             match next {
+                Next::Redraw if screen.is_closed() => return Ok(None),
                 Next::Redraw => self.picture(options.language, screen),
                 Next::Stop => return Ok(None),
                 Next::Ended(ended) => return self.end_of(ended).map(Some),
