@@ -33,11 +33,11 @@ pub struct Staging {
     urgent: bool,
     /// No commit before this.
     rest_until: Mono,
-    /// The next commit carries a checkpoint whatever else it carries.
-    checkpoint_wanted: bool,
     /// When the last checkpoint was written, and how large it was.
     checkpoint_at: Mono,
     checkpoint_bytes: usize,
+    /// It is due now, whatever its size.
+    checkpoint_wanted: bool,
     /// Numbers that were dropped and not yet told.
     dropped: Option<Dropped>,
 }
@@ -51,17 +51,16 @@ struct Dropped {
 }
 
 impl Staging {
-    /// Nothing waits. The first commit of a run carries a checkpoint: without one a kill would
-    /// take the counters' first readings along, and all that was made since.
+    /// Nothing waits.
     pub fn new(now: Mono) -> Staging {
         Staging {
             records: VecDeque::with_capacity(COMMIT_AT),
             since: None,
             urgent: false,
             rest_until: now,
-            checkpoint_wanted: true,
             checkpoint_at: now,
             checkpoint_bytes: 0,
+            checkpoint_wanted: false,
             dropped: None,
         }
     }
@@ -80,21 +79,19 @@ impl Staging {
         self.urgent = true;
     }
 
-    /// The next commit carries a checkpoint.
-    pub fn want_checkpoint(&mut self) {
-        self.checkpoint_wanted = true;
-    }
-
     /// When the next commit is due.
     pub fn deadline(&self) -> Mono {
         let records = match self.since {
             Some(_) if self.urgent || self.records.len() >= COMMIT_AT => self.rest_until,
             Some(since) => since + COMMIT_AFTER_MS,
-            None => self.checkpoint_at + self.checkpoint_every(),
+            None => self.checkpoint_due(),
         };
-        records
-            .min(self.checkpoint_at + self.checkpoint_every())
-            .max(self.rest_until)
+        records.min(self.checkpoint_due()).max(self.rest_until)
+    }
+
+    /// What was learned is to be committed at once, records or not.
+    pub fn checkpoint(&mut self) {
+        self.checkpoint_wanted = true;
     }
 
     /// Everything that waits, and whether a checkpoint must go with it: one made before a summary
@@ -103,9 +100,8 @@ impl Staging {
         self.since = None;
         self.urgent = false;
         let records: Vec<Record> = self.records.drain(..).collect();
-        let due = now >= self.checkpoint_at + self.checkpoint_every();
+        let due = now >= self.checkpoint_due();
         let checkpoint = due
-            || std::mem::take(&mut self.checkpoint_wanted)
             || records
                 .iter()
                 .any(|record| record.body.class() != Class::Event);
@@ -116,10 +112,10 @@ impl Staging {
     pub fn checkpointed(&mut self, now: Mono, bytes: usize) {
         self.checkpoint_at = now;
         self.checkpoint_bytes = bytes;
+        self.checkpoint_wanted = false;
     }
 
-    /// A commit failed: its records wait again, before all others, and it may have carried a
-    /// checkpoint.
+    /// A commit failed: its records wait again, before all others.
     pub fn put_back(&mut self, now: Mono, records: Vec<Record>) {
         self.rest_until = now + RETRY_AFTER_MS;
         self.urgent = true;
@@ -160,6 +156,13 @@ impl Staging {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    fn checkpoint_due(&self) -> Mono {
+        if self.checkpoint_wanted {
+            return self.rest_until;
+        }
+        self.checkpoint_at + self.checkpoint_every()
     }
 
     fn checkpoint_every(&self) -> u64 {
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn few_records_wait_ten_seconds_and_many_or_urgent_ones_do_not() {
-        let mut staging = after_first_commit();
+        let mut staging = Staging::new(Mono(0));
         staging.push(Mono(1_000), record(1));
         assert_eq!(
             staging.deadline(),
@@ -258,35 +261,9 @@ mod tests {
         assert!(staging.deadline() <= Mono(2_000));
     }
 
-    fn after_first_commit() -> Staging {
-        let mut staging = Staging::new(Mono(0));
-        staging.take(Mono(0));
-        staging
-    }
-
-    #[test]
-    fn the_first_commit_and_one_after_a_failure_carry_a_checkpoint() {
-        let mut staging = Staging::new(Mono(0));
-        staging.push(Mono(0), record(1));
-        let (records, checkpoint) = staging.take(Mono(0));
-        assert!(checkpoint);
-        staging.put_back(Mono(0), records);
-        assert!(staging.take(Mono(1_000)).1);
-        staging.push(Mono(1_000), record(2));
-        assert!(!staging.take(Mono(1_000)).1);
-    }
-
-    #[test]
-    fn a_wanted_checkpoint_goes_with_the_next_commit() {
-        let mut staging = after_first_commit();
-        staging.want_checkpoint();
-        assert!(staging.take(Mono(0)).1);
-        assert!(!staging.take(Mono(0)).1);
-    }
-
     #[test]
     fn summaries_and_alarms_never_go_without_a_checkpoint() {
-        let mut staging = after_first_commit();
+        let mut staging = Staging::new(Mono(0));
         staging.push(Mono(0), alarm_like(1));
         assert!(staging.take(Mono(0)).1);
     }
@@ -334,6 +311,17 @@ mod tests {
             (2, 6, 5, Some(Class::Event))
         );
         assert_eq!(staging.take_loss(RUN), None);
+    }
+
+    #[test]
+    fn a_wanted_checkpoint_goes_at_once_and_without_records() {
+        let mut staging = Staging::new(Mono(0));
+        staging.checkpointed(Mono(5_000), 100);
+        staging.checkpoint();
+        assert!(staging.deadline() <= Mono(5_000));
+        assert_eq!(staging.take(Mono(5_000)), (vec![], true));
+        staging.checkpointed(Mono(5_000), 100);
+        assert_eq!(staging.deadline(), Mono(15_000));
     }
 
     #[test]

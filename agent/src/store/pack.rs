@@ -1,0 +1,284 @@
+//! The stored form: records of one run packed into values, and larger things cut into chunks.
+//!
+//! Every value is small enough for sled never to write a blob file ([`MAX_VALUE`]) and carries a
+//! CRC-32 over its key and itself. What identifies the records (positions, run, numbers) stands
+//! in the key, so that a damaged value still tells what was lost with it.
+
+use andon_core::record::{Class, Record, Run, STORED_VERSION};
+use andon_core::time::Wall;
+use crc::{CRC_32_ISO_HDLC, Crc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
+
+/// Largest value in bytes. sled writes larger pages beside its log, to files that it never
+/// syncs; with 512 KiB segments this bound keeps it from doing so.
+pub const MAX_VALUE: usize = 7_500;
+
+/// First byte of the key of a pack.
+const PACK: u8 = b'p';
+const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+/// Version and CRC.
+const FRAME: usize = 5;
+/// Counter, index and number of chunks.
+const CHUNK_HEAD: usize = 12;
+
+/// What a value cannot be used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Too short, or the CRC does not fit.
+    Crc,
+    /// Written by another version.
+    Version(u8),
+    /// The content is not what was written.
+    Content,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::Crc => f.write_str("its checksum does not fit"),
+            Unreadable::Version(version) => {
+                write!(
+                    f,
+                    "it has version {version}, this agent reads {STORED_VERSION}"
+                )
+            }
+            Unreadable::Content => f.write_str("its content makes no sense"),
+        }
+    }
+}
+
+/// What the key of a pack says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Position of the first record.
+    #[serde(skip)]
+    pub first: u64,
+    /// The run that made the records.
+    pub run: Run,
+    /// Number of the first record; those after it follow without a gap.
+    pub seq: u64,
+    /// How many records.
+    pub count: u16,
+    /// When the first record was made.
+    pub ts: Wall,
+}
+
+impl Head {
+    /// The positions of the records.
+    pub fn positions(&self) -> Range<u64> {
+        self.first..self.first + u64::from(self.count)
+    }
+
+    /// The number of the record at `position`.
+    pub fn seq_at(&self, position: u64) -> u64 {
+        self.seq + (position - self.first)
+    }
+
+    /// The key: packs sort by position.
+    pub fn key(&self) -> Vec<u8> {
+        let mut key = pack_key(self.first).to_vec();
+        key.extend(encode(self));
+        key
+    }
+
+    /// Reads a key back.
+    pub fn parse(key: &[u8]) -> Option<Head> {
+        let rest = key.strip_prefix(&[PACK])?;
+        let (first, rest) = rest.split_first_chunk()?;
+        let mut head: Head = postcard::from_bytes(rest).ok()?;
+        head.first = u64::from_be_bytes(*first);
+        Some(head)
+    }
+}
+
+/// Where the keys of packs from `position` on begin.
+pub fn pack_key(position: u64) -> [u8; 9] {
+    let mut key = [PACK; 9];
+    key[1..].copy_from_slice(&position.to_be_bytes());
+    key
+}
+
+/// Where the keys of packs end.
+pub const PACKS_END: [u8; 1] = [PACK + 1];
+
+/// A pack, ready to be stored.
+#[derive(Debug, Clone)]
+pub struct Pack {
+    /// What it holds.
+    pub head: Head,
+    /// How many of each class.
+    pub classes: [u32; 3],
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+/// Whether a value can hold the record.
+pub fn fits(record: &Record) -> bool {
+    encode(record).len() <= MAX_VALUE - FRAME
+}
+
+/// Packs records that [`fits`] let through, in the order of their positions.
+pub fn pack<'a>(records: impl IntoIterator<Item = (u64, Run, &'a Record)>) -> Vec<Pack> {
+    let mut packs: Vec<Pack> = Vec::new();
+    for (position, run, record) in records {
+        let bytes = encode(record);
+        let last = packs
+            .last_mut()
+            .filter(|last| last.value.len() + bytes.len() <= MAX_VALUE - FRAME)
+            .filter(|last| last.head.run == run && last.head.count < u16::MAX)
+            .filter(|last| last.head.positions().end == position)
+            .filter(|last| last.head.seq_at(position) == record.seq);
+        let pack = match last {
+            Some(last) => last,
+            None => {
+                packs.push(Pack {
+                    head: Head {
+                        first: position,
+                        run,
+                        seq: record.seq,
+                        count: 0,
+                        ts: record.ts,
+                    },
+                    classes: [0; 3],
+                    value: Vec::new(),
+                });
+                let end = packs.len() - 1;
+                &mut packs[end]
+            }
+        };
+        pack.head.count += 1;
+        pack.classes[class_index(record.body.class())] += 1;
+        pack.value.extend(bytes);
+    }
+    for pack in &mut packs {
+        pack.value = seal(&pack.head.key(), &pack.value);
+    }
+    packs
+}
+
+/// The records of a pack.
+pub fn unpack(head: &Head, value: &[u8]) -> Result<Vec<Record>, Unreadable> {
+    let mut rest = unseal(&head.key(), value)?;
+    let mut records = Vec::with_capacity(usize::from(head.count));
+    for _ in 0..head.count {
+        let record: Record;
+        (record, rest) = postcard::take_from_bytes(rest).map_err(|_| Unreadable::Content)?;
+        records.push(record);
+    }
+    if rest.is_empty() {
+        Ok(records)
+    } else {
+        Err(Unreadable::Content)
+    }
+}
+
+/// Index of a class in counts by class.
+pub const fn class_index(class: Class) -> usize {
+    match class {
+        Class::Summary => 0,
+        Class::Event => 1,
+        Class::Alarm => 2,
+    }
+}
+
+/// Cuts `bytes` into values under keys that begin with `name`; `number` marks what belongs
+/// together, so that chunks of two writings are never taken for one.
+pub fn chunks(name: &[u8], number: u64, bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let size = MAX_VALUE - FRAME - CHUNK_HEAD;
+    let of = bytes.len().div_ceil(size).max(1);
+    (0..of)
+        .map(|index| {
+            let part = &bytes[index * size..bytes.len().min((index + 1) * size)];
+            let key = chunk_key(name, index);
+            let mut body = number.to_le_bytes().to_vec();
+            body.extend((index as u16).to_le_bytes());
+            body.extend((of as u16).to_le_bytes());
+            body.extend(part);
+            let value = seal(&key, &body);
+            (key, value)
+        })
+        .collect()
+}
+
+/// The key of a chunk.
+pub fn chunk_key(name: &[u8], index: usize) -> Vec<u8> {
+    let mut key = name.to_vec();
+    key.extend((index as u16).to_be_bytes());
+    key
+}
+
+/// Puts chunks together again; none if there are none.
+pub fn join<V: AsRef<[u8]>>(
+    name: &[u8],
+    mut chunk: impl FnMut(&[u8]) -> Option<V>,
+) -> Result<Option<Vec<u8>>, Unreadable> {
+    let mut bytes = Vec::new();
+    let mut expected = None;
+    for index in 0.. {
+        let key = chunk_key(name, index);
+        let Some(value) = chunk(&key) else {
+            return if index == 0 {
+                Ok(None)
+            } else {
+                Err(Unreadable::Content)
+            };
+        };
+        let body = unseal(&key, value.as_ref())?;
+        let (head, part) = body
+            .split_first_chunk::<CHUNK_HEAD>()
+            .ok_or(Unreadable::Content)?;
+        let (number, place) = head.split_at(8);
+        let (at, of) = place.split_at(2);
+        if at != (index as u16).to_le_bytes()
+            || *expected.get_or_insert_with(|| [number, of].concat()) != [number, of].concat()
+        {
+            return Err(Unreadable::Content);
+        }
+        bytes.extend(part);
+        if of == (index as u16 + 1).to_le_bytes() {
+            break;
+        }
+    }
+    Ok(Some(bytes))
+}
+
+/// The stored form of our own types.
+pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_allocvec(value).expect("plain data of known length always serialises")
+}
+
+/// Reads [`encode`] back.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unreadable> {
+    postcard::from_bytes(bytes).map_err(|_| Unreadable::Content)
+}
+
+fn seal(key: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(FRAME + body.len());
+    value.push(STORED_VERSION);
+    value.extend(checksum(key, STORED_VERSION, body).to_le_bytes());
+    value.extend(body);
+    value
+}
+
+fn unseal<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Unreadable> {
+    let (frame, body) = value.split_first_chunk::<FRAME>().ok_or(Unreadable::Crc)?;
+    let [version, crc @ ..] = *frame;
+    if u32::from_le_bytes(crc) != checksum(key, version, body) {
+        return Err(Unreadable::Crc);
+    }
+    if version != STORED_VERSION {
+        return Err(Unreadable::Version(version));
+    }
+    Ok(body)
+}
+
+fn checksum(key: &[u8], version: u8, body: &[u8]) -> u32 {
+    let mut digest = CRC.digest();
+    digest.update(key);
+    digest.update(&[version]);
+    digest.update(body);
+    digest.finalize()
+}

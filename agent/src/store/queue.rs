@@ -1,0 +1,726 @@
+//! The outbox itself, as plain blocking code: directories in a row, the newest written to.
+//!
+//! The parts: what is written ([`Queue::commit`], [`Queue::persist`]), what is read, what leaves.
+//! Opening is in `open.rs`, making room in `room.rs`.
+
+use super::files;
+use super::index::{self, Bad, Dir, Found, Name, head_at};
+use super::pack::{self, Pack, chunks, pack_key};
+use super::quarantine::{self, Quarantine};
+use super::ranges::Ranges;
+use super::volume::{Change, Fault, Volume};
+use super::{Batch, Position, StoreError, Stored, View};
+use andon_core::record::{Body, Class, Event, Record, Run};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// A directory is sealed at this many packs, whatever their size: their heads are in memory.
+const PACKS_EACH: usize = 4096;
+/// After a damaged newest directory positions go on this far ahead: nobody knows its last one.
+pub const LEAP: u64 = 1 << 32;
+
+/// Names of what is stored in chunks.
+pub const META: &[u8] = b"m";
+const CHECKPOINTS: [&[u8]; 2] = [b"c0", b"c1"];
+
+/// What the newest directory says of the whole; written with every commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// The next position; apart from the records, which may all be gone.
+    pub next: u64,
+    /// Counts commits, so that chunks of two are never mixed.
+    pub number: u64,
+    /// The highest start counter seen.
+    pub boot: u32,
+    /// The newest number committed.
+    pub last: Option<(u32, u64)>,
+    /// Which of the two places holds the checkpoint. A commit that failed may have reached the
+    /// disk all the same; it wrote the other place, so the valid one is untouched.
+    pub checkpoint: Option<bool>,
+    /// Losses that no stored record tells yet.
+    pub untold: Vec<Event>,
+}
+
+impl Meta {
+    /// Of an outbox that never held anything.
+    pub fn new() -> Meta {
+        Meta {
+            next: 1,
+            number: 0,
+            boot: 0,
+            last: None,
+            checkpoint: None,
+            untold: Vec::new(),
+        }
+    }
+}
+
+/// The outbox.
+#[derive(Debug)]
+pub struct Queue {
+    pub(super) root: PathBuf,
+    pub(super) ballast: PathBuf,
+    pub(super) budget: u64,
+    pub(super) rotate_at: u64,
+    pub(super) run: Run,
+    pub(super) meta: Meta,
+    /// By position; the last one is written to, the others are sealed. Never empty.
+    pub(super) dirs: Vec<Dir>,
+    /// The newest directory, unless a fault closed it.
+    pub(super) live: Option<Volume>,
+    /// One sealed directory that is being read.
+    pub(super) slot: Option<(Name, Volume)>,
+    /// Packs of commits that failed and may be on disk all the same.
+    pub(super) strays: Vec<Vec<u8>>,
+    /// Losses that the caller does not know yet.
+    pub(super) fresh: Vec<Event>,
+    /// Whether `meta.untold` differs from what is on disk.
+    pub(super) untold_dirty: bool,
+    pub(super) quarantine: Quarantine,
+    pub(super) view: View,
+}
+
+impl Queue {
+    /// Stores records and checkpoint, durably and all or nothing. What had to make room, or was
+    /// found lost since the last call, is returned to be told.
+    pub fn commit(&mut self, batch: &Batch) -> Result<Vec<Event>, StoreError> {
+        let result = self.try_commit(batch);
+        self.note(&result);
+        result
+    }
+
+    fn try_commit(&mut self, batch: &Batch) -> Result<Vec<Event>, StoreError> {
+        self.revive()?;
+        let (fit, too_large): (Vec<_>, Vec<_>) = batch.records.iter().partition(|r| pack::fits(r));
+        let size = self
+            .pack_from_next(&fit)
+            .iter()
+            .map(|pack| pack.value.len() as u64)
+            .sum();
+        for record in too_large {
+            let event =
+                self.keep_aside(record, self.run, "larger than what the outbox can hold")?;
+            self.tell(vec![event]);
+        }
+        let with_checkpoint = size
+            + batch
+                .checkpoint
+                .as_ref()
+                .map_or(0, |bytes| bytes.len() as u64);
+        self.admit(with_checkpoint)?;
+        if self.is_full(size) {
+            self.rotate()?;
+        }
+        // Packed only now: the directory that the positions belong to may have changed.
+        let packs = self.pack_from_next(&fit);
+        let told: Vec<&Event> = batch
+            .records
+            .iter()
+            .filter_map(|record| match &record.body {
+                Body::Event(event @ Event::Loss { .. }) => Some(event),
+                _ => None,
+            })
+            .collect();
+        self.write(
+            &packs,
+            batch.checkpoint.as_deref(),
+            &told,
+            batch.records.last(),
+        )?;
+        let newest = self.newest();
+        let mut at = packs.iter().flat_map(|pack| pack.head.positions());
+        newest.info.claims.extend(
+            fit.iter()
+                .filter_map(|record| index::claim(at.next()?, record)),
+        );
+        self.view.stored += fit.len() as u64;
+        self.sweep();
+        let _ = files::add_ballast(&self.ballast);
+        Ok(std::mem::take(&mut self.fresh))
+    }
+
+    fn pack_from_next(&self, records: &[&Record]) -> Vec<Pack> {
+        let at = self.meta.next..;
+        pack::pack(
+            at.zip(records)
+                .map(|(position, record)| (position, self.run, *record)),
+        )
+    }
+
+    /// Writes what is known but not yet on disk: acknowledgements, losses.
+    pub fn persist(&mut self) -> Result<(), StoreError> {
+        self.revive()?;
+        self.write(&[], None, &[], None)
+    }
+
+    /// Whether there is anything for [`Queue::persist`] to write.
+    pub fn is_dirty(&self) -> bool {
+        self.untold_dirty || self.dirs.iter().any(|dir| dir.dirty)
+    }
+
+    fn write(
+        &mut self,
+        packs: &[Pack],
+        checkpoint: Option<&[u8]>,
+        told: &[&Event],
+        last: Option<&Record>,
+    ) -> Result<(), StoreError> {
+        self.meta.number += 1;
+        let mut meta = self.meta.clone();
+        meta.untold.retain(|event| !told.contains(&event));
+        if let Some(end) = packs.last().map(|pack| pack.head.positions().end) {
+            meta.next = end;
+        }
+        if let Some(last) = last {
+            meta.last = Some((self.run.boot, last.seq));
+        }
+        let mut changes: Vec<Change> = self.strays.iter().map(|key| (key.clone(), None)).collect();
+        if let Some(bytes) = checkpoint {
+            let place = !meta.checkpoint.unwrap_or(true);
+            meta.checkpoint = Some(place);
+            put(
+                &mut changes,
+                CHECKPOINTS[usize::from(place)],
+                meta.number,
+                bytes,
+            );
+        }
+        for dir in self.dirs.iter().filter(|dir| dir.dirty) {
+            put(
+                &mut changes,
+                &info_name(dir.name),
+                meta.number,
+                &pack::encode(&dir.info),
+            );
+        }
+        put(&mut changes, META, meta.number, &pack::encode(&meta));
+        // Last, so that a key that a failed commit left and this one uses again is not removed.
+        changes.extend(
+            packs
+                .iter()
+                .map(|pack| (pack.head.key(), Some(pack.value.clone()))),
+        );
+        let Some(live) = &self.live else {
+            return Err(StoreError::Closed);
+        };
+        if let Err(fault) = live.commit(changes) {
+            self.live = None;
+            return Err(fault.into());
+        }
+        self.meta = meta;
+        self.strays.clear();
+        self.untold_dirty = false;
+        for dir in &mut self.dirs {
+            dir.dirty = false;
+        }
+        let next = self.meta.next;
+        let path = self.newest_path();
+        let newest = self.newest();
+        for pack in packs {
+            newest.add(&pack.head, &pack.classes, pack.value.len() as u64);
+        }
+        debug_assert!(packs.is_empty() || newest.info.end == next);
+        newest.bytes = files::size(&path);
+        Ok(())
+    }
+
+    fn is_full(&self, size: u64) -> bool {
+        let newest = &self.dirs[self.dirs.len() - 1];
+        let packs = newest.heads.as_ref().map_or(0, Vec::len);
+        newest.waiting() + newest.info.payload > 0
+            && (newest.info.payload + size > self.rotate_at || packs >= PACKS_EACH)
+    }
+
+    /// Seals the newest directory and begins another, which takes over all that is not a record.
+    pub(super) fn rotate(&mut self) -> Result<(), StoreError> {
+        let Some(live) = &self.live else {
+            return Err(StoreError::Closed);
+        };
+        let checkpoint = match read_checkpoint(live, &self.meta) {
+            Ok(checkpoint) => checkpoint,
+            Err(fault) => {
+                self.live = None;
+                return Err(fault.into());
+            }
+        };
+        self.begin_newest(self.meta.next, checkpoint.as_deref())?;
+        // Opened once more: that writes sled's snapshot, for which there may be no room later.
+        self.live = None;
+        let index = self.dirs.len() - 2;
+        let path = self.path(self.dirs[index].name);
+        if let Ok((volume, ())) = Volume::open(&path, |_| Ok(())) {
+            drop(volume);
+        }
+        self.dirs[index].bytes = files::size(&path);
+        self.forget_heads();
+        self.revive()
+    }
+
+    /// Makes a new newest directory that begins at `base`; does not open it.
+    pub(super) fn begin_newest(
+        &mut self,
+        base: u64,
+        checkpoint: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        self.meta.number += 1;
+        let mut meta = Meta {
+            next: base,
+            checkpoint: None,
+            ..self.meta.clone()
+        };
+        let mut changes = Vec::new();
+        if let Some(bytes) = checkpoint {
+            meta.checkpoint = Some(false);
+            put(&mut changes, CHECKPOINTS[0], meta.number, bytes);
+        }
+        for dir in &self.dirs {
+            put(
+                &mut changes,
+                &info_name(dir.name),
+                meta.number,
+                &pack::encode(&dir.info),
+            );
+        }
+        put(&mut changes, META, meta.number, &pack::encode(&meta));
+        let path = self.path(Name::new(base));
+        if let Err(fault) = Volume::create(&path, changes)
+            && !path.exists()
+        {
+            return Err(fault.into());
+        }
+        // If only its last sync failed it counts all the same: opening it repeats that.
+        self.meta = meta;
+        self.strays.clear();
+        self.untold_dirty = false;
+        for dir in &mut self.dirs {
+            dir.dirty = false;
+        }
+        let mut dir = Dir::new(Name::new(base));
+        dir.bytes = files::size(&path);
+        self.dirs.push(dir);
+        Ok(())
+    }
+
+    /// Opens the newest directory again after a fault. If it is damaged, its waiting records are
+    /// told as lost and a new one takes its place.
+    pub(super) fn revive(&mut self) -> Result<(), StoreError> {
+        if self.live.is_some() {
+            return Ok(());
+        }
+        let name = self.newest().name;
+        match self.open_volume(name) {
+            Ok((volume, found)) => {
+                volume.sync_files().map_err(StoreError::from_io)?;
+                let next = self.meta.next;
+                self.strays = found
+                    .packs
+                    .iter()
+                    .filter(|seen| seen.head.first >= next)
+                    .map(|seen| seen.head.key())
+                    .collect();
+                self.live = Some(volume);
+                let at = self.dirs.len() - 1;
+                self.compare(at, found);
+                Ok(())
+            }
+            Err(fault @ Fault::Io(_)) => Err(fault.into()),
+            Err(Fault::Damaged(why)) => {
+                self.give_up_dir(self.dirs.len() - 1, &why);
+                self.begin_newest(name.base + LEAP, None)?;
+                self.revive()
+            }
+        }
+    }
+
+    /// Opens a directory and reads all of it. At a full disk that needs the ballast's room.
+    pub(super) fn open_volume(&self, name: Name) -> Result<(Volume, Found), Fault> {
+        let path = self.path(name);
+        match Volume::open(&path, index::scan) {
+            Err(fault) if self.is_disk_full() => {
+                let fault = Fault::Io(match fault {
+                    Fault::Io(why) | Fault::Damaged(why) => why,
+                });
+                if files::drop_ballast(&self.ballast) {
+                    Volume::open(&path, index::scan)
+                } else {
+                    Err(fault)
+                }
+            }
+            opened => opened,
+        }
+    }
+
+    /// Waiting records after a position, oldest first.
+    pub fn read(&mut self, after: Option<Position>, max: usize) -> Result<Vec<Stored>, StoreError> {
+        let result = self.try_read(after.map_or(0, |position| position.0 + 1), max);
+        if result.is_err() {
+            self.note(&result);
+        }
+        result
+    }
+
+    fn try_read(&mut self, from: u64, max: usize) -> Result<Vec<Stored>, StoreError> {
+        let mut records = Vec::new();
+        for at in 0..self.dirs.len() {
+            if records.len() >= max {
+                break;
+            }
+            let dir = &self.dirs[at];
+            if dir.waiting() > 0 && dir.info.end > from {
+                self.read_dir(at, from, max, &mut records)?;
+            }
+        }
+        Ok(records)
+    }
+
+    fn read_dir(
+        &mut self,
+        at: usize,
+        from: u64,
+        max: usize,
+        records: &mut Vec<Stored>,
+    ) -> Result<(), StoreError> {
+        if !self.ready(at)? {
+            return Ok(());
+        }
+        let mut from = from;
+        loop {
+            let dir = &self.dirs[at];
+            let Some(next) = dir
+                .info
+                .gone
+                .first_gap(from.max(dir.name.base)..dir.info.end)
+            else {
+                return Ok(());
+            };
+            if records.len() >= max {
+                return Ok(());
+            }
+            let heads = dir.heads.as_deref().unwrap_or_default();
+            let Some(head) = head_at(heads, next).cloned() else {
+                // `ready` has told all that is missing; what waits has a pack.
+                return Err(StoreError::Failing(format!("position {next} has no pack")));
+            };
+            from = head.positions().end;
+            let unpacked = self.fetch(at, &head)?;
+            let dir = &self.dirs[at];
+            for (position, record) in head.positions().zip(unpacked) {
+                if position >= next && dir.waits(position) && records.len() < max {
+                    records.push(Stored {
+                        position: Position(position),
+                        run: head.run,
+                        record,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The records of a pack; none if it cannot be read any more, which is then told.
+    pub(super) fn fetch(
+        &mut self,
+        at: usize,
+        head: &pack::Head,
+    ) -> Result<Vec<Record>, StoreError> {
+        let fetched = match self.volume(at) {
+            Some(volume) => volume.value(&head.key()),
+            None => return Err(StoreError::Closed),
+        };
+        let why = match fetched {
+            Ok(Some(value)) => match pack::unpack(head, &value) {
+                Ok(records) => return Ok(records),
+                Err(unreadable) => {
+                    let why = unreadable.to_string();
+                    let head = Some(head.clone());
+                    self.lose_bad(at, &Bad { head, value, why });
+                    return Ok(Vec::new());
+                }
+            },
+            Ok(None) => String::from("a pack vanished while the directory was open"),
+            Err(Fault::Io(why) | Fault::Damaged(why)) => why,
+        };
+        // Opened anew, the directory shows what is left of it.
+        self.shut(at);
+        Err(StoreError::Failing(why))
+    }
+
+    fn volume(&self, at: usize) -> Option<&Volume> {
+        if at + 1 == self.dirs.len() {
+            return self.live.as_ref();
+        }
+        let name = self.dirs[at].name;
+        self.slot
+            .as_ref()
+            .filter(|slot| slot.0 == name)
+            .map(|slot| &slot.1)
+    }
+
+    fn shut(&mut self, at: usize) {
+        if at + 1 == self.dirs.len() {
+            self.live = None;
+        } else {
+            self.slot = None;
+        }
+    }
+
+    /// Opens a directory, so that its packs can be read; false if it turned out damaged.
+    pub(super) fn ready(&mut self, at: usize) -> Result<bool, StoreError> {
+        if at + 1 == self.dirs.len() {
+            self.revive()?;
+            return Ok(at + 1 == self.dirs.len());
+        }
+        let name = self.dirs[at].name;
+        if self.volume(at).is_some() && self.dirs[at].heads.is_some() {
+            return Ok(true);
+        }
+        self.slot = None;
+        match self.open_volume(name) {
+            Ok((volume, found)) => {
+                self.slot = Some((name, volume));
+                self.compare(at, found);
+                self.forget_heads();
+                Ok(true)
+            }
+            Err(fault @ Fault::Io(_)) => Err(fault.into()),
+            Err(Fault::Damaged(why)) => {
+                self.give_up_dir(at, &why);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Holds what was found in a directory against what is known of it; tells what is missing.
+    pub(super) fn compare(&mut self, at: usize, found: Found) {
+        for bad in &found.bad {
+            self.lose_bad(at, bad);
+        }
+        let dir = &mut self.dirs[at];
+        let known = dir.positions();
+        let heads: Vec<_> = found
+            .packs
+            .into_iter()
+            .map(|seen| seen.head)
+            .filter(|head| known.contains(&head.first))
+            .collect();
+        let there: Ranges = heads.iter().map(pack::Head::positions).collect();
+        dir.heads = Some(heads);
+        let missing = there.gaps(known).into_iter().collect();
+        self.lose(at, missing, "missing from the outbox's file", None);
+    }
+
+    pub(super) fn lose_bad(&mut self, at: usize, bad: &Bad) {
+        if let Err(error) = self.quarantine.keep(bad) {
+            tracing::warn!("cannot keep a damaged part of the outbox: {error}");
+        }
+        if let Some(head) = &bad.head {
+            let why = format!("damaged in the outbox: {}", bad.why);
+            let lost = [head.positions()].into_iter().collect();
+            self.lose(at, lost, &why, None);
+        }
+    }
+
+    /// Gives up waiting records of a directory, and tells it.
+    pub(super) fn lose(&mut self, at: usize, positions: Ranges, why: &str, class: Option<Class>) {
+        let dir = &mut self.dirs[at];
+        let losses = dir.losses(&positions, why, class);
+        for range in positions.iter() {
+            dir.remove(range);
+        }
+        self.tell(losses);
+    }
+
+    /// Gives up a whole directory; [`Queue::sweep`] moves it aside once that is on disk.
+    pub(super) fn give_up_dir(&mut self, at: usize, why: &str) {
+        let dir = &self.dirs[at];
+        let why = format!("damaged outbox directory {}: {why}", dir.name);
+        let lost = [dir.positions()].into_iter().collect();
+        self.lose(at, lost, &why, None);
+        self.dirs[at].info.damaged = true;
+        self.dirs[at].dirty = true;
+        self.shut(at);
+    }
+
+    /// Remembers losses until a stored record tells them, and hands them to the caller once.
+    pub(super) fn tell(&mut self, losses: Vec<Event>) {
+        for loss in losses {
+            if self.meta.untold.contains(&loss) {
+                continue;
+            }
+            if let Event::Loss { count, why, .. } = &loss {
+                self.view.lost += count;
+                tracing::error!("{count} records lost: {why}");
+            }
+            self.meta.untold.push(loss.clone());
+            self.fresh.push(loss);
+            self.untold_dirty = true;
+        }
+    }
+
+    /// Takes records out: exactly these, in any order; unknown positions are ignored.
+    pub fn acknowledge(&mut self, positions: &[Position]) {
+        for &Position(position) in positions {
+            let at = self.dirs.partition_point(|dir| dir.info.end <= position);
+            let Some(dir) = self.dirs.get_mut(at).filter(|dir| dir.waits(position)) else {
+                continue;
+            };
+            dir.remove(position..position + 1);
+            self.view.acknowledged += 1;
+        }
+        self.sweep();
+    }
+
+    /// Takes out a record that can never go; it stays in the set-aside file.
+    pub fn set_aside(&mut self, position: Position, why: &str) -> Result<Event, StoreError> {
+        let Position(at) = position;
+        let found = self.try_read(at, 1)?;
+        let Some(stored) = found.first().filter(|stored| stored.position == position) else {
+            return Err(StoreError::Unknown(position));
+        };
+        let event = self.keep_aside(&stored.record, stored.run, why)?;
+        let dir = self.dirs.partition_point(|dir| dir.info.end <= at);
+        self.dirs[dir].remove(at..at + 1);
+        self.tell(vec![event.clone()]);
+        self.fresh.retain(|fresh| *fresh != event);
+        Ok(event)
+    }
+
+    fn keep_aside(&self, record: &Record, run: Run, why: &str) -> Result<Event, StoreError> {
+        let path = self.root.join("set-aside.jsonl");
+        quarantine::set_aside(&path, &run, record, why).map_err(StoreError::from_io)?;
+        Ok(Event::Loss {
+            why: format!("set aside: {why}"),
+            run: Some(run),
+            seq_from: record.seq,
+            seq_to: record.seq,
+            count: 1,
+            class: Some(record.body.class()),
+        })
+    }
+
+    /// Removes sealed directories that nothing waits in, and moves damaged ones aside. A loss is
+    /// on disk before what was lost goes.
+    pub(super) fn sweep(&mut self) {
+        let sealed = self.dirs.len() - 1;
+        let idle = |dir: &Dir| dir.waiting() == 0;
+        if !self.dirs[..sealed].iter().any(idle) {
+            return;
+        }
+        if self.untold_dirty || self.dirs.iter().any(|dir| dir.info.damaged && dir.dirty) {
+            if let Err(error) = self.persist() {
+                tracing::warn!("drained outbox directories stay for now: {error}");
+                return;
+            }
+        }
+        let newest = self.newest().name;
+        let mut kept = Vec::new();
+        for dir in std::mem::take(&mut self.dirs) {
+            if dir.name == newest || !idle(&dir) || !self.clear(&dir) {
+                kept.push(dir);
+            }
+        }
+        self.dirs = kept;
+    }
+
+    /// Whether a directory that nothing waits in is out of the way.
+    fn clear(&mut self, dir: &Dir) -> bool {
+        if self.slot.as_ref().is_some_and(|slot| slot.0 == dir.name) {
+            self.slot = None;
+        }
+        let path = self.path(dir.name);
+        let cleared = if dir.info.damaged {
+            self.quarantine.take(&path)
+        } else {
+            files::remove_dir(&path)
+        };
+        if let Err(error) = &cleared {
+            tracing::warn!("cannot remove {}: {error}", path.display());
+        }
+        cleared.is_ok() || !path.exists()
+    }
+
+    /// Sealed directories other than the oldest and the one being read do without their packs.
+    fn forget_heads(&mut self) {
+        let slot = self.slot.as_ref().map(|slot| slot.0);
+        let sealed = self.dirs.len() - 1;
+        for dir in self.dirs[..sealed].iter_mut().skip(1) {
+            if Some(dir.name) != slot {
+                dir.heads = None;
+            }
+        }
+    }
+
+    fn note<T>(&mut self, result: &Result<T, StoreError>) {
+        self.view.failing = result.as_ref().err().map(ToString::to_string);
+    }
+
+    /// How things stand.
+    pub fn view(&mut self) -> View {
+        let oldest = self.dirs.iter().find_map(|dir| Some((dir, dir.oldest()?)));
+        let head = oldest.and_then(|(dir, position)| dir.number(position));
+        let claims = self.dirs.iter().flat_map(|dir| &dir.info.claims);
+        let untold = self.meta.untold.iter().filter_map(|event| match event {
+            Event::Loss {
+                run: Some(run),
+                seq_from,
+                ..
+            } => Some((run.boot, *seq_from)),
+            _ => None,
+        });
+        let open = head
+            .map(|(run, seq)| (run.boot, seq))
+            .into_iter()
+            .chain(claims.map(|claim| (claim.boot, claim.seq)))
+            .chain(untold)
+            .min()
+            .map(|(boot, seq)| (boot, seq.saturating_sub(1)));
+        let done = open.or(self.meta.last);
+        self.view.newest = (self.meta.next > 1).then(|| Position(self.meta.next - 1));
+        self.view.waiting = self.dirs.iter().map(Dir::waiting).sum();
+        self.view.oldest = oldest.and_then(|(dir, position)| dir.ts(position));
+        self.view.done = self.view.done.max(done);
+        self.view.bytes = self.total();
+        self.view.clone()
+    }
+
+    pub(super) fn newest(&mut self) -> &mut Dir {
+        let at = self.dirs.len() - 1;
+        &mut self.dirs[at]
+    }
+
+    fn newest_path(&self) -> PathBuf {
+        self.path(self.dirs[self.dirs.len() - 1].name)
+    }
+
+    pub(super) fn path(&self, name: Name) -> PathBuf {
+        self.root.join(name.to_string())
+    }
+}
+
+/// The name under which the newest directory keeps what is known of another.
+pub fn info_name(name: Name) -> Vec<u8> {
+    let mut key = pack_key(name.base).to_vec();
+    key[0] = b'd';
+    key.extend(name.rewriting.to_be_bytes());
+    key
+}
+
+/// The checkpoint that `meta` speaks of; none if there is none or it is unreadable.
+pub fn read_checkpoint(volume: &Volume, meta: &Meta) -> Result<Option<Vec<u8>>, Fault> {
+    let Some(place) = meta.checkpoint else {
+        return Ok(None);
+    };
+    let read = volume.chunked(CHECKPOINTS[usize::from(place)])?;
+    Ok(read.unwrap_or_else(|unreadable| {
+        tracing::error!("the checkpoint is lost: {unreadable}");
+        None
+    }))
+}
+
+/// Adds something that is stored in chunks.
+pub fn put(changes: &mut Vec<Change>, name: &[u8], number: u64, bytes: &[u8]) {
+    changes.extend(
+        chunks(name, number, bytes)
+            .into_iter()
+            .map(|(key, value)| (key, Some(value))),
+    );
+}

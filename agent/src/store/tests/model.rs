@@ -1,0 +1,240 @@
+//! The outbox against a plain map, through commits, acknowledgements, reads, restarts and crashes.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use tempfile::TempDir;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Commit {
+        records: u8,
+        checkpoint: Option<u16>,
+    },
+    Acknowledge {
+        every: u8,
+        from: u8,
+        count: u8,
+    },
+    Read {
+        skip: u8,
+        max: u8,
+    },
+    SetAside {
+        nth: u8,
+    },
+    /// Orderly: what is known is written.
+    Close,
+    /// Dropped without writing, as by a kill.
+    Drop,
+    /// The files as they are while the outbox is open.
+    CopyWhileOpen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0u8..60, prop::option::of(0u16..20_000))
+            .prop_map(|(records, checkpoint)| Step::Commit { records, checkpoint }),
+        4 => (1u8..4, 0u8..30, 0u8..80)
+            .prop_map(|(every, from, count)| Step::Acknowledge { every, from, count }),
+        2 => (0u8..80, 0u8..90).prop_map(|(skip, max)| Step::Read { skip, max }),
+        1 => (0u8..50).prop_map(|nth| Step::SetAside { nth }),
+        1 => Just(Step::Close),
+        1 => Just(Step::Drop),
+        1 => Just(Step::CopyWhileOpen),
+    ]
+}
+
+struct Model {
+    waiting: BTreeMap<Position, (Run, Record)>,
+    /// Left, but that is perhaps not on disk.
+    left: BTreeMap<Position, (Run, Record)>,
+    checkpoint: Option<Vec<u8>>,
+    untold: Vec<Event>,
+    newest: Option<Position>,
+    seq: u64,
+}
+
+struct Trial {
+    model: Model,
+    queue: Option<Queue>,
+    run: Run,
+    dir: TempDir,
+}
+
+impl Trial {
+    fn new() -> Trial {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut queue, opened) = open(dir.path());
+        queue.rotate_at = 3000;
+        Trial {
+            model: Model {
+                waiting: BTreeMap::new(),
+                left: BTreeMap::new(),
+                checkpoint: None,
+                untold: Vec::new(),
+                newest: None,
+                seq: 0,
+            },
+            queue: Some(queue),
+            run: opened.run,
+            dir,
+        }
+    }
+
+    fn queue(&mut self) -> &mut Queue {
+        self.queue.as_mut().unwrap()
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Commit {
+                records,
+                checkpoint,
+            } => self.commit(records, checkpoint),
+            Step::Acknowledge { every, from, count } => {
+                let some: Vec<Position> = self
+                    .model
+                    .waiting
+                    .keys()
+                    .skip(from.into())
+                    .step_by(every.into())
+                    .take(count.into())
+                    .copied()
+                    .collect();
+                self.queue().acknowledge(&some);
+                for position in some {
+                    let record = self.model.waiting.remove(&position).unwrap();
+                    self.model.left.insert(position, record);
+                }
+            }
+            Step::Read { skip, max } => {
+                let after = self.model.waiting.keys().nth(skip.into()).copied();
+                let expected: Vec<Position> = self
+                    .model
+                    .waiting
+                    .keys()
+                    .filter(|position| after.is_none_or(|after| **position > after))
+                    .take(max.into())
+                    .copied()
+                    .collect();
+                let read = self.queue().read(after, max.into()).unwrap();
+                assert_eq!(positions(&read), expected);
+            }
+            Step::SetAside { nth } => {
+                let Some(position) = self.model.waiting.keys().nth(nth.into()).copied() else {
+                    return;
+                };
+                let event = self.queue().set_aside(position, "model").unwrap();
+                let record = self.model.waiting.remove(&position).unwrap();
+                self.model.left.insert(position, record);
+                self.model.untold.push(event);
+            }
+            Step::Close => {
+                self.queue().persist().unwrap();
+                self.model.left.clear();
+                self.queue = None;
+                self.reopen();
+            }
+            Step::Drop => {
+                self.queue = None;
+                self.reopen();
+            }
+            Step::CopyWhileOpen => {
+                let copy = tempfile::tempdir().unwrap();
+                copy_dir(self.dir.path(), copy.path());
+                self.queue = None;
+                self.dir = copy;
+                self.reopen();
+            }
+        }
+        self.compare();
+    }
+
+    fn commit(&mut self, count: u8, checkpoint: Option<u16>) {
+        let mut records: Vec<Record> = Vec::new();
+        for event in std::mem::take(&mut self.model.untold) {
+            self.model.seq += 1;
+            records.push(telling(self.model.seq, event));
+        }
+        for _ in 0..count {
+            self.model.seq += 1;
+            let seq = self.model.seq;
+            records.push(if seq % 5 == 0 {
+                link(seq)
+            } else {
+                summary(seq)
+            });
+        }
+        let checkpoint = checkpoint.map(|len| vec![self.model.seq as u8; len.into()]);
+        let batch = Batch {
+            records,
+            checkpoint,
+        };
+        let fresh = self.queue().commit(&batch).unwrap();
+        assert_eq!(fresh, []);
+        let before = self.model.newest;
+        let new = self.queue().read(before, 1000).unwrap();
+        let records: Vec<Record> = new.iter().map(|stored| stored.record.clone()).collect();
+        assert_eq!(
+            records, batch.records,
+            "positions rise and are not used again"
+        );
+        for stored in new {
+            assert_eq!(stored.run, self.run);
+            self.model.newest = Some(stored.position);
+            self.model
+                .waiting
+                .insert(stored.position, (stored.run, stored.record));
+        }
+        if batch.checkpoint.is_some() {
+            self.model.checkpoint = batch.checkpoint;
+        }
+        self.model.left.clear();
+    }
+
+    fn reopen(&mut self) {
+        let (mut queue, opened) = open(self.dir.path());
+        queue.rotate_at = 3000;
+        assert!(opened.run.boot > self.run.boot);
+        assert_eq!(opened.checkpoint, self.model.checkpoint);
+        self.run = opened.run;
+        self.model.seq = 0;
+        // What left may have come back, with its own position and nothing else.
+        for stored in read_all(&mut queue) {
+            if let Some(record) = self.model.left.remove(&stored.position) {
+                self.model.waiting.insert(stored.position, record);
+            }
+        }
+        self.model.left.clear();
+        // A record that came back is told again only if its loss was on disk.
+        self.model.untold.clone_from(&opened.losses);
+        self.queue = Some(queue);
+    }
+
+    fn compare(&mut self) {
+        let read = read_all(self.queue());
+        let found: Vec<_> = read
+            .into_iter()
+            .map(|s| (s.position, (s.run, s.record)))
+            .collect();
+        let expected: Vec<_> = self.model.waiting.clone().into_iter().collect();
+        assert_eq!(found, expected);
+        let view = self.queue().view();
+        assert_eq!(view.waiting, expected.len() as u64);
+        let open = self.queue().dirs.len();
+        assert!(open <= expected.len() + 1, "drained directories are gone");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn agrees_with_a_plain_map(steps in prop::collection::vec(step(), 1..40)) {
+        let mut run = Trial::new();
+        for step in &steps {
+            run.step(step);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! One small sled database in a directory of its own: the only file that knows sled.
+//!
+//! Promises, each against something sled 0.34.7 does:
+//! - [`Volume::commit`] is durable when it returns: sled's `flush` alone does not reach the disk.
+//! - Opening survives left-over and damaged snapshots, panics of sled, and a lock that its
+//!   background threads release late.
+//! - Nothing is ever in a blob file, which sled would not sync.
+//! - After a fault the volume is of no use; the caller drops it and opens it again.
+
+use super::files::{self, trace};
+use super::pack::{self, Unreadable};
+use std::io;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// sled's page cache; it does not pay for an outbox, which is read once.
+const CACHE: u64 = 1024 * 1024;
+/// With values of at most [`pack::MAX_VALUE`] pages then stay out of `blobs/`.
+const SEGMENT: usize = 512 * 1024;
+/// A lock is tried this often, this long apart: 5 s.
+const LOCK_TRIES: u32 = 250;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// One key with its new value, or none to remove it.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// Why a volume is of no use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The surroundings fail (disk full, no permission, locked); the data is as good as before.
+    Io(String),
+    /// The files are not what was written.
+    Damaged(String),
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Volume {
+    dir: PathBuf,
+    db: Option<sled::Db>,
+}
+
+impl Volume {
+    /// Makes a new directory with `first` in it. It appears under its name only when all of that
+    /// is on disk, so a directory under its own name always holds its first commit.
+    pub fn create(dir: &Path, first: Vec<Change>) -> Result<(), Fault> {
+        let draft = files::with_suffix(dir, "new");
+        if draft.exists() {
+            files::remove_dir(&draft).map_err(io_fault)?;
+        }
+        Volume::create_draft(&draft)?.commit(first)?;
+        files::rename(&draft, dir).map_err(io_fault)
+    }
+
+    /// Makes a new directory under a name that the start clears away.
+    pub fn create_draft(draft: &Path) -> Result<Volume, Fault> {
+        let volume = Volume::attach(draft)?;
+        volume.sync_files().map_err(io_fault)?;
+        Ok(volume)
+    }
+
+    /// Opens a directory and reads it with `scan`, which may run twice.
+    pub fn open<T>(
+        dir: &Path,
+        scan: impl Fn(&Volume) -> Result<T, Fault>,
+    ) -> Result<(Volume, T), Fault> {
+        if !dir.join("db").exists() {
+            return Err(Fault::Damaged(String::from("its db file is missing")));
+        }
+        remove_files(dir, |name| {
+            name.starts_with("snap.") && name.ends_with(".generating")
+        })?;
+        let attempt = || {
+            let volume = Volume::attach(dir)?;
+            let found = scan(&volume)?;
+            Ok((volume, found))
+        };
+        attempt().or_else(|fault| match fault {
+            Fault::Io(_) => Err(fault),
+            // A snapshot only saves work at opening; without it sled reads its log.
+            Fault::Damaged(_) => {
+                remove_files(dir, |name| name.starts_with("snap."))?;
+                attempt()
+            }
+        })
+    }
+
+    /// Repeats the syncs of the creation: the last run may have ended before they were done.
+    pub fn sync_files(&self) -> io::Result<()> {
+        files::sync_data(&self.dir.join("conf"))?;
+        files::sync_data(&self.dir.join("db"))?;
+        files::sync_dir(&self.dir)?;
+        files::sync_parent(&self.dir)
+    }
+
+    /// Applies all changes or none; durable when it returns.
+    pub fn commit(&self, changes: Vec<Change>) -> Result<(), Fault> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        guarded(|| self.db().apply_batch(batch))?;
+        trace::note("flush", &self.dir);
+        guarded(|| self.db().flush())?;
+        files::sync_data(&self.dir.join("db")).map_err(io_fault)?;
+        self.refuse_blobs()
+    }
+
+    /// The value of a key.
+    pub fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        guarded(|| Ok(self.db().get(key)?.map(|value| value.to_vec())))
+    }
+
+    /// Something that was stored in chunks; none if it was not.
+    pub fn chunked(&self, name: &[u8]) -> Result<Result<Option<Vec<u8>>, Unreadable>, Fault> {
+        let mut fault = None;
+        let joined = pack::join(name, |key| match self.value(key) {
+            Ok(value) => value,
+            Err(found) => {
+                fault = Some(found);
+                None
+            }
+        });
+        fault.map_or(Ok(joined), Err)
+    }
+
+    /// Shows every key and value of a range of keys, in order.
+    pub fn scan(&self, keys: Range<&[u8]>, mut see: impl FnMut(&[u8], &[u8])) -> Result<(), Fault> {
+        guarded(|| {
+            for entry in self.db().range(keys) {
+                let (key, value) = entry?;
+                see(&key, &value);
+            }
+            Ok(())
+        })
+    }
+
+    fn attach(dir: &Path) -> Result<Volume, Fault> {
+        let config = sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE)
+            .segment_size(SEGMENT)
+            .mode(sled::Mode::LowSpace)
+            .flush_every_ms(None);
+        let mut tries = 0;
+        let db = loop {
+            match guarded(|| config.open()) {
+                Err(Fault::Io(why)) if is_lock(&why) && tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::park_timeout(LOCK_PAUSE);
+                }
+                opened => break opened?,
+            }
+        };
+        let volume = Volume {
+            dir: dir.to_path_buf(),
+            db: Some(db),
+        };
+        volume.refuse_blobs()?;
+        Ok(volume)
+    }
+
+    fn db(&self) -> &sled::Db {
+        self.db
+            .as_ref()
+            .expect("taken only when the volume is dropped")
+    }
+
+    fn refuse_blobs(&self) -> Result<(), Fault> {
+        match files::names(&self.dir.join("blobs")) {
+            Ok(names) if names.is_empty() => Ok(()),
+            Ok(_) => Err(Fault::Damaged(String::from(
+                "there are files in blobs/, whose content was never synced",
+            ))),
+            Err(error) => Err(io_fault(error)),
+        }
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        // After a fault sled may panic once more while it is torn down.
+        let db = self.db.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
+    }
+}
+
+fn remove_files(dir: &Path, which: impl Fn(&str) -> bool) -> Result<(), Fault> {
+    for name in files::names(dir).map_err(io_fault)? {
+        if which(&name) {
+            std::fs::remove_file(dir.join(name)).map_err(io_fault)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs something of sled; a panic is a fault like any other.
+fn guarded<T>(action: impl FnOnce() -> sled::Result<T>) -> Result<T, Fault> {
+    match catch_unwind(AssertUnwindSafe(action)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sled::Error::Io(error))) => Err(io_fault(error)),
+        Ok(Err(error)) => Err(Fault::Damaged(error.to_string())),
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(Fault::Damaged(format!(
+                "sled panicked: {}",
+                text.unwrap_or("no text")
+            )))
+        }
+    }
+}
+
+fn io_fault(error: io::Error) -> Fault {
+    match error.kind() {
+        // What a truncated file looks like.
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            Fault::Damaged(error.to_string())
+        }
+        _ => Fault::Io(error.to_string()),
+    }
+}
+
+fn is_lock(why: &str) -> bool {
+    why.contains("could not acquire lock")
+}

@@ -1,0 +1,203 @@
+//! TLS and passwords against mosquitto, with an authority made by openssl for the test.
+
+use crate::mosquitto::Mosquitto;
+use crate::rig::{Rig, settings, within};
+use andon::settings::{Tls, Upstream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// An authority, a broker certificate for `localhost` and a client certificate of it.
+struct Authority {
+    dir: TempDir,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca \
+                  -keyout ca.key -out ca.pem";
+        openssl(dir.path(), ca);
+        for (name, extension) in [
+            ("broker", "subjectAltName=DNS:localhost"),
+            ("client", "extendedKeyUsage=clientAuth"),
+        ] {
+            std::fs::write(dir.path().join(format!("{name}.ext")), extension).unwrap();
+            let request = format!(
+                "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} \
+                 -keyout {name}.key -out {name}.csr"
+            );
+            openssl(dir.path(), &request);
+            let sign = format!(
+                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+                 -extfile {name}.ext -out {name}.pem"
+            );
+            openssl(dir.path(), &sign);
+        }
+        Authority { dir }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    async fn broker(&self, extra: &str) -> Mosquitto {
+        let [ca, cert, key] = ["ca.pem", "broker.pem", "broker.key"].map(|name| self.file(name));
+        let (ca, cert, key) = (ca.display(), cert.display(), key.display());
+        let config = format!("cafile {ca}\ncertfile {cert}\nkeyfile {key}\n{extra}");
+        Mosquitto::start(&config).await
+    }
+}
+
+fn openssl(dir: &Path, arguments: &str) {
+    let status = Command::new("openssl")
+        .args(arguments.split_whitespace())
+        .current_dir(dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "openssl {arguments}");
+}
+
+fn tls(port: u16, ca_file: PathBuf) -> Upstream {
+    let mut settings = settings(port);
+    settings.broker.host = "localhost".into();
+    settings.broker.tls = Some(Tls {
+        ca_file: Some(ca_file),
+        ..Tls::default()
+    });
+    settings
+}
+
+async fn refused(settings: Upstream) -> String {
+    let mut rig = Rig::new(settings);
+    rig.make(1).await;
+    rig.start();
+    let why = rig.until_unreachable().await;
+    assert_eq!(rig.waiting().await, [1]);
+    rig.stop().await;
+    why
+}
+
+async fn delivers(settings: Upstream) {
+    let mut rig = Rig::new(settings);
+    rig.make(100).await;
+    rig.start();
+    rig.until_waiting(0).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn records_go_through_tls() {
+    within(async {
+        let authority = Authority::new();
+        let broker = authority.broker("").await;
+        delivers(tls(broker.port, authority.file("ca.pem"))).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_agent_shows_its_own_certificate() {
+    within(async {
+        let authority = Authority::new();
+        let broker = authority.broker("require_certificate true").await;
+        let mut settings = tls(broker.port, authority.file("ca.pem"));
+        refused(settings.clone()).await;
+        let files = settings.broker.tls.as_mut().unwrap();
+        files.cert_file = Some(authority.file("client.pem"));
+        let why = refused(settings.clone()).await;
+        assert!(
+            why.contains("cert_file and key_file belong together"),
+            "{why}"
+        );
+        settings.broker.tls.as_mut().unwrap().key_file = Some(authority.file("client.key"));
+        delivers(settings).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_authority_is_refused() {
+    within(async {
+        let broker = Authority::new().broker("").await;
+        let why = refused(tls(broker.port, Authority::new().file("ca.pem"))).await;
+        assert!(
+            why.contains("not issued by an authority in ca_file"),
+            "{why}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_name_is_refused() {
+    within(async {
+        let authority = Authority::new();
+        let broker = authority.broker("").await;
+        let mut settings = tls(broker.port, authority.file("ca.pem"));
+        settings.broker.host = "127.0.0.1".into();
+        let why = refused(settings).await;
+        assert!(why.contains("certificate is for another name"), "{why}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_are_named() {
+    within(async {
+        let authority = Authority::new();
+        let missing = authority.file("missing.pem");
+        let why = refused(tls(1, missing.clone())).await;
+        assert!(
+            why.contains(&format!("ca_file {}", missing.display())),
+            "{why}"
+        );
+        let key = authority.file("broker.key");
+        let why = refused(tls(1, key.clone())).await;
+        assert!(why.contains(&format!("ca_file {}", key.display())), "{why}");
+        let mut settings = settings(1);
+        settings.broker.username = Some("agent".into());
+        settings.broker.password_file = Some(missing.clone());
+        let why = refused(settings).await;
+        assert!(
+            why.contains(&format!("password_file {}", missing.display())),
+            "{why}"
+        );
+    })
+    .await;
+}
+
+/// Rotating is replacing the file: it is read anew for each connection.
+#[tokio::test]
+async fn a_wrong_password_is_named_and_a_replaced_one_taken_up() {
+    within(async {
+        let dir = tempfile::tempdir().unwrap();
+        let users = dir.path().join("users");
+        let made = Command::new("mosquitto_passwd")
+            .args(["-b", "-c"])
+            .arg(&users)
+            .args(["agent", "right"])
+            .status()
+            .unwrap();
+        assert!(made.success());
+        let config = format!("allow_anonymous false\npassword_file {}", users.display());
+        let broker = Mosquitto::start_with(&config).await;
+
+        let password = dir.path().join("password");
+        std::fs::write(&password, "wrong\n").unwrap();
+        let mut settings = settings(broker.port);
+        settings.broker.username = Some("agent".into());
+        settings.broker.password_file = Some(password.clone());
+        let mut rig = Rig::new(settings);
+        rig.make(1).await;
+        rig.start();
+        let why = rig.until_unreachable().await;
+        assert!(why.contains("check username"), "{why}");
+        std::fs::write(&password, "right\n").unwrap();
+        rig.until_waiting(0).await;
+        rig.stop().await;
+    })
+    .await;
+}
