@@ -228,3 +228,66 @@ fn as_json(checked: &Result<Loaded, Report>) -> String {
     };
     value.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/dist/press-line.toml"))
+    }
+
+    #[test]
+    fn the_example_tells_what_will_run_and_what_will_not() {
+        let loaded = config::load(example()).unwrap_or_else(|report| panic!("{report}"));
+        let text = summary(example(), &loaded);
+        for part in [
+            "press-line.toml is good",
+            "andon/v1/suzhou/press-shop/gw-press-1 to mqtt://127.0.0.1:1883",
+            "link plc       Modbus TCP 127.0.0.1:5020: 2 devices, 12 tags",
+            "link rs485     not active: 1 device, 1 tag",
+            "link shop      MQTT mqtt://127.0.0.1:1883, 2 topics: 1 device, 3 tags",
+            "devices        4 with 16 tags, 10 alarms",
+            "Asia/Shanghai, shifts day, night",
+            "  [horn]: no horn sounds",
+            "of 32 MiB",
+            "without the broker it lasts, an estimate",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn programs_are_told_the_plans() {
+        let text = as_json(&config::load(example()));
+        let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(told["ok"], true);
+        assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(0));
+        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(8));
+        assert_eq!(told["disk"]["budget"], 64 << 20);
+        let items = told["memory"].as_array().expect("a list");
+        let sum: u64 = items
+            .iter()
+            .map(|item| item["count"].as_u64().unwrap_or(0) * item["each"].as_u64().unwrap_or(0))
+            .sum();
+        assert_eq!(told["memory_sum"], sum);
+    }
+
+    #[test]
+    fn programs_are_told_the_mistakes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("andon.toml");
+        let text = std::fs::read_to_string(example()).expect("the example");
+        std::fs::write(&path, text.replace("\"holding:0\"", "40001")).expect("a file");
+        let told: serde_json::Value =
+            serde_json::from_str(&as_json(&config::load(&path))).expect("JSON");
+        assert_eq!(told["ok"], false);
+        let mistake = &told["mistakes"][0];
+        assert_eq!(mistake["line"], 65);
+        assert_eq!(mistake["column"], 17);
+        assert_eq!(mistake["file"], path.display().to_string());
+        let hint = mistake["hint"].as_str().expect("a hint");
+        assert!(hint.contains("holding:0"), "{hint}");
+        assert!(told["memory"].is_array() && told["not_active"].is_array());
+    }
+}

@@ -1,10 +1,12 @@
 //! The `andon` command line.
 
-use andon::{check, config, run};
+use andon::{check, config, demo, run};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -27,6 +29,18 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "andon.toml")]
         config: PathBuf,
     },
+    /// Show a whole line on this machine: simulated machines, a broker, the real agent
+    Demo {
+        /// End by itself after this time, as in "60s" or "5 min"
+        #[arg(long = "for", value_name = "TIME", value_parser = demo::parse_length)]
+        length: Option<Duration>,
+        /// Where the broker inside listens [default: a free port of 127.0.0.1]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Print the account as one JSON object, and nothing else on standard output
+        #[arg(long)]
+        json: bool,
+    },
     /// List every mistake of a configuration, or what it comes to in memory and on disk
     Check {
         /// The configuration
@@ -42,6 +56,16 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
         Command::Run { config } => run_agent(&config),
+        Command::Demo {
+            length,
+            listen,
+            json,
+        } => demo::command(demo::Options {
+            length,
+            listen,
+            json,
+            language: demo::Language::of_environment(),
+        }),
     }
 }
 

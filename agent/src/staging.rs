@@ -36,6 +36,8 @@ pub struct Staging {
     /// When the last checkpoint was written, and how large it was.
     checkpoint_at: Mono,
     checkpoint_bytes: usize,
+    /// It is due now, whatever its size.
+    checkpoint_wanted: bool,
     /// Numbers that were dropped and not yet told.
     dropped: Option<Dropped>,
 }
@@ -58,6 +60,7 @@ impl Staging {
             rest_until: now,
             checkpoint_at: now,
             checkpoint_bytes: 0,
+            checkpoint_wanted: false,
             dropped: None,
         }
     }
@@ -81,11 +84,14 @@ impl Staging {
         let records = match self.since {
             Some(_) if self.urgent || self.records.len() >= COMMIT_AT => self.rest_until,
             Some(since) => since + COMMIT_AFTER_MS,
-            None => self.checkpoint_at + self.checkpoint_every(),
+            None => self.checkpoint_due(),
         };
-        records
-            .min(self.checkpoint_at + self.checkpoint_every())
-            .max(self.rest_until)
+        records.min(self.checkpoint_due()).max(self.rest_until)
+    }
+
+    /// What was learned is to be committed at once, records or not.
+    pub fn checkpoint(&mut self) {
+        self.checkpoint_wanted = true;
     }
 
     /// Everything that waits, and whether a checkpoint must go with it: one made before a summary
@@ -94,7 +100,7 @@ impl Staging {
         self.since = None;
         self.urgent = false;
         let records: Vec<Record> = self.records.drain(..).collect();
-        let due = now >= self.checkpoint_at + self.checkpoint_every();
+        let due = now >= self.checkpoint_due();
         let checkpoint = due
             || records
                 .iter()
@@ -106,12 +112,14 @@ impl Staging {
     pub fn checkpointed(&mut self, now: Mono, bytes: usize) {
         self.checkpoint_at = now;
         self.checkpoint_bytes = bytes;
+        self.checkpoint_wanted = false;
     }
 
     /// A commit failed: its records wait again, before all others.
     pub fn put_back(&mut self, now: Mono, records: Vec<Record>) {
         self.rest_until = now + RETRY_AFTER_MS;
         self.urgent = true;
+        self.checkpoint_wanted = true;
         if !records.is_empty() {
             self.since.get_or_insert(now);
         }
@@ -148,6 +156,13 @@ impl Staging {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    fn checkpoint_due(&self) -> Mono {
+        if self.checkpoint_wanted {
+            return self.rest_until;
+        }
+        self.checkpoint_at + self.checkpoint_every()
     }
 
     fn checkpoint_every(&self) -> u64 {
@@ -296,6 +311,17 @@ mod tests {
             (2, 6, 5, Some(Class::Event))
         );
         assert_eq!(staging.take_loss(RUN), None);
+    }
+
+    #[test]
+    fn a_wanted_checkpoint_goes_at_once_and_without_records() {
+        let mut staging = Staging::new(Mono(0));
+        staging.checkpointed(Mono(5_000), 100);
+        staging.checkpoint();
+        assert!(staging.deadline() <= Mono(5_000));
+        assert_eq!(staging.take(Mono(5_000)), (vec![], true));
+        staging.checkpointed(Mono(5_000), 100);
+        assert_eq!(staging.deadline(), Mono(15_000));
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn states_and_alarms() -> Outcome {
         "the journal says {path:?}, the press showed {shown:?}"
     );
     let raised = records.iter().any(|r| {
-        r.is_event("alarm") && r.text("alarm") == "fault" && r.text("to") == "unack-active"
+        r.is_event("alarm") && r.text("what") == "press-1.fault" && r.text("to") == "unack-active"
     });
     assert!(raised, "no alarm event");
     let faulted = records

@@ -140,7 +140,8 @@ impl Counting {
         self.uncounted_to_ms = before.uncounted_to_ms;
     }
 
-    /// A good reading of the counter with this role. `window_start` is the label of the open
+    /// A good reading of the counter with this role; true if it is the first, from which counting
+    /// begins. `window_start` is the label of the open
     /// window's start, `rate` the rated rate in thousandths of a part per hour.
     pub fn read(
         &mut self,
@@ -149,9 +150,9 @@ impl Counting {
         now: &Odometer,
         window_start: Wall,
         rate: Option<u64>,
-    ) {
+    ) -> bool {
         let (Some(counter), Value::Int(raw)) = (&mut self.counters[role as usize], value) else {
-            return;
+            return false;
         };
         let tally = &mut self.window[role as usize];
         tally.read = true;
@@ -174,7 +175,7 @@ impl Counting {
             }
             _ => {}
         }
-        counter.last = Some((*raw, *now));
+        counter.last.replace((*raw, *now)).is_none()
     }
 
     /// Parts and uncounted time of the open window; two of good, scrap and total give the third.

@@ -45,6 +45,8 @@ pub enum Action {
     Store(Record),
     /// Commit what is to be stored now, not in some seconds: a person waits for it.
     Commit,
+    /// Commit a checkpoint now: what has been learned could not be learned again.
+    Checkpoint,
     /// A current value changed: publish what holds now.
     Publish(Current),
     /// The quality of a tag changed for a reason that lies in its data: tell the log.

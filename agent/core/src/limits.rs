@@ -37,7 +37,7 @@ pub fn tags(plant: &Plant) -> usize {
 /// Actions that one call of the engine can ask for: every device may close three windows, change
 /// its state and say so; every alarm may change and say so.
 pub fn actions(plant: &Plant) -> usize {
-    6 * plant.devices.len() + 3 * plant.alarms.len() + 2 * plant.links.len() + 64
+    8 * plant.devices.len() + 3 * plant.alarms.len() + 2 * plant.links.len() + 64
 }
 
 /// What the core allocates for a plant.

@@ -164,8 +164,8 @@ impl Machine {
         self.account(merge_faults_ms);
     }
 
-    /// A good reading of a counter.
-    pub fn count(&mut self, role: Counts, value: &Value, label: Wall, rate: Option<u64>) {
+    /// A good reading of a counter; true if it is the first, from which counting begins.
+    pub fn count(&mut self, role: Counts, value: &Value, label: Wall, rate: Option<u64>) -> bool {
         let now = Odometer {
             at: label,
             elapsed_ms: self.ledger.elapsed_ms,
@@ -174,7 +174,7 @@ impl Machine {
         };
         self.ledger
             .counting
-            .read(role, value, &now, self.ledger.window_start, rate);
+            .read(role, value, &now, self.ledger.window_start, rate)
     }
 
     /// Closes the window at the accounted moment, labelled `end`, and begins the next one there,

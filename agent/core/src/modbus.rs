@@ -2,4 +2,5 @@
 
 pub mod answer;
 pub mod decode;
+pub mod pieces;
 pub mod plan;

@@ -107,7 +107,7 @@ fn plant() -> Plant {
                 Name::Tag(device, TagIndex(60))
             })
         })
-        .unwrap()
+        .expect("the rule is right")
     };
     let alarms = (0..DEVICES).map(|n| Alarm {
         device: DeviceIndex(n),
@@ -157,7 +157,7 @@ fn a_sample_in_steady_state_allocates_nothing() {
         // Values move, the counters count, the alarm's delay runs and stops, nothing changes state.
         let mut registers = [0u16; 100];
         for (address, register) in registers.iter_mut().enumerate() {
-            *register = u16::try_from(second * 7 + address as u64).unwrap();
+            *register = (second * 7 + address as u64) as u16;
         }
         registers[0] = 2;
         registers[60] = if second % 4 < 2 { 6000 } else { 100 };

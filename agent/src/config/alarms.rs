@@ -1,14 +1,14 @@
 //! `[[alarm]]`: one condition, spread over the devices it is for.
 
+use super::nearest::suggest;
 use super::report::Finding;
-use super::values::{boolean, delay, duration, id, label, list, number, one_of, text};
-use super::walk::{At, Findings, Item, Section, nearest, suggest};
+use super::rules::{When, when};
+use super::values::{boolean, delay, duration, id, label, number, one_of, some, text};
+use super::walk::{At, Findings, Item, Section};
 use crate::settings::NotActive;
 use andon_core::plant::{Alarm, Device, Priority};
-use andon_core::rule::{self, Limit, Name, Op, Rule};
-use andon_core::state::State;
-use andon_core::tag::{DeviceIndex, Kind, Source, Tag};
-use std::cell::RefCell;
+use andon_core::rule::{self, Op, Rule};
+use andon_core::tag::DeviceIndex;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,29 +18,6 @@ pub(super) const PRIORITIES: [(&str, Priority); 3] = [
     ("medium", Priority::Medium),
     ("high", Priority::High),
 ];
-
-/// The figures of contract §2, as rules name them.
-const FIGURES: [&str; 14] = [
-    "availability",
-    "fault_time_ratio",
-    "allocation_efficiency",
-    "utilisation_efficiency",
-    "technical_efficiency",
-    "capacity_utilisation",
-    "oee",
-    "effectiveness",
-    "quality_ratio",
-    "fault_rate_per_h",
-    "mtbf_s",
-    "mttr_s",
-    "throughput_per_h",
-    "coverage",
-];
-
-/// Whether a name in a rule is a figure over a window.
-pub(super) fn is_figure(name: &str) -> bool {
-    FIGURES.contains(&name)
-}
 
 /// One `[[alarm]]` before it is spread.
 struct AlarmPart {
@@ -55,12 +32,6 @@ struct AlarmPart {
     latched: bool,
     text_en: Option<Arc<str>>,
     text_zh: Option<Arc<str>>,
-}
-
-/// The text of a rule, and where its first byte stands if the file has it letter by letter.
-struct When {
-    text: String,
-    start: Option<usize>,
 }
 
 /// The alarms of every device, and the sections that are not active.
@@ -126,7 +97,7 @@ fn alarm(mut section: Section<'_>, source: &str) -> Option<AlarmPart> {
     let globs = section.need(
         "devices",
         "devices = [\"*\"]",
-        list("a list such as [\"press-*\"]", glob),
+        some("a list such as [\"press-*\"]", glob),
     );
     let when = section.need("when", "when = \"state == faulted\"", |item| {
         when(item, source)
@@ -155,20 +126,6 @@ fn alarm(mut section: Section<'_>, source: &str) -> Option<AlarmPart> {
         latched,
         text_en,
         text_zh,
-    })
-}
-
-fn when(item: &Item<'_>, source: &str) -> Option<When> {
-    let text = text(item)?;
-    // With escapes in it, places in the rule are not places in the file.
-    let raw = source.get(item.span.clone()).unwrap_or("");
-    let quotes = raw.len().checked_sub(text.len()).map(|both| both / 2);
-    let start = quotes
-        .filter(|quotes| raw.get(*quotes..quotes + text.len()) == Some(text))
-        .map(|quotes| item.span.start + quotes);
-    Some(When {
-        text: text.to_owned(),
-        start,
     })
 }
 
@@ -208,13 +165,17 @@ fn spread(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<(DeviceIn
     let mut rules = Vec::new();
     let mut wrong: Vec<(rule::Mistake, usize)> = Vec::new();
     for device in matched {
-        match one_rule(part, device, devices, out) {
+        match part.when.value.rule(part.deadband, device, devices, out) {
             Ok(rule) => rules.push((device, rule)),
             Err(mistake) => match wrong.iter_mut().find(|(other, _)| other.at == mistake.at) {
                 Some((_, more)) => *more += 1,
                 None => wrong.push((mistake, 0)),
             },
         }
+    }
+    if rules.is_empty() && wrong.is_empty() {
+        let grammar = part.when.value.grammar(part.deadband);
+        wrong.extend(grammar.err().map(|mistake| (mistake, 0)));
     }
     for (mistake, more) in wrong {
         let what = match more {
@@ -246,7 +207,11 @@ fn matched(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<DeviceIn
             continue;
         }
         let names = devices.iter().map(|device| &*device.id);
-        let hint = suggest(&glob.value, names, "there are no devices at all");
+        let hint = suggest(
+            &glob.value,
+            names,
+            "write the id of a device; `*` stands for anything",
+        );
         let what = format!("no device matches `{}`", glob.value);
         out.mistake(Finding::at(glob.span.clone(), what).hint(hint));
     }
@@ -263,140 +228,26 @@ fn matched(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<DeviceIn
 
 /// `*` stands for anything, also nothing.
 fn glob_matches(glob: &str, id: &str) -> bool {
-    let Some((head, tail)) = glob.split_once('*') else {
+    let Some((head, rest)) = glob.split_once('*') else {
         return glob == id;
     };
-    let Some(rest) = id.strip_prefix(head) else {
+    let Some(mut id) = id.strip_prefix(head) else {
         return false;
     };
-    (0..=rest.len())
-        .filter(|at| rest.is_char_boundary(*at))
-        .any(|at| glob_matches(tail, &rest[at..]))
-}
-
-fn one_rule(
-    part: &AlarmPart,
-    device: DeviceIndex,
-    devices: &[Device],
-    out: &Findings,
-) -> Result<Rule, rule::Mistake> {
-    let hint = RefCell::new(None);
-    let resolve = |other: Option<&str>, name: &str| {
-        resolve(device, other, name, devices, out).map_err(|(what, suggested)| {
-            hint.replace(Some(suggested));
-            what
-        })
-    };
-    let text = &part.when.value.text;
-    let rule = rule::parse(text, part.deadband, &resolve).map_err(|mistake| rule::Mistake {
-        hint: better_hint(text, &mistake).or(hint.take()).or(mistake.hint),
-        ..mistake
-    })?;
-    check_types(&rule, devices, text)?;
-    Ok(rule)
-}
-
-fn better_hint(text: &str, mistake: &rule::Mistake) -> Option<String> {
-    let word = text.get(mistake.at..mistake.at + mistake.len)?;
-    if !mistake.what.ends_with("is not a state") {
-        return None;
-    }
-    nearest(word, State::ALL.map(State::as_str)).map(|state| format!("did you mean `{state}`?"))
-}
-
-fn resolve(
-    device: DeviceIndex,
-    other: Option<&str>,
-    name: &str,
-    devices: &[Device],
-    out: &Findings,
-) -> Result<Name, (String, String)> {
-    let index = match other {
-        None => usize::from(device.0),
-        Some(id) => match devices.iter().position(|device| *device.id == *id) {
-            Some(index) => index,
-            // What it would be is lost with it; figures accept any comparison with a value.
-            None if out.is_lost(id) && name == "no_data" => return Ok(Name::NoData(device)),
-            None if out.is_lost(id) && name == "state" => return Ok(Name::State(device)),
-            None if out.is_lost(id) => return Ok(Name::Figure),
-            None => {
-                let ids = devices.iter().map(|device| &*device.id);
-                return Err((format!("there is no device `{id}`"), suggest(id, ids, "")));
-            }
-        },
-    };
-    let whose = u16::try_from(index).map_or(device, DeviceIndex);
-    let device = &devices[index];
-    match name {
-        "no_data" => return Ok(Name::NoData(whose)),
-        "state" if device.model.state.is_some() || out.is_lost("state") => {
-            return Ok(Name::State(whose));
-        }
-        "state" => {
-            let what = format!("device `{}` has no state", device.id);
-            return Err((what, "add `[device.state]`, or match other devices".into()));
-        }
-        _ => {}
-    }
-    if let Some(tag) = device.model.tag(name) {
-        return Ok(Name::Tag(whose, tag));
-    }
-    if is_figure(name) || out.is_lost(name) {
-        return Ok(Name::Figure);
-    }
-    let tags = device.model.tags.iter().map(|tag| &*tag.name);
-    let words = tags.chain(["state", "no_data"]);
-    let hint = match nearest(name, words.clone().chain(FIGURES)) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => suggest(name, words, ""),
-    };
-    Err((format!("device `{}` has no tag `{name}`", device.id), hint))
-}
-
-/// A tag can only be compared with what it can be.
-fn check_types(rule: &Rule, devices: &[Device], text: &str) -> Result<(), rule::Mistake> {
-    let mut wrong = None;
-    rule.for_each_leaf(&mut |leaf| {
-        let Rule::Tag {
-            device, tag, limit, ..
-        } = leaf
-        else {
-            return;
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let tail = parts.pop().unwrap_or("");
+    for part in parts {
+        let Some(at) = id.find(part) else {
+            return false;
         };
-        let tag = &devices[usize::from(device.0)].model.tags[usize::from(tag.0)];
-        if let (None, Some((what, hint))) = (&wrong, misfit(tag, limit)) {
-            wrong = Some(rule::Mistake {
-                at: text.find(&*tag.name).unwrap_or(0),
-                len: tag.name.len(),
-                what,
-                hint: Some(hint.into()),
-            });
-        }
-    });
-    wrong.map_or(Ok(()), Err)
-}
-
-fn misfit(tag: &Tag, limit: &Limit) -> Option<(String, &'static str)> {
-    let kind = match &tag.source {
-        Source::Modbus(point) => point.kind,
-        Source::Mqtt(place) => place.kind,
-    };
-    let (is, hint) = match (kind, limit) {
-        (Kind::Text, Limit::Text(_)) | (Kind::Bool, Limit::Bool(_)) => return None,
-        (Kind::Text, _) => ("a text", "compare it with a text in quotes: == 'run'"),
-        (Kind::Bool, _) => ("true or false", "compare it with true or false"),
-        (_, Limit::Number { .. }) => return None,
-        _ => ("a number", "compare it with a number"),
-    };
-    Some((format!("`{}` is {is}", tag.name), hint))
+        id = &id[at + part.len()..];
+    }
+    id.ends_with(tail)
 }
 
 fn check_over(part: &AlarmPart, rule: &Rule, out: &Findings) {
-    // A name that was lost stands as a figure.
-    let figures = FIGURES
-        .iter()
-        .any(|name| part.when.value.text.contains(name));
-    if rule.needs_figures() != figures {
+    // Where the two differ, a name was lost.
+    if rule.needs_figures() != part.when.value.names_figure() {
         return;
     }
     match (&part.over, rule.needs_figures()) {
@@ -438,17 +289,6 @@ fn warn_of_chatter(part: &AlarmPart, rule: &Rule, out: &Findings) {
     }
 }
 
-impl When {
-    /// The place in the file of a place in the rule.
-    fn span_of(&self, whole: &Range<usize>, at: usize, len: usize) -> Range<usize> {
-        let Some(start) = self.start else {
-            return whole.clone();
-        };
-        let from = start + at.min(self.text.len());
-        from..(from + len).min(whole.end)
-    }
-}
-
 impl AlarmPart {
     fn for_device(&self, index: DeviceIndex, device: &Device, when: Rule) -> Alarm {
         let fill = |text: &str| {
@@ -469,6 +309,34 @@ impl AlarmPart {
             latched: self.latched,
             text_en: en.unwrap_or_else(|| format!("{}: {id}", device.id).into()),
             text_zh: zh.unwrap_or_else(|| format!("{}：{id}", device.name).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob_matches;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (glob, id) in [
+            ("press-1", "press-1"),
+            ("*", "press-1"),
+            ("press-*", "press-"),
+            ("*-1", "press-1"),
+            ("p*s*1", "press-1"),
+            ("**ss**", "press-1"),
+        ] {
+            assert!(glob_matches(glob, id), "{glob} {id}");
+        }
+        for (glob, id) in [
+            ("press-", "press-1"),
+            ("press-*", "oven-7"),
+            ("*-2", "press-1"),
+            ("press-1*1", "press-1"),
+            ("*s*s*s*", "press-1"),
+        ] {
+            assert!(!glob_matches(glob, id), "{glob} {id}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `[[shift]]` and `[calendar]`.
 
 use super::report::Finding;
-use super::values::{label, list, minutes, one_of, text, time_of_day};
+use super::values::{label, list, minutes, one_of, some, text, time_of_day};
 use super::walk::{At, Item, Section};
 use andon_core::calendar::{Calendar, MinuteOfDay, Shift};
 use jiff::civil::Date;
@@ -90,13 +90,7 @@ fn shift(mut section: Section<'_>) -> Option<At<Shift>> {
 }
 
 fn weekdays(item: &Item<'_>) -> Option<[bool; 7]> {
-    let days = list("a list such as [\"mon\", \"tue\"]", one_of(&WEEKDAYS))(item)?;
-    if item.elements("")?.is_empty() {
-        return item.wrong(
-            "a shift on no day never takes place",
-            "name a day: mon ... sun",
-        );
-    }
+    let days = some("a list such as [\"mon\", \"tue\"]", one_of(&WEEKDAYS))(item)?;
     let mut week = [false; 7];
     for day in days {
         week[day] = true;

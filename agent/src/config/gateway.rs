@@ -22,6 +22,8 @@ pub(super) struct GatewayPart {
     pub(super) site: Arc<str>,
     pub(super) area: Arc<str>,
     pub(super) zone: Option<TimeZone>,
+    /// Whether a time zone is named, right or wrong.
+    pub(super) names_zone: bool,
     pub(super) language: Option<Language>,
     pub(super) data_dir: PathBuf,
     pub(super) memory_budget: At<u64>,
@@ -47,6 +49,7 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
     let id = section.need("id", "id = \"gw-1\"", id);
     let site = section.need("site", "site = \"suzhou\"", super::values::id);
     let area = section.need("area", "area = \"press-shop\"", super::values::id);
+    let names_zone = section.has("timezone") || section.has_blanked("timezone");
     let zone = section.read("timezone", time_zone);
     let language = section.read(
         "language",
@@ -63,6 +66,7 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
             site: site.value,
             area: area.value,
             zone,
+            names_zone,
             language,
             data_dir: data_dir.unwrap_or_else(|| "data".into()),
             memory_budget: or_here(memory, 32 * MIB),

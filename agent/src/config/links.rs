@@ -119,7 +119,7 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
             None
         }
     };
-    let timeout = section.take("timeout").map_or(span, |item| item.span);
+    let timeout_span = section.span_of("timeout").unwrap_or(span);
     if kind.is_some() {
         section.finish();
     }
@@ -130,7 +130,7 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
     Some(LinkPart {
         id: id.value,
         kind: kind?,
-        timeout_span: timeout,
+        timeout_span,
         span: id.span,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::alarms::PRIORITIES;
 use super::report::Finding;
-use super::values::{boolean, delay, host_port, integer, label, list, serial_port, text};
+use super::values::{boolean, delay, host_port, integer, label, serial_port, some, text};
 use super::walk::{Item, Section};
 use crate::settings::NotActive;
 
@@ -69,7 +69,7 @@ fn horn(mut section: Section<'_>, has_board: bool) {
     section.need(
         "through",
         "through = [\"board\"]",
-        list("a list such as [\"board\"]", through),
+        some("a list such as [\"board\"]", through),
     );
     section.finish();
 }

@@ -11,7 +11,10 @@ mod devices;
 mod gateway;
 mod links;
 mod local;
+mod models;
+mod nearest;
 mod report;
+mod rules;
 mod states;
 mod syntax;
 mod tags;
@@ -117,7 +120,7 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
     let gateway = gateway.flatten();
     if let Some(part) = gateway
         .as_ref()
-        .filter(|part| has_shifts && part.zone.is_none())
+        .filter(|part| has_shifts && !part.names_zone)
     {
         need_zone(part, out);
     }

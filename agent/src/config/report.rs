@@ -94,10 +94,14 @@ impl Report {
         text: &str,
         mut findings: Vec<Finding>,
     ) -> Report {
-        findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+        // What is about the file as a whole comes last.
+        findings.sort_by_key(|finding| finding.span.as_ref().map_or(usize::MAX, |s| s.start));
         let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
         for finding in findings {
-            if !unique.contains(&finding) {
+            let start = |finding: &Finding| finding.span.as_ref().map(|span| span.start);
+            let here = start(&finding);
+            let mut same = unique.iter().rev().take_while(|other| start(other) == here);
+            if !same.any(|other| *other == finding) {
                 unique.push(finding);
             }
         }
@@ -121,8 +125,13 @@ impl Report {
 
     /// The findings with their places, for programs.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.findings.iter().map(|finding| {
-            let place = finding.span.as_ref().map(|span| self.place(span.start));
+        let ends = self.text.match_indices('\n').map(|(at, _)| at + 1);
+        let starts: Vec<usize> = std::iter::once(0).chain(ends).collect();
+        self.findings.iter().map(move |finding| {
+            let place = finding
+                .span
+                .as_ref()
+                .map(|span| self.place(&starts, span.start));
             Entry {
                 file: &self.file,
                 line: place.map(|(line, _)| line),
@@ -188,12 +197,12 @@ impl Report {
         format!("{} {noun}{plural} in {}{rest}", self.len(), self.file)
     }
 
-    /// Line and column, both from 1, of a byte of the text.
-    fn place(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at).unwrap_or(&self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        (line, column)
+    /// Line and column, both from 1, of a byte of the text, given where its lines start.
+    fn place(&self, starts: &[usize], at: usize) -> (usize, usize) {
+        let line = starts.partition_point(|start| *start <= at);
+        let start = starts[..line].last().copied().unwrap_or(0);
+        let before = self.text.get(start..at).unwrap_or("");
+        (line, before.chars().count() + 1)
     }
 }
 

@@ -1,8 +1,9 @@
 //! `state` and `codes` of a profile or device: what raw status values mean.
 
+use super::nearest::suggest;
 use super::report::Finding;
 use super::values::{label, text, whole};
-use super::walk::{At, Findings, Item, suggest};
+use super::walk::{At, Findings, Item};
 use andon_core::plant::{Code, Match, StateMap};
 use andon_core::sample::Text;
 use andon_core::state::State;
@@ -80,7 +81,15 @@ fn values(entry: &Item<'_>) -> Vec<At<Raw>> {
     let raw = |item: Item<'_>| {
         let value = match item.value {
             DeValue::Boolean(value) => Raw::Bool(*value),
-            DeValue::String(text) => Raw::Text(text.to_string()),
+            DeValue::String(text) => match range(text) {
+                Some((low, high)) if low > high => {
+                    return item.wrong(
+                        "no value is inside this range",
+                        format!("write the least value first: \"{high}..{low}\""),
+                    );
+                }
+                _ => Raw::Text(text.to_string()),
+            },
             DeValue::Integer(_) => match whole(item.value) {
                 Some(value) => Raw::Int(value),
                 None => return item.wrong("this number is too large", "at most 64 bits"),
@@ -155,11 +164,7 @@ fn compared(raw: &Raw, tag: &Tag) -> Result<Match, (String, String)> {
         }
         (_, Raw::Int(value)) => in_type(*value, *value, kind, tag),
         (_, Raw::Text(text)) => match range(text) {
-            Some((low, high)) if low <= high => in_type(low, high, kind, tag),
-            Some((low, high)) => Err((
-                "no value is inside this range".into(),
-                format!("write the least value first: \"{high}..{low}\""),
-            )),
+            Some((low, high)) => in_type(low, high, kind, tag),
             None => Err((
                 format!("`{}` is a number", tag.name),
                 "write numbers, such as [2], or ranges, such as [\"4..99\"]".into(),

@@ -14,10 +14,19 @@ use toml::de::DeTable;
 /// More syntax mistakes than this are not looked for: the file is not meant to be TOML.
 const MOST: usize = 50;
 
+/// Each syntax mistake costs another parse; a large broken file is given up earlier.
+const MOST_PARSED: usize = 16 << 20;
+
 /// The bytes as text. What is not UTF-8 is reported and replaced.
 pub(super) fn decode(bytes: &[u8], out: &Findings) -> String {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         out.mistake(Finding::of_file("the file is UTF-16 text").hint("save it as UTF-8"));
+        out.lose_everything();
+        return String::new();
+    }
+    if bytes.contains(&0) {
+        out.mistake(Finding::of_file("this is not a text file").hint("name the configuration"));
+        out.lose_everything();
         return String::new();
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -38,10 +47,8 @@ pub(super) fn decode(bytes: &[u8], out: &Findings) -> String {
 
 /// A copy of `text` that parses, with every mistake that had to be blanked reported.
 pub(super) fn repair(text: &str, out: &Findings) -> String {
-    let mut bytes = text.as_bytes().to_vec();
-    let mut last = None;
-    for _ in 0..MOST {
-        let current = String::from_utf8_lossy(&bytes).into_owned();
+    let mut current = text.to_owned();
+    for _ in 0..(MOST_PARSED / text.len().max(1)).clamp(5, MOST) {
         let (_, errors) = DeTable::parse_recoverable(&current);
         let first = errors
             .into_iter()
@@ -50,24 +57,33 @@ pub(super) fn repair(text: &str, out: &Findings) -> String {
             return current;
         };
         let span = error.span().unwrap_or(0..0);
-        // A blanked statement moves the first mistake forward; if not, the blame was wrong.
-        if last.is_some_and(|last| span.start <= last) {
+        let fault = at_fault(&current, span.start);
+        out.mistake(match fault.unclosed {
+            Some(at) => Finding::at(at..at + 1, "this is not closed")
+                .hint("close it before the next key or section begins"),
+            None => describe(&current, span, error.message()),
+        });
+        let blank = &current[fault.blank.clone()];
+        if blank.trim().is_empty() {
             break;
         }
-        last = Some(span.start);
-        out.mistake(describe(&current, span.clone(), error.message()));
-        let blank = at_fault(&current, span.start);
-        out.lose_words(&current[blank.clone()]);
-        let key = current[blank.clone()].split('=').next().unwrap_or("");
-        out.lose_statement(header_before(&current, blank.start), key.trim());
-        for byte in &mut bytes[blank] {
-            if *byte != b'\n' {
-                *byte = b' ';
-            }
-        }
+        out.lose_words(blank);
+        let key = blank.split('=').next().unwrap_or("");
+        out.lose_statement(header_before(&current, fault.blank.start), key.trim());
+        current.replace_range(fault.blank.clone(), &blanked(blank));
     }
+    out.mistake(
+        Finding::of_file("the rest was not looked at: too much of it cannot be read")
+            .hint("correct these mistakes first"),
+    );
     out.lose_everything();
     String::new()
+}
+
+/// Spaces instead of everything but line ends: the bytes after it stay where they are.
+fn blanked(text: &str) -> String {
+    let space = |byte: u8| if byte == b'\n' { '\n' } else { ' ' };
+    text.bytes().map(space).collect()
 }
 
 /// The table of a text that [`repair`] returned.
@@ -85,46 +101,169 @@ fn describe(text: &str, span: Range<usize>, message: &str) -> Finding {
         ),
         m if m.contains("key with no value") => ("this key has no value", "write `key = value`"),
         m if m.contains("string values must be quoted") => (
-            "this is not a value: text needs quotes",
-            "write it as `\"text\"`",
+            "this is not one value",
+            "text needs quotes: `\"text\"`; several values need commas between them",
         ),
+        m if m.starts_with("invalid basic string, expected `\"`")
+            || m.starts_with("invalid literal string, expected") =>
+        {
+            ("this text is not closed", "add the closing quote")
+        }
+        m if m.starts_with("missing comma") => {
+            ("a comma is missing before this", "separate values by `,`")
+        }
         m if m.starts_with("unexpected key or value, expected newline") => {
             ("the line should end here", "write one key on a line")
         }
         m => return Finding::at(span, m).hint("see https://toml.io for how values are written"),
     };
-    // An empty place is shown under the last character before it.
-    let span = if span.is_empty() && span.start > line.start {
-        let before = text[..span.start].char_indices().next_back();
-        before.map_or(span.clone(), |(at, _)| at..span.start)
-    } else {
-        span
+    // At the end of a line there is nothing to show but the character before it.
+    let line_ends = text[span.start..]
+        .chars()
+        .next()
+        .is_none_or(|c| matches!(c, '\n' | '\r'));
+    let before = text[line.start..span.start].char_indices().next_back();
+    let span = match before {
+        Some((at, _)) if span.is_empty() && line_ends => line.start + at..span.start,
+        _ => span,
     };
     Finding::at(span, head).hint(hint)
 }
 
-/// What to blank for a mistake at this byte: the statement, or the section of a broken header.
-fn at_fault(text: &str, at: usize) -> Range<usize> {
-    let line = line_of(text, at);
-    let first = text[line.clone()].trim_start();
-    if first.starts_with('[') && !inside_value(text, line.start) {
-        return line.start..section_end(text, &line);
-    }
-    let mut start = line.start;
-    while start > 0 && !begins_statement(&text[line_of(text, start)]) {
-        start = line_of(text, start - 1).start;
-    }
-    start..line.end
+/// What a syntax mistake makes unreadable.
+struct Fault {
+    /// The statement, or the section of a broken header.
+    blank: Range<usize>,
+    /// The bracket or quote that was opened and never closed, if that is the mistake.
+    unclosed: Option<usize>,
 }
 
-/// Whether the line before is the unfinished middle of an array.
-fn inside_value(text: &str, start: usize) -> bool {
-    text[..start]
-        .lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with('#'))
-        .is_some_and(|line| line.ends_with(',') || line.ends_with("= ["))
+/// What to blame for a mistake at this byte.
+fn at_fault(text: &str, at: usize) -> Fault {
+    let line = line_of(text, at);
+    let (start, scan) = statement_of(text, &line);
+    if let Some(open) = scan.open {
+        let mut end = line_of(text, start).end;
+        while end < text.len() && !begins_statement(&text[line_of(text, end)]) {
+            end = line_of(text, end).end;
+        }
+        return Fault {
+            blank: start..end,
+            unclosed: Some(open),
+        };
+    }
+    let is_header = text[start..].trim_start().starts_with('[');
+    let end = if is_header {
+        section_end(text, &line_of(text, start))
+    } else {
+        scan.end.max(line.end)
+    };
+    Fault {
+        blank: start..end,
+        unclosed: None,
+    }
+}
+
+/// The start of the statement that a line belongs to, and how that statement ends.
+fn statement_of(text: &str, line: &Range<usize>) -> (usize, Scan) {
+    let mut start = 0;
+    loop {
+        let scan = scan(text, start);
+        if scan.end > line.start || scan.end >= text.len() {
+            return (start, scan);
+        }
+        start = scan.end;
+    }
+}
+
+/// How a statement ends.
+struct Scan {
+    /// First byte of the line after it.
+    end: usize,
+    /// The bracket or quote that is still open where the next section or the file ends it.
+    open: Option<usize>,
+}
+
+/// Reads one statement: to the end of the line on which its brackets and long strings are closed.
+fn scan(text: &str, start: usize) -> Scan {
+    let bytes = text.as_bytes();
+    let mut brackets = Vec::new();
+    let mut at = start;
+    let is_header = text[start..]
+        .trim_start_matches([' ', '\t'])
+        .starts_with('[');
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\n' if brackets.is_empty() || is_header => {
+                return Scan {
+                    end: at + 1,
+                    open: None,
+                };
+            }
+            b'\n' if is_section(&text[at + 1..]) => break,
+            b'#' => at = comment_end(bytes, at) - 1,
+            b'[' | b'{' => brackets.push(at),
+            b']' | b'}' => {
+                brackets.pop();
+            }
+            quote @ (b'"' | b'\'') => match string_end(text, at, quote) {
+                Some(end) => at = end - 1,
+                None => {
+                    brackets.push(at);
+                    at = bytes.len() - 1;
+                }
+            },
+            _ => {}
+        }
+        at += 1;
+    }
+    Scan {
+        end: (at + 1).min(bytes.len()),
+        open: brackets.first().copied(),
+    }
+}
+
+fn comment_end(bytes: &[u8], at: usize) -> usize {
+    let end = bytes[at..].iter().position(|byte| *byte == b'\n');
+    end.map_or(bytes.len(), |end| at + end)
+}
+
+/// Where a string ends; a short one at the latest with its line, a long one perhaps never.
+fn string_end(text: &str, at: usize, quote: u8) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let long = [quote; 3];
+    if bytes[at..].starts_with(&long) {
+        let rest = &bytes[at + 3..];
+        let close = rest.windows(3).position(|window| window == long)?;
+        return Some(at + 3 + close + 3);
+    }
+    let mut end = at + 1;
+    while end < bytes.len() && bytes[end] != quote && bytes[end] != b'\n' {
+        end += if quote == b'"' && bytes[end] == b'\\' {
+            2
+        } else {
+            1
+        };
+    }
+    // The line end itself still ends the statement.
+    let closed = bytes.get(end) == Some(&quote);
+    Some(
+        if closed {
+            end + 1
+        } else {
+            end.min(bytes.len())
+        }
+        .max(at + 1),
+    )
+}
+
+/// Whether a section header begins here (and not an array inside an array).
+fn is_section(text: &str) -> bool {
+    let line = text.trim_start_matches([' ', '\t']);
+    line.trim_start_matches('[').len() < line.len()
+        && line
+            .trim_start_matches('[')
+            .starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 fn begins_statement(line: &str) -> bool {

@@ -1,8 +1,9 @@
 //! One tag: where it is, what type it has, what it counts.
 
+use super::nearest::suggest;
 use super::report::Finding;
 use super::values::{integer, label, list, number, one_of, period, text, whole};
-use super::walk::{At, Findings, Item, Section, suggest};
+use super::walk::{At, Findings, Item, Section};
 use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Source, Table, Tag};
 use std::ops::Range;
 use std::sync::Arc;
@@ -126,7 +127,7 @@ fn no_range(out: &Findings, range: &At<(f64, f64)>) {
 fn check_name(entry: &Item<'_>) -> Option<()> {
     let name = entry.key;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let (what, hint) = if TAKEN.contains(&name) || super::alarms::is_figure(name) {
+    let (what, hint) = if TAKEN.contains(&name) || super::rules::is_figure(name) {
         (
             format!("`{name}` means something else in the rules of alarms"),
             "choose another name, such as `status` or `mode`",

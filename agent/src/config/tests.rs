@@ -1,1 +1,488 @@
-//! Tests of the whole module.
+//! Tests of the whole module: what the example comes to, and how each mistake is told.
+
+use super::*;
+use andon_core::plant::{Match, Priority};
+use andon_core::rule::{Limit, Op, Rule};
+use andon_core::state::State;
+use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Table};
+use std::time::Duration;
+
+mod documented;
+mod mistakes;
+mod mutations;
+
+const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
+
+fn press_line() -> Loaded {
+    load_text(PRESS_LINE).unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn load_text(text: &str) -> Result<Loaded, Report> {
+    parse(text.as_bytes(), "andon.toml", Path::new("/etc/andon"))
+}
+
+#[test]
+fn press_line_names_the_gateway() {
+    let Loaded { settings, .. } = press_line();
+    let plant = &settings.plant;
+    assert_eq!(
+        plant.gateway,
+        Gateway {
+            root: "andon".into(),
+            site: "suzhou".into(),
+            area: "press-shop".into(),
+            id: "gw-press-1".into(),
+        }
+    );
+    assert_eq!(plant.cfg, crc32(PRESS_LINE.as_bytes()));
+    assert_eq!(settings.data_dir, Path::new("/etc/andon/data"));
+    assert_eq!(settings.memory_budget, 32 << 20);
+    assert_eq!(settings.disk_budget, 64 << 20);
+    assert_eq!(settings.upstream.broker.host, "127.0.0.1");
+    assert_eq!(settings.upstream.broker.port, 1883);
+    assert_eq!(settings.upstream.broker.tls, None);
+    assert_eq!(settings.upstream.ack_timeout, Duration::from_secs(30));
+    assert_eq!(settings.upstream.window, 32);
+    assert!(settings.upstream.max_payload < 10 * 1024);
+}
+
+/// Bit by bit: not with the crate under test.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc: u32, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+        })
+    })
+}
+
+#[test]
+fn press_line_has_its_calendar() {
+    let calendar = press_line().settings.plant.calendar;
+    assert_eq!(calendar.zone.iana_name(), Some("Asia/Shanghai"));
+    assert_eq!(calendar.day_start, 8 * 60);
+    let [day, night] = calendar.shifts.as_slice() else {
+        panic!("two shifts");
+    };
+    assert_eq!(&*day.name, "day");
+    assert_eq!(day.days, [true, true, true, true, true, true, false]);
+    assert_eq!((day.start, day.end), (480, 1200));
+    assert_eq!(day.breaks, [(720, 750), (960, 975)]);
+    assert_eq!((night.start, night.end), (1200, 480));
+    assert_eq!(night.days, [true, true, true, true, true, false, false]);
+    assert_eq!(calendar.holidays.len(), 2);
+    assert_eq!(calendar.holidays[0].1, jiff::civil::date(2026, 10, 7));
+    assert_eq!(
+        calendar.holidays[1],
+        (jiff::civil::date(2027, 1, 1), jiff::civil::date(2027, 1, 1))
+    );
+    assert_eq!(calendar.workdays, [jiff::civil::date(2026, 10, 10)]);
+}
+
+#[test]
+fn press_line_has_its_links() {
+    let settings = press_line().settings;
+    let ids: Vec<&str> = settings.links.iter().map(|link| &*link.id).collect();
+    assert_eq!(ids, ["plc", "rs485", "shop"]);
+    let LinkKind::ModbusTcp(plc) = &settings.links[0].kind else {
+        panic!("plc is Modbus TCP");
+    };
+    assert_eq!((plc.host.as_str(), plc.port), ("127.0.0.1", 5020));
+    assert_eq!(plc.timeout, Duration::from_millis(500));
+    assert!(matches!(settings.links[1].kind, LinkKind::NotActive));
+    let LinkKind::Mqtt(shop) = &settings.links[2].kind else {
+        panic!("shop is MQTT");
+    };
+    assert_eq!(shop.client_id, "gw-press-1-shop");
+    let topics: Vec<(&str, usize)> = shop
+        .topics
+        .iter()
+        .map(|topic| (&*topic.name, topic.tags.len()))
+        .collect();
+    assert_eq!(topics, [("oven/7/state", 2), ("oven/7/temp", 1)]);
+}
+
+#[test]
+fn press_line_presses_come_from_their_profile() {
+    let plant = press_line().settings.plant;
+    let [press_1, press_2, meter, oven] = plant.devices.as_slice() else {
+        panic!("four devices");
+    };
+    assert_eq!((&*press_1.id, &*press_1.name), ("press-1", "一号冲压机"));
+    assert_eq!(press_1.line.as_deref(), Some("A"));
+    assert_eq!(press_1.profile.as_deref(), Some("press"));
+    assert_eq!(
+        (press_1.unit, press_2.unit, meter.unit, oven.unit),
+        (1, 2, 17, 0)
+    );
+    assert_eq!(press_1.rated_rate, Some(1_200_000));
+    assert_eq!(press_2.rated_rate, Some(900_000), "overrides its profile");
+    assert!(
+        Arc::ptr_eq(&press_1.model, &press_2.model),
+        "a rate does not change the model"
+    );
+    assert_eq!(press_1.stale_after_ms, 3000);
+    assert_eq!(
+        (press_1.min_coverage, press_1.min_exposure_ms),
+        (5000, 1_800_000)
+    );
+    assert_eq!(press_1.merge_faults_ms, 0);
+    assert!(press_1.publishes_1m && !press_1.no_scrap);
+    assert_eq!(meter.model.every_ms, 5000);
+    assert_eq!(&*meter.name, "meter-1", "the id is the name by default");
+    assert_eq!(meter.rated_rate, None);
+    assert!(meter.model.state.is_none());
+    assert!(oven.no_scrap);
+    assert_eq!(oven.stale_after_ms, 10_000);
+    assert_eq!(oven.rated_rate, Some(60_000));
+    assert_eq!(oven.model.every_ms, 10_000, "the default of MQTT");
+}
+
+#[test]
+fn press_line_tags_are_what_the_file_says() {
+    let plant = press_line().settings.plant;
+    let tags = &plant.devices[0].model.tags;
+    let names: Vec<&str> = tags.iter().map(|tag| &*tag.name).collect();
+    assert_eq!(
+        names,
+        [
+            "status",
+            "good",
+            "scrap",
+            "temperature",
+            "pressure",
+            "door_open"
+        ],
+        "in the order of the file"
+    );
+    let point = |table, address, kind, order, scale| {
+        Source::Modbus(Point {
+            table,
+            address,
+            kind,
+            order,
+            scale,
+            offset: 0.0,
+        })
+    };
+    let plain = Order::Abcd;
+    assert_eq!(
+        tags[0].source,
+        point(Table::Holding, 0, Kind::U16, plain, 1.0)
+    );
+    assert_eq!(
+        tags[1].source,
+        point(Table::Holding, 1, Kind::U32, Order::Cdab, 1.0)
+    );
+    assert_eq!(
+        tags[2].source,
+        point(Table::Holding, 3, Kind::U16, plain, 1.0)
+    );
+    assert_eq!(
+        tags[3].source,
+        point(Table::Input, 10, Kind::F32, plain, 1.0)
+    );
+    assert_eq!(
+        tags[4].source,
+        point(Table::Input, 12, Kind::I16, plain, 0.1)
+    );
+    assert_eq!(
+        tags[5].source,
+        point(Table::Discrete, 0, Kind::Bool, plain, 1.0)
+    );
+    let role = |counts| Some(Role { counts, parts: 1 });
+    assert_eq!(tags[1].role, role(Counts::Good));
+    assert_eq!(tags[2].role, role(Counts::Scrap));
+    assert_eq!(tags[3].range, Some((-20.0, 180.0)));
+    assert_eq!(
+        (&*tags[3].unit, &*tags[4].unit, &*tags[0].unit),
+        ("°C", "bar", "")
+    );
+    assert_eq!((tags[4].every_ms, tags[3].every_ms), (200, 1000));
+
+    let oven = &plant.devices[3].model.tags;
+    let place = |topic: &str, pointer: Option<&str>, kind| {
+        Source::Mqtt(Place {
+            topic: topic.into(),
+            pointer: pointer.map(Into::into),
+            kind,
+        })
+    };
+    assert_eq!(
+        oven[0].source,
+        place("oven/7/state", Some("/mode"), Kind::Text)
+    );
+    assert_eq!(
+        oven[1].source,
+        place("oven/7/state", Some("/parts"), Kind::U32)
+    );
+    assert_eq!(oven[2].source, place("oven/7/temp", None, Kind::F64));
+}
+
+#[test]
+fn press_line_states_are_in_the_order_of_the_file() {
+    let plant = press_line().settings.plant;
+    let state = plant.devices[0]
+        .model
+        .state
+        .as_ref()
+        .expect("a press has a state");
+    assert_eq!(state.from, TagIndex(0));
+    assert_eq!(
+        state.rules,
+        [
+            (Match::Range(0, 0), State::Idle),
+            (Match::Range(1, 1), State::Setup),
+            (Match::Range(2, 2), State::Producing),
+            (Match::Range(3, 3), State::Delayed),
+            (Match::Range(4, 99), State::Faulted),
+        ]
+    );
+    let oven = plant.devices[3]
+        .model
+        .state
+        .as_ref()
+        .expect("the oven has a state");
+    assert_eq!(
+        oven.rules,
+        [
+            (Match::Text("run".into()), State::Producing),
+            (Match::Text("alarm".into()), State::Faulted),
+            (Match::Text("estop".into()), State::Faulted),
+            (Match::Text("wait".into()), State::Idle),
+        ]
+    );
+    let codes: Vec<(i64, &str, &str)> = plant.devices[0]
+        .model
+        .codes
+        .iter()
+        .map(|code| (code.value, &*code.en, &*code.zh))
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            (4, "hydraulic overpressure", "液压过压"),
+            (7, "light curtain tripped", "光幕动作")
+        ]
+    );
+}
+
+#[test]
+fn press_line_alarms_are_spread_over_their_devices() {
+    let plant = press_line().settings.plant;
+    let ids: Vec<(u16, &str)> = plant.alarms.iter().map(|a| (a.device.0, &*a.id)).collect();
+    assert_eq!(
+        ids,
+        [
+            (0, "fault"),
+            (1, "fault"),
+            (3, "fault"),
+            (3, "overheat"),
+            (0, "fault-rate"),
+            (1, "fault-rate"),
+            (0, "no-data"),
+            (1, "no-data"),
+            (2, "no-data"),
+            (3, "no-data"),
+        ]
+    );
+    let fault = &plant.alarms[1];
+    let faulted = |device| Rule::State {
+        device: DeviceIndex(device),
+        is: State::Faulted,
+        negated: false,
+    };
+    assert_eq!(fault.when, faulted(1));
+    assert_eq!((fault.on_delay_ms, fault.off_delay_ms), (0, 5000));
+    assert_eq!(fault.priority, Priority::High);
+    assert_eq!(&*fault.text_en, "press-2 stopped by a fault");
+    assert_eq!(&*fault.text_zh, "二号冲压机 故障停机");
+    let overheat = &plant.alarms[3];
+    assert!(overheat.latched);
+    assert_eq!(
+        overheat.when,
+        Rule::Tag {
+            device: DeviceIndex(3),
+            tag: TagIndex(2),
+            op: Op::Greater,
+            limit: Limit::Number {
+                limit: 620.0,
+                deadband: 10.0
+            },
+        }
+    );
+    assert_eq!(&*overheat.text_en, "oven-7: overheat");
+    assert!(plant.alarms[4].when.needs_figures());
+    assert_eq!(plant.alarms[8].when, Rule::NoData(DeviceIndex(2)));
+    assert_eq!(plant.alarms[8].on_delay_ms, 30_000);
+}
+
+#[test]
+fn press_line_says_what_is_not_active() {
+    let settings = press_line().settings;
+    let told: Vec<String> = settings
+        .not_active
+        .iter()
+        .map(|item| format!("{}: {}", item.section, item.why))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "[[link]] rs485: this version does not speak on serial lines; nobody reads meter-1",
+            "[[device]] oven-7 publishes 1h, shift: this version keeps and sends windows of one \
+             minute only",
+            "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
+             yet",
+            "[http]: this version serves no page and no API",
+            "[board]: this version does not speak to the I/O board",
+            "[horn]: no horn sounds: alarms go to the broker only",
+            "[sms]: nobody is sent a message: alarms go to the broker only",
+            "[gateway] language: only messages to phones and the web page have one; the broker \
+             gets both",
+        ]
+    );
+}
+
+#[test]
+fn press_line_has_one_warning() {
+    let warnings = press_line().warnings;
+    let told: Vec<_> = warnings.entries().collect();
+    assert_eq!(told.len(), 1, "{warnings}");
+    assert_eq!((told[0].line, told[0].column), (Some(45), Some(11)));
+}
+
+/// The least that runs: every default is in it.
+const LEAST: &str = r#"
+[gateway]
+id = "gw-1"
+site = "here"
+area = "hall"
+[upstream]
+broker = "mqtts://broker.example"
+[[link]]
+id = "plc"
+modbus_tcp = "10.0.0.5"
+[[device]]
+id = "saw"
+link = "plc"
+tags = { status = { at = "holding:0", type = "u16" } }
+"#;
+
+#[test]
+fn a_device_needs_only_id_link_and_tags() {
+    let settings = load_text(LEAST)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let LinkKind::ModbusTcp(plc) = &settings.links[0].kind else {
+        panic!("Modbus TCP");
+    };
+    assert_eq!((plc.port, plc.timeout), (502, Duration::from_secs(1)));
+    assert_eq!(settings.upstream.broker.port, 8883);
+    assert!(settings.upstream.broker.tls.is_some());
+    let saw = &settings.plant.devices[0];
+    assert_eq!(
+        (saw.unit, saw.model.every_ms, saw.stale_after_ms),
+        (1, 1000, 3000)
+    );
+    assert!(saw.publishes_1m);
+    assert!(settings.not_active.is_empty());
+    assert!(settings.plant.calendar.shifts.is_empty());
+}
+
+#[test]
+fn a_device_overrides_single_tags_of_its_profile() {
+    let text = LEAST.replace(
+        "[[device]]\nid = \"saw\"\n",
+        "[[profile]]\nid = \"p\"\nevery = \"2 s\"\ntags = { a = { at = \"coil:1\", type = \"bool\" }, \
+         status = { at = \"input:7\", type = \"u16\" } }\n[[device]]\nid = \"saw\"\nprofile = \"p\"\n",
+    );
+    let plant = load_text(&text)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings
+        .plant;
+    let tags = &plant.devices[0].model.tags;
+    assert_eq!(tags.len(), 2);
+    let Source::Modbus(point) = &tags[1].source else {
+        panic!("Modbus");
+    };
+    assert_eq!(
+        (point.table, point.address),
+        (Table::Holding, 0),
+        "the device's own"
+    );
+    assert_eq!(tags[1].every_ms, 2000, "the profile's period");
+    assert_eq!(plant.devices[0].stale_after_ms, 6000);
+}
+
+#[test]
+fn rates_and_times_mean_what_they_say() {
+    for (rate, thousandths) in [
+        ("1200/h", 1_200_000),
+        ("20/min", 1_200_000),
+        ("0.5/s", 1_800_000),
+        ("7.5 / h", 7500),
+    ] {
+        let text = format!("{LEAST}rated_rate = \"{rate}\"\n");
+        let plant = load_text(&text)
+            .unwrap_or_else(|report| panic!("{report}"))
+            .settings
+            .plant;
+        assert_eq!(plant.devices[0].rated_rate, Some(thousandths), "{rate}");
+    }
+    for (every, ms) in [
+        ("500 ms", 500),
+        ("0.5 s", 500),
+        ("15min", 900_000),
+        ("1 h", 3_600_000),
+    ] {
+        let text = format!("{LEAST}every = \"{every}\"\n");
+        let plant = load_text(&text)
+            .unwrap_or_else(|report| panic!("{report}"))
+            .settings
+            .plant;
+        assert_eq!(plant.devices[0].model.every_ms, ms, "{every}");
+    }
+}
+
+#[test]
+fn line_ends_and_byte_order_marks_of_windows_change_nothing() {
+    let text = format!("\u{feff}{}", PRESS_LINE.replace('\n', "\r\n"));
+    let plant = load_text(&text)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings
+        .plant;
+    assert_eq!(plant.devices.len(), 4);
+    assert_eq!(plant.alarms.len(), 10);
+}
+
+#[test]
+fn the_disk_plan_adds_up_to_the_budget() {
+    let settings = press_line().settings;
+    let disk = plan::disk(&settings);
+    assert_eq!(
+        disk.outbox + disk.checkpoint + disk.spare,
+        settings.disk_budget
+    );
+    // Three devices have a state, four have events: (3 x 1440 + 4 x 300) x 60 B x 2.6.
+    assert_eq!(disk.per_day, 861_120);
+}
+
+#[test]
+fn the_memory_plan_grows_with_what_is_configured() {
+    let settings = press_line().settings;
+    let mut more = settings.clone();
+    more.plant.devices.extend(settings.plant.devices.clone());
+    let item = |settings: &Settings, what: &str| {
+        let plan = plan::memory(settings);
+        let item = plan.items.iter().find(|item| item.what.starts_with(what));
+        item.unwrap_or_else(|| panic!("{what}")).clone()
+    };
+    assert_eq!(item(&settings, "newest reading").count, 16);
+    assert_eq!(item(&more, "newest reading").count, 32);
+    assert_eq!(
+        item(&settings, "tags, states").count,
+        3,
+        "two presses share a model"
+    );
+    assert_eq!(item(&more, "tags, states").count, 3);
+    assert!(plan::memory(&more).sum() > plan::memory(&settings).sum());
+}

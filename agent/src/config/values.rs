@@ -1,6 +1,7 @@
 //! Values as engineers write them: `"500 ms"`, `"32 MiB"`, `"1200/h"`, `"08:00"`, ids, addresses.
 
-use super::walk::{Item, suggest};
+use super::nearest::suggest;
+use super::walk::Item;
 use std::path::PathBuf;
 use std::sync::Arc;
 use toml::de::DeValue;
@@ -124,15 +125,18 @@ pub(super) fn period(item: &Item<'_>) -> Option<u64> {
     duration(10, DAY)(item)
 }
 
-/// A time as in the file.
+/// A time as in the file: in the largest unit that needs no fraction.
 pub(super) fn show_ms(ms: u64) -> String {
-    match ms {
-        0 => "0 s".into(),
-        _ if ms % DAY == 0 => format!("{} d", ms / DAY),
-        _ if ms % 3_600_000 == 0 => format!("{} h", ms / 3_600_000),
-        _ if ms % 60_000 == 0 => format!("{} min", ms / 60_000),
-        _ if ms % SECOND == 0 => format!("{} s", ms / SECOND),
-        _ => format!("{ms} ms"),
+    let units = [
+        (DAY, "d"),
+        (3600 * SECOND, "h"),
+        (60 * SECOND, "min"),
+        (SECOND, "s"),
+    ];
+    let whole = |(unit, _): &&(u64, &str)| ms.is_multiple_of(*unit) && ms > 0;
+    match units.iter().find(whole) {
+        Some((unit, name)) => format!("{} {name}", ms / unit),
+        None => format!("{ms} ms"),
     }
 }
 
@@ -166,13 +170,13 @@ pub(super) fn size(low: u64, high: u64) -> impl Fn(&Item<'_>) -> Option<u64> {
 
 /// A size as in the file; parts of a unit with one decimal.
 pub(crate) fn show_bytes(bytes: u64) -> String {
-    let (unit, name) = match bytes {
+    let (unit, name): (u64, _) = match bytes {
         0..1024 => return format!("{bytes} B"),
         1024..1_048_576 => (1 << 10, "KiB"),
         1_048_576..1_073_741_824 => (1 << 20, "MiB"),
         _ => (1 << 30, "GiB"),
     };
-    if bytes % unit == 0 {
+    if bytes.is_multiple_of(unit) {
         format!("{} {name}", bytes / unit)
     } else {
         format!("{:.1} {name}", bytes as f64 / unit as f64)
@@ -272,7 +276,7 @@ pub(super) fn one_of<T: Copy>(choices: &[(&'static str, T)]) -> impl Fn(&Item<'_
             Some((_, value)) => Some(*value),
             None => {
                 let all: Vec<&str> = names.clone().collect();
-                let hint = match super::walk::nearest(text, names) {
+                let hint = match super::nearest::nearest(text, names) {
                     Some(meant) => format!("did you mean \"{meant}\"? allowed: {}", all.join(", ")),
                     None => format!("allowed: {}", all.join(", ")),
                 };
@@ -290,6 +294,20 @@ pub(super) fn list<'a, T>(
     move |item| {
         let elements = item.elements(what)?;
         Some(elements.iter().filter_map(&parse).collect())
+    }
+}
+
+/// Like [`list`]; an empty one is a mistake, with what to write instead.
+pub(super) fn some<'a, T>(
+    what: &'static str,
+    parse: impl Fn(&Item<'a>) -> Option<T>,
+) -> impl Fn(&Item<'a>) -> Option<Vec<T>> {
+    let parse = list(what, parse);
+    move |item| {
+        if item.elements(what)?.is_empty() {
+            return item.wrong(format!("`{}` is empty", item.key), format!("write {what}"));
+        }
+        parse(item)
     }
 }
 
@@ -376,8 +394,13 @@ pub(super) fn minutes(text: &str) -> Option<u16> {
 pub(super) fn time_zone(item: &Item<'_>) -> Option<jiff::tz::TimeZone> {
     let name = text(item)?;
     jiff::tz::TimeZone::get(name).ok().or_else(|| {
-        let names: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();
-        let close = super::walk::nearest(name, names.iter().map(String::as_str));
+        // Abbreviations such as CST mean several zones: only places are proposed.
+        let names: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.to_string())
+            .filter(|name| name.contains('/'))
+            .collect();
+        let close = super::nearest::nearest(name, names.iter().map(String::as_str));
         let hint = match close {
             Some(close) => suggest(name, [close], ""),
             None => "write an IANA name, such as \"Asia/Shanghai\" or \"Europe/Berlin\"".into(),

@@ -3,6 +3,7 @@
 //! Everything here goes on after a mistake, and a mistake is told once: what depends on a thing
 //! that is already wrong is *lost* and not reported as missing.
 
+use super::nearest::nearest;
 use super::report::Finding;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -213,8 +214,18 @@ impl<'a> Section<'a> {
         self
     }
 
+    /// Where the value of a key stands, if anywhere.
+    pub(super) fn span_of(&self, key: &str) -> Option<Range<usize>> {
+        self.table.get(key).map(|value| value.span())
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Whether the key stands here, but in a line that could not be read.
+    pub(super) fn has_blanked(&self, key: &str) -> bool {
+        self.out.is_blanked(self.span.start, key)
     }
 
     /// The value of a key that may be there.
@@ -295,10 +306,18 @@ impl<'a> Section<'a> {
             ),
             _ => item.elements(&hint),
         };
+        let parent = self
+            .name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        let name = match parent {
+            Some(parent) => format!("[[{parent}.{key}]]"),
+            None => format!("[[{key}]]"),
+        };
         let tables = elements.unwrap_or_default().into_iter().filter_map(|item| {
             let section = item.section(&hint)?;
             Some(Section {
-                name: format!("[[{key}]]"),
+                name: name.clone(),
                 ..section
             })
         });
@@ -332,7 +351,7 @@ impl<'a> Section<'a> {
             }
         }
         for &(key, example) in &self.missing {
-            if !misspelt.contains(&key) && !self.out.is_blanked(self.span.start, key) {
+            if !misspelt.contains(&key) && !self.has_blanked(key) {
                 let what = format!("{} has no `{key}`", self.name);
                 self.out
                     .mistake(Finding::at(self.span.clone(), what).hint(format!("add `{example}`")));
@@ -343,7 +362,7 @@ impl<'a> Section<'a> {
     /// Reports one unknown key; the key that was meant, if that is clear.
     fn unknown(&self, entry: &Item<'_>) -> Option<&'static str> {
         let key = entry.key;
-        if SECRETS.contains(&key) && !self.name.starts_with("`") {
+        if SECRETS.contains(&key) {
             let finding = Finding::at(
                 entry.key_span.clone(),
                 format!("`{key}`: secrets are never in this file"),
@@ -373,56 +392,4 @@ impl<'a> Section<'a> {
             .mistake(Finding::at(entry.key_span.clone(), what).hint(hint));
         meant
     }
-}
-
-/// The candidate that differs least from `word`, if it is close enough to be meant.
-pub(super) fn nearest<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
-    let lower = word.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(far, candidate)| *far <= (candidate.chars().count() / 3).max(1))
-        .min_by_key(|(far, _)| *far)
-        .map(|(_, candidate)| candidate)
-}
-
-/// `did you mean`, or what there is.
-pub(super) fn suggest<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str> + Clone,
-    none: &str,
-) -> String {
-    if let Some(meant) = nearest(word, candidates.clone()) {
-        return format!("did you mean `{meant}`?");
-    }
-    let all: Vec<&str> = candidates.into_iter().collect();
-    match all.len() {
-        0 => none.to_owned(),
-        1..=12 => format!("there is: {}", all.join(", ")),
-        more => format!("there are {more}, such as {}", all[..8].join(", ")),
-    }
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().collect();
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = replaced.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(before[j - 2] + 1);
-            }
-            row.push(least);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }

@@ -5,7 +5,7 @@
 //! polling slows down, and says so.
 
 mod backoff;
-mod modbus_tcp;
+pub mod modbus_tcp;
 mod mqtt;
 mod outlet;
 mod pace;
@@ -14,6 +14,7 @@ mod schedule;
 
 use crate::settings::{LinkKind, Settings};
 use andon_core::modbus::plan::{Plan, ReadIndex};
+use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Reason};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
@@ -80,7 +81,8 @@ pub fn start(
         let stop = stop.clone();
         match &link.kind {
             LinkKind::ModbusTcp(endpoint) => {
-                let run = modbus_tcp::run(endpoint.clone(), plan.clone(), outlet, pace);
+                let models = models(&settings.plant, index);
+                let run = modbus_tcp::run(endpoint.clone(), plan.clone(), models, outlet, pace);
                 tasks.spawn(until(stop, run));
             }
             LinkKind::Mqtt(link) => {
@@ -93,6 +95,15 @@ pub fn start(
     tasks
 }
 
+/// The models of the devices behind a link.
+fn models(plant: &Plant, link: LinkIndex) -> modbus_tcp::Models {
+    let devices = (0..).map(DeviceIndex).zip(&plant.devices);
+    let behind = devices.filter(|(_, device)| device.link == link);
+    behind
+        .map(|(index, device)| (index, device.model.clone()))
+        .collect()
+}
+
 /// Runs a link until `stop`. What it was doing is dropped: closing a connection that way is
 /// orderly for both protocols.
 async fn until(mut stop: watch::Receiver<bool>, link: impl Future<Output = EngineGone>) {
@@ -101,3 +112,6 @@ async fn until(mut stop: watch::Receiver<bool>, link: impl Future<Output = Engin
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

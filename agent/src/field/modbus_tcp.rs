@@ -5,8 +5,12 @@
 //!   connection is closed, so that a late answer can never be taken for the next one.
 //! - An exception is an answer: the connection stays. Only 0x0A and 0x0B say that the unit behind
 //!   a gateway is gone.
+//! - Where an address does not exist (exception 0x02) the read is made in pieces (`refused`), so
+//!   that a gap, or one wrong tag, does not cost the others their values.
 //! - What is read when is [`Schedule`]'s to decide; while there is no connection every due read is
 //!   told once per period as [`Reason::Disconnected`].
+
+mod refused;
 
 use super::backoff::Backoff;
 use super::outlet::{EngineGone, Outlet};
@@ -16,10 +20,13 @@ use super::{Answer, FromField};
 use crate::clock;
 use crate::settings::ModbusTcp;
 use andon_core::modbus::answer;
+use andon_core::modbus::pieces::pieces;
 use andon_core::modbus::plan::{Plan, Read, ReadIndex};
+use andon_core::plant::Model;
 use andon_core::sample::Reason;
-use andon_core::tag::Table;
+use andon_core::tag::{DeviceIndex, Table};
 use andon_core::time::Mono;
+use refused::Refused;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -37,8 +44,20 @@ const RECONNECT_LAST_MS: u64 = 5_000;
 /// Protocol 1.1b3, §7).
 const GATEWAY: [u8; 2] = [0x0A, 0x0B];
 
+/// An address of the request does not exist (ibid.).
+const ILLEGAL_ADDRESS: u8 = 0x02;
+
+/// The models of the devices behind a link.
+pub(super) type Models = Vec<(DeviceIndex, Arc<Model>)>;
+
 /// Reads what `plan` has for the outlet's link.
-pub async fn run(endpoint: ModbusTcp, plan: Arc<Plan>, outlet: Outlet, pace: Pace) -> EngineGone {
+pub(super) async fn run(
+    endpoint: ModbusTcp,
+    plan: Arc<Plan>,
+    models: Models,
+    outlet: Outlet,
+    pace: Pace,
+) -> EngineGone {
     let now = clock::mono();
     let patience_ms = u64::try_from(endpoint.timeout.as_millis()).unwrap_or(u64::MAX);
     let reads = plan
@@ -54,6 +73,8 @@ pub async fn run(endpoint: ModbusTcp, plan: Arc<Plan>, outlet: Outlet, pace: Pac
         connection: None,
         connect_from: now,
         backoff: Backoff::new(RECONNECT_LAST_MS, seed),
+        models,
+        refused: Refused::default(),
         exceptions: Vec::new(),
     };
     match poller.run(pace).await {
@@ -72,6 +93,8 @@ struct Poller {
     /// Not to be connected before.
     connect_from: Mono,
     backoff: Backoff,
+    models: Models,
+    refused: Refused,
     /// The reads whose last answer was an exception, with its code.
     exceptions: Vec<(ReadIndex, u8)>,
 }
@@ -92,38 +115,59 @@ impl Poller {
 
     /// Makes one read and tells what came of it.
     async fn ask(&mut self, slot: Slot, patience: Duration) -> Result<(), EngineGone> {
+        let index = self.schedule.read(slot);
+        let read = self.plan.read(index).clone();
+        if let Some(parts) = self.refused.parts(index, clock::mono()) {
+            return self.ask_in_pieces(slot, &read, parts, patience).await;
+        }
+        match self.request(&read, patience).await? {
+            Outcome::Answer(answer) => self.answered(slot, &read, Ok(answer)).await,
+            Outcome::Exception(ILLEGAL_ADDRESS) if !self.refused.is_known(index) => {
+                match pieces(&read, self.model(&read)) {
+                    parts if parts.is_empty() => {
+                        self.answered(slot, &read, Err(ILLEGAL_ADDRESS)).await
+                    }
+                    parts => self.ask_in_pieces(slot, &read, parts, patience).await,
+                }
+            }
+            Outcome::Exception(code) => self.answered(slot, &read, Err(code)).await,
+            Outcome::Fault(reason, why) => self.failed(slot, &read, reason, &why).await,
+            Outcome::Disconnected => self.tell(slot, Err(Reason::Disconnected)).await,
+        }
+    }
+
+    /// Makes one request, on a new connection if there is none, and closes it after a fault.
+    async fn request(&mut self, read: &Read, patience: Duration) -> Result<Outcome, EngineGone> {
         let mut connection = match self.connection.take() {
             Some(open) => open,
             None => match self.connect().await? {
                 Some(fresh) => fresh,
-                None => return self.tell(slot, Err(Reason::Disconnected)).await,
+                None => return Ok(Outcome::Disconnected),
             },
         };
-        let read = self.plan.read(self.schedule.read(slot)).clone();
-        let mut outcome = connection.ask(&read, patience).await;
         let served = connection.served;
+        let mut reply = connection.ask(read, patience).await;
         // A device may close a connection that was idle; that is no reason to miss a reading.
-        if served && matches!(outcome, Err(Fault::Lost(_))) {
+        if served && matches!(reply, Err(Fault::Lost(_))) {
             match self.connect().await? {
                 Some(fresh) => connection = fresh,
-                None => return self.tell(slot, Err(Reason::Disconnected)).await,
+                None => return Ok(Outcome::Disconnected),
             }
-            outcome = connection.ask(&read, patience).await;
+            reply = connection.ask(read, patience).await;
         }
-        match outcome {
+        match reply {
             Ok(reply) => {
                 self.connection = Some(connection);
                 self.backoff.reset();
                 self.outlet.up().await?;
-                self.answered(slot, &read, reply).await
+                Ok(reply.map_or_else(Outcome::Exception, Outcome::Answer))
             }
             Err(fault) => {
                 match &fault {
-                    Fault::Lost(why) if !served => self.refused(why).await?,
+                    Fault::Lost(why) if !served => self.turned_away(why).await?,
                     _ => self.outlet.up().await?,
                 }
-                self.failed(slot, &read, fault.reason(), &fault.to_string())
-                    .await
+                Ok(Outcome::Fault(fault.reason(), fault.to_string()))
             }
         }
     }
@@ -142,15 +186,19 @@ impl Poller {
                 self.failed(slot, read, Reason::Exception(code), &why).await
             }
             reply => {
-                if self.schedule.answered(slot) == Change::Back {
-                    tracing::info!(
-                        link = self.outlet.id(),
-                        unit = read.unit,
-                        "unit answers again"
-                    );
-                }
+                self.is_back(slot, read);
                 self.tell(slot, reply.map_err(Reason::Exception)).await
             }
+        }
+    }
+
+    fn is_back(&mut self, slot: Slot, read: &Read) {
+        if self.schedule.answered(slot) == Change::Back {
+            tracing::info!(
+                link = self.outlet.id(),
+                unit = read.unit,
+                "unit answers again"
+            );
         }
     }
 
@@ -188,14 +236,14 @@ impl Poller {
         match Connection::open(&self.endpoint).await {
             Ok(connection) => Ok(Some(connection)),
             Err(why) => {
-                self.refused(&why).await?;
+                self.turned_away(&why).await?;
                 Ok(None)
             }
         }
     }
 
     /// The device does not take the connection, or closes it before it has answered anything.
-    async fn refused(&mut self, why: &str) -> Result<(), EngineGone> {
+    async fn turned_away(&mut self, why: &str) -> Result<(), EngineGone> {
         self.connect_from = clock::mono() + self.backoff.next_ms();
         let ModbusTcp { host, port, .. } = &self.endpoint;
         let why = format!("{host}:{port}: {why}");
@@ -222,6 +270,16 @@ impl Poller {
             );
         }
     }
+}
+
+/// What came of one request.
+enum Outcome {
+    Answer(Answer),
+    Exception(u8),
+    /// The connection has been closed because of it; for the engine, and for people.
+    Fault(Reason, String),
+    /// There is no connection.
+    Disconnected,
 }
 
 /// An open connection.
@@ -255,8 +313,9 @@ impl Connection {
     }
 }
 
-/// Makes one request. The inner error is an exception code.
-async fn ask(
+/// Makes one request on a connection. The inner error is an exception code; after the outer one
+/// the connection is of no use.
+pub async fn ask(
     context: &mut Context,
     read: &Read,
     patience: Duration,
@@ -300,7 +359,7 @@ fn content(read: &Read, response: Response) -> Result<Answer, Fault> {
 
 /// Why there is no answer. After any of these the connection is of no use.
 #[derive(Debug)]
-enum Fault {
+pub enum Fault {
     /// Nothing in this time.
     Timeout(Duration),
     /// The connection is gone.

@@ -9,6 +9,8 @@
 //!   to one topic after the other; the topic that closes it is named and left out for an hour.
 
 use super::FromField;
+mod subscribing;
+
 use super::backoff::Backoff;
 use super::outlet::{EngineGone, Outlet};
 use super::payload::Payload;
@@ -20,12 +22,13 @@ use andon_core::sample::{Reading, Reason};
 use andon_core::tag::{DeviceIndex, Place, Source, TagIndex};
 use andon_core::time::Mono;
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, StateError,
-    SubAck, SubscribeFilter, SubscribeReasonCode, mqttbytes,
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, StateError,
+    SubAck, SubscribeReasonCode, mqttbytes,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use subscribing::Subscribing;
 use tokio::time::sleep;
 
 /// Largest packet in bytes that is received, unless `max_payload` is larger.
@@ -45,13 +48,6 @@ const LEFT_OUT_MS: u64 = 3_600_000;
 
 /// Bad readings of a topic are warned about at most once in this time.
 const WARN_AGAIN_MS: u64 = 60_000;
-
-/// Topics in one SUBSCRIBE.
-const BATCH: usize = 50;
-
-/// Nobody publishes here: to unsubscribe from it is to ask the broker whether it has dealt with
-/// everything before.
-const NOWHERE: &str = "andon/nowhere";
 
 /// The state of one link.
 pub struct Subscriber {
@@ -88,11 +84,15 @@ struct End {
 impl Subscriber {
     /// A subscriber to what `link` names, for the devices of `plant`.
     pub fn new(link: MqttLink, plant: &Plant, outlet: Outlet) -> Subscriber {
-        let topics: Vec<Topic> = link
+        let topics = link
             .topics
             .iter()
             .map(|topic| Topic::new(topic, plant))
             .collect();
+        Subscriber::of_topics(link, topics, outlet)
+    }
+
+    fn of_topics(link: MqttLink, topics: Vec<Topic>, outlet: Outlet) -> Subscriber {
         let by_name = topics
             .iter()
             .map(|topic| topic.name.clone())
@@ -147,7 +147,7 @@ impl Subscriber {
 
     async fn options(&self) -> Result<MqttOptions, String> {
         let (broker, client_id) = (self.link.broker.clone(), self.link.client_id.clone());
-        let largest = LARGEST_PACKET.max(self.link.max_payload.saturating_add(PACKET_HEAD));
+        let largest = largest_packet(&self.link);
         let make = move || {
             let mut options = broker::options(&broker, &client_id, LARGEST_PACKET, None)
                 .map_err(|error| error.to_string())?;
@@ -166,7 +166,7 @@ impl Subscriber {
     async fn connection(&mut self, options: MqttOptions) -> Result<End, EngineGone> {
         let (client, mut events) = AsyncClient::new(options, 4);
         events.set_network_options(broker::network_options());
-        let mut subscribing = Subscribing::new(self.due_topics(), self.careful);
+        let mut subscribing = Subscribing::new(self.wanted(), self.careful);
         loop {
             let error = match events.poll().await {
                 Ok(Event::Incoming(packet)) => {
@@ -208,7 +208,7 @@ impl Subscriber {
             Packet::UnsubAck(_) => subscribing.advance(client, &self.topics),
             // It comes with every ping: time to look whether a topic has been left out for long.
             Packet::PingResp => {
-                subscribing.add(self.due_topics_left_out());
+                subscribing.add(self.let_in());
                 subscribing.resume(client, &self.topics);
             }
             _ => {}
@@ -263,7 +263,7 @@ impl Subscriber {
             link = self.outlet.id(),
             topic = &*topic.name,
             bytes,
-            limit = LARGEST_PACKET.max(self.link.max_payload.saturating_add(PACKET_HEAD)),
+            limit = largest_packet(&self.link),
             "a message over the limit closed the connection; the topic is left out for an hour"
         );
         for (device, tags) in &topic.devices {
@@ -290,7 +290,7 @@ impl Subscriber {
         tracing::warn!(
             link = self.outlet.id(),
             bytes,
-            limit = LARGEST_PACKET.max(self.link.max_payload.saturating_add(PACKET_HEAD)),
+            limit = largest_packet(&self.link),
             "a message over the limit closed the connection; it came on one of {}",
             names.join(", ")
         );
@@ -308,26 +308,23 @@ impl Subscriber {
         }
     }
 
-    /// The topics to subscribe to on a new connection.
-    fn due_topics(&mut self) -> VecDeque<usize> {
+    /// Ends the time of those topics that have been left out for long enough, and names them.
+    fn let_in(&mut self) -> Vec<usize> {
         let now = clock::mono();
-        let due = |topic: &Topic| topic.left_out_until.is_none_or(|until| until <= now);
-        (0..self.topics.len())
-            .filter(|at| due(&self.topics[*at]))
+        let over = |topic: &mut Topic| topic.left_out_until.take_if(|until| *until <= now);
+        let topics = self.topics.iter_mut().zip(0..);
+        topics
+            .filter_map(|(topic, at)| over(topic).map(|_| at))
             .collect()
     }
 
-    /// The topics that have been left out for long enough.
-    fn due_topics_left_out(&mut self) -> Vec<usize> {
-        let now = clock::mono();
-        let due = |topic: &mut Topic| {
-            topic
-                .left_out_until
-                .take_if(|until| *until <= now)
-                .is_some()
-        };
-        (0..self.topics.len())
-            .filter(|at| due(&mut self.topics[*at]))
+    /// The topics to subscribe to on a new connection.
+    fn wanted(&mut self) -> VecDeque<usize> {
+        self.let_in();
+        let topics = self.topics.iter().zip(0..);
+        topics
+            .filter(|(topic, _)| topic.left_out_until.is_none())
+            .map(|(_, at)| at)
             .collect()
     }
 }
@@ -371,71 +368,9 @@ impl Topic {
     }
 }
 
-/// The subscriptions of one connection, one SUBSCRIBE after the other.
-struct Subscribing {
-    pending: VecDeque<usize>,
-    /// Those in the last SUBSCRIBE until it is dealt with.
-    asked: Vec<usize>,
-    /// One topic at a time, each until its retained message must have arrived.
-    careful: bool,
-    connected: bool,
-}
-
-impl Subscribing {
-    const fn new(pending: VecDeque<usize>, careful: bool) -> Subscribing {
-        Subscribing {
-            pending,
-            asked: Vec::new(),
-            careful,
-            connected: false,
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.connected && self.pending.is_empty() && self.asked.is_empty()
-    }
-
-    /// Topics that come late, each a suspect.
-    fn add(&mut self, topics: Vec<usize>) {
-        self.careful |= !topics.is_empty();
-        self.pending.extend(topics);
-    }
-
-    /// Goes on unless something is on its way.
-    fn resume(&mut self, client: &AsyncClient, topics: &[Topic]) {
-        if self.asked.is_empty() {
-            self.advance(client, topics);
-        }
-    }
-
-    /// A SUBSCRIBE was acknowledged. What is retained follows; the answer to an UNSUBSCRIBE comes
-    /// after it.
-    fn acknowledged(&mut self, client: &AsyncClient, topics: &[Topic]) {
-        if self.careful && client.try_unsubscribe(NOWHERE).is_ok() {
-            return;
-        }
-        self.advance(client, topics);
-    }
-
-    /// Subscribes to what comes next.
-    fn advance(&mut self, client: &AsyncClient, topics: &[Topic]) {
-        self.connected = true;
-        let batch = if self.careful { 1 } else { BATCH };
-        self.asked = self
-            .pending
-            .drain(..batch.min(self.pending.len()))
-            .collect();
-        if self.asked.is_empty() {
-            return;
-        }
-        let filter =
-            |at: &usize| SubscribeFilter::new(topics[*at].name.to_string(), QoS::AtLeastOnce);
-        // The queue holds more than the one request that is ever on its way, and a name without
-        // wildcards is a valid filter.
-        if let Err(error) = client.try_subscribe_many(self.asked.iter().map(filter)) {
-            tracing::error!(%error, "cannot subscribe");
-        }
-    }
+/// Bytes of a packet that is still received.
+fn largest_packet(link: &MqttLink) -> usize {
+    LARGEST_PACKET.max(link.max_payload.saturating_add(PACKET_HEAD))
 }
 
 fn bad_reason(reading: &Reading) -> Option<Reason> {
@@ -455,7 +390,7 @@ fn oversize(error: &ConnectionError) -> Option<usize> {
 }
 
 fn explain(error: &ConnectionError, link: &MqttLink) -> String {
-    let limit = LARGEST_PACKET.max(link.max_payload.saturating_add(PACKET_HEAD));
+    let limit = largest_packet(link);
     match oversize(error) {
         Some(bytes) => format!("a message of {bytes} bytes is over the limit of {limit}"),
         None => broker::explain(error),

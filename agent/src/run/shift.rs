@@ -176,6 +176,7 @@ impl Shift {
             match action {
                 Action::Store(record) => self.staging.push(now, record),
                 Action::Commit => self.staging.hurry(),
+                Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
                 Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
             }
@@ -280,6 +281,7 @@ impl Shift {
             self.keep_time();
             let now = clock::mono();
             self.act(now);
+            self.staging.checkpoint();
             self.begin_commit(now);
             match self.commit.take() {
                 Some(commit) => commit.await.ok(),

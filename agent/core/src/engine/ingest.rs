@@ -131,7 +131,10 @@ impl Engine {
             return;
         };
         let rate = self.plant.device(device).rated_rate;
-        machine.count(role.counts, value, self.timeline.label(at), rate);
+        if machine.count(role.counts, value, self.timeline.label(at), rate) {
+            // Lost with a crash, what is made from now on could not be counted.
+            self.act(Action::Checkpoint);
+        }
     }
 
     fn show(&mut self, device: DeviceIndex, index: TagIndex, at: Mono) {

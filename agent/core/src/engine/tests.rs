@@ -161,7 +161,7 @@ impl Bench {
             match action {
                 Action::Store(record) => self.records.push(record),
                 Action::Publish(current) => self.published.push(current),
-                Action::Commit | Action::Quality(..) => {}
+                Action::Commit | Action::Checkpoint | Action::Quality(..) => {}
             }
         }
     }
@@ -447,10 +447,10 @@ fn millisecond_by_millisecond(samples: &[(u64, Option<u16>)], length: u64) -> Ve
     };
     (0..length)
         .map(|ms| {
-            let good = samples
+            let mut good = samples
                 .iter()
                 .filter(|(at, code)| *at <= ms && code.is_some());
-            match good.last() {
+            match good.next_back() {
                 Some((at, Some(code))) if ms < at + STALE => state(*code),
                 _ => State::Unknown,
             }

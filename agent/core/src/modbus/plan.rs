@@ -199,4 +199,4 @@ pub const fn limit(table: Table) -> u16 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use super::{Batch, Opened, Position, Stored, begin, room};
 use andon_core::alarm::AlarmState;
 use andon_core::plant::Priority;
 use andon_core::record::{Body, Event, Record, Run};
-use andon_core::state::{State, Times};
+use andon_core::state::Times;
 use andon_core::summary::{Capacity, Needs, Parts, Summary, Tier};
 use andon_core::time::{ClockState, Wall};
 use std::path::Path;
@@ -36,7 +36,6 @@ pub fn summary(seq: u64) -> Record {
         Body::Summary(Box::new(Summary {
             device: format!("press-{:02}", seq % 40).into(),
             line: Some("A".into()),
-            shift: Some("early".into()),
             tier: Tier::Minute,
             start: Wall(at),
             end: Wall(at + 60_000),

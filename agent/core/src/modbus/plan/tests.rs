@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use proptest::prelude::*;
 
-fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
+pub fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
     Tag {
         name: "t".into(),
         unit: "".into(),
@@ -36,7 +36,7 @@ fn mqtt_tag() -> Tag {
     }
 }
 
-fn model(tags: Vec<Tag>) -> Arc<Model> {
+pub fn model(tags: Vec<Tag>) -> Arc<Model> {
     Arc::new(Model {
         every_ms: 1000,
         tags,
@@ -45,7 +45,7 @@ fn model(tags: Vec<Tag>) -> Arc<Model> {
     })
 }
 
-fn plant(models: &[Arc<Model>]) -> Plant {
+pub fn plant(models: &[Arc<Model>]) -> Plant {
     let device = |(model, unit): (&Arc<Model>, u8)| Device {
         id: "d".into(),
         name: "d".into(),
@@ -190,7 +190,7 @@ proptest! {
         tags in prop::collection::vec(any_tag(), 0..60)
     ) {
         let model = model(tags);
-        let plan = Plan::new(&plant(&[model.clone()]));
+        let plan = Plan::new(&plant(core::slice::from_ref(&model)));
         let mut seen: Vec<_> = plan.reads.iter().flat_map(|r| r.tags.iter().copied()).collect();
         seen.sort_unstable();
         prop_assert!(seen.iter().copied().eq((0..).map(TagIndex).take(model.tags.len())));

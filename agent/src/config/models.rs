@@ -1,0 +1,190 @@
+//! What profiles and devices both may say, and the model that the two together make.
+
+use super::links::Speaks;
+use super::report::Finding;
+use super::states::{StatePart, codes, state};
+use super::tags::{TagPart, tags};
+use super::values::{delay, duration, label, list, number, one_of, period, rate, show_ms};
+use super::walk::{At, Findings, Item, Section};
+use andon_core::plant::{Code, Model};
+use andon_core::summary::Tier;
+use andon_core::tag::Counts;
+use std::sync::Arc;
+
+const TIERS: [(&str, Tier); 4] = [
+    ("1m", Tier::Minute),
+    ("1h", Tier::Hour),
+    ("shift", Tier::Shift),
+    ("1d", Tier::Day),
+];
+
+/// Shorter than this a single late answer would make the state unknown.
+const LEAST_STALE_MS: u64 = 3000;
+
+/// What profiles and devices both may say.
+#[derive(Debug, Default)]
+pub(super) struct Common {
+    pub(super) line: Option<Arc<str>>,
+    pub(super) every: Option<u64>,
+    pub(super) rated_rate: Option<u64>,
+    pub(super) stale_after: Option<At<u64>>,
+    pub(super) no_scrap: Option<At<bool>>,
+    pub(super) publishes: Option<At<Vec<Tier>>>,
+    pub(super) min_coverage: Option<u16>,
+    pub(super) min_exposure: Option<u64>,
+    pub(super) merge_faults: Option<u64>,
+    pub(super) tags: Option<Vec<TagPart>>,
+    pub(super) state: Option<StatePart>,
+    pub(super) codes: Option<Vec<Code>>,
+}
+
+impl Common {
+    /// Whether it leaves the model of a profile as it is.
+    pub(super) fn shapes_nothing(&self) -> bool {
+        self.every.is_none() && self.tags.is_none() && self.state.is_none() && self.codes.is_none()
+    }
+}
+
+pub(super) fn common(section: &mut Section<'_>) -> Common {
+    let flag = one_of(&[("none", true)]);
+    Common {
+        line: section.read("line", label),
+        every: section.read("every", period),
+        rated_rate: section.read("rated_rate", rate),
+        stale_after: section.place("stale_after", duration(100, 24 * 3_600_000)),
+        no_scrap: section.place("scrap", flag),
+        publishes: section.place("publishes", list("a list such as [\"1m\"]", one_of(&TIERS))),
+        min_coverage: section.read("min_coverage", share),
+        min_exposure: section.read("min_exposure", delay),
+        merge_faults: section.read("merge_faults", delay),
+        tags: section.read("tags", tags),
+        state: read_state(section),
+        codes: section.read("codes", codes),
+    }
+}
+
+/// A mapping that is there but wrong leaves the state open, not missing.
+fn read_state(section: &mut Section<'_>) -> Option<StatePart> {
+    let read = section.read("state", state);
+    if read.is_none() && section.has("state") {
+        section.out().lose("state");
+    }
+    read
+}
+
+/// A share from 0 to 1, in ten-thousandths.
+fn share(item: &Item<'_>) -> Option<u16> {
+    let share = number(item)?;
+    if !(0.0..=1.0).contains(&share) {
+        return item.wrong(
+            format!("`{}` is a share", item.key),
+            "from 0 to 1, such as 0.5",
+        );
+    }
+    Some((share * 10_000.0).round() as u16)
+}
+
+/// A device's tags: those of its profile, the ones it names itself replaced or added.
+pub(super) fn merged<'a>(base: &'a Common, own: &'a Common) -> Vec<&'a TagPart> {
+    let own = own.tags.as_deref().unwrap_or_default();
+    let base = base.tags.as_deref().unwrap_or_default();
+    let mut merged: Vec<&TagPart> = Vec::with_capacity(base.len() + own.len());
+    for tag in base {
+        let replaced = own.iter().find(|other| other.name == tag.name);
+        merged.push(replaced.unwrap_or(tag));
+    }
+    let added = own
+        .iter()
+        .filter(|tag| base.iter().all(|other| other.name != tag.name));
+    merged.extend(added);
+    merged
+}
+
+pub(super) fn model(base: &Common, own: &Common, speaks: Speaks, out: &Findings) -> Model {
+    let every_ms = own.every.or(base.every).unwrap_or(speaks.default_every());
+    let parts = merged(base, own);
+    check_roles(&parts, out);
+    let tags: Vec<_> = parts.iter().map(|part| part.tag(every_ms)).collect();
+    let state = own.state.as_ref().or(base.state.as_ref());
+    let mapping = state.and_then(|state| state.resolve(&tags, out));
+    if state.is_some() && mapping.is_none() {
+        out.lose("state");
+    }
+    let codes = own.codes.as_ref().or(base.codes.as_ref());
+    Model {
+        every_ms,
+        tags,
+        state: mapping,
+        codes: codes.cloned().unwrap_or_default(),
+    }
+}
+
+fn check_roles(tags: &[&TagPart], out: &Findings) {
+    for (index, tag) in tags.iter().enumerate() {
+        let Some(role) = tag.role() else {
+            continue;
+        };
+        let same = |other: &&&TagPart| other.role().is_some_and(|r| r.counts == role.counts);
+        if let Some(first) = tags[..index].iter().find(same) {
+            let what = format!("`{}` counts the same as `{}`", tag.name, first.name);
+            out.mistake(
+                Finding::at(tag.role_span.clone(), what)
+                    .hint("a device has one tag for each role")
+                    .also(first.role_span.clone(), "the first"),
+            );
+        }
+    }
+}
+
+pub(super) fn check_scrap(
+    no_scrap: Option<&At<bool>>,
+    own: &Common,
+    base: &Common,
+    out: &Findings,
+) {
+    let Some(no_scrap) = no_scrap else {
+        return;
+    };
+    let counts_scrap = |tag: &&TagPart| tag.role().is_some_and(|r| r.counts == Counts::Scrap);
+    if let Some(tag) = merged(base, own).into_iter().find(counts_scrap) {
+        let what = format!("there is scrap to count: `{}`", tag.name);
+        out.mistake(
+            Finding::at(no_scrap.span.clone(), what)
+                .hint("leave `scrap = \"none\"` out, or the role of the tag")
+                .also(tag.role_span.clone(), "counted here"),
+        );
+    }
+}
+
+/// 3 × the slowest period that state and counts depend on, at least 3 s.
+pub(super) fn stale_after(
+    own: &Common,
+    base: &Common,
+    model: &Model,
+    speaks: Speaks,
+    out: &Findings,
+) -> u64 {
+    let from = model.state.as_ref().map(|state| usize::from(state.from.0));
+    let matters = model
+        .tags
+        .iter()
+        .enumerate()
+        .filter(|(index, tag)| Some(*index) == from || tag.role.is_some());
+    let slowest = matters
+        .map(|(_, tag)| tag.every_ms)
+        .max()
+        .unwrap_or(model.every_ms);
+    let Some(given) = own.stale_after.as_ref().or(base.stale_after.as_ref()) else {
+        return slowest.saturating_mul(3).max(LEAST_STALE_MS);
+    };
+    // Machines that publish by MQTT set the pace themselves.
+    if !speaks.is_mqtt() && given.value < slowest {
+        let what = "the state would be unknown between two readings";
+        let hint = format!(
+            "more than {}, the slowest `every` it depends on",
+            show_ms(slowest)
+        );
+        out.mistake(Finding::at(given.span.clone(), what).hint(hint));
+    }
+    given.value
+}

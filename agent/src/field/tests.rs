@@ -1,0 +1,170 @@
+//! A plant with a Modbus and an MQTT link, from settings to messages.
+
+use super::*;
+use crate::settings::{Broker, Link, ModbusTcp, MqttLink, Topic, Upstream};
+use andon_core::calendar::Calendar;
+use andon_core::plant::{Device, Gateway, Model};
+use andon_core::tag::{Kind, Order, Place, Point, Source, Table, Tag};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+fn tag(source: Source) -> Tag {
+    Tag {
+        name: "t".into(),
+        unit: "".into(),
+        role: None,
+        range: None,
+        every_ms: 1000,
+        source,
+    }
+}
+
+fn device(link: u16, source: Source) -> Device {
+    Device {
+        id: "d".into(),
+        name: "d".into(),
+        line: None,
+        asset: None,
+        profile: None,
+        link: LinkIndex(link),
+        unit: 1,
+        model: Arc::new(Model {
+            every_ms: 1000,
+            tags: vec![tag(source)],
+            state: None,
+            codes: vec![],
+        }),
+        rated_rate: None,
+        stale_after_ms: 3000,
+        publishes_1m: true,
+        no_scrap: false,
+        min_coverage: 5000,
+        min_exposure_ms: 1_800_000,
+        merge_faults_ms: 0,
+    }
+}
+
+fn nobody() -> Broker {
+    Broker {
+        host: "127.0.0.1".into(),
+        port: 9,
+        tls: None,
+        username: None,
+        password_file: None,
+    }
+}
+
+/// Links 0 (a Modbus endpoint on `port`), 1 (not active) and 2 (a broker that is not there).
+fn settings(port: u16) -> Settings {
+    let register = Source::Modbus(Point {
+        table: Table::Holding,
+        address: 10,
+        kind: Kind::U16,
+        order: Order::Abcd,
+        scale: 1.0,
+        offset: 0.0,
+    });
+    let message = Source::Mqtt(Place {
+        topic: "oven".into(),
+        pointer: None,
+        kind: Kind::F64,
+    });
+    let link = |id: &str, kind| Link {
+        id: id.into(),
+        kind,
+    };
+    let endpoint = ModbusTcp {
+        host: "127.0.0.1".into(),
+        port,
+        timeout: Duration::from_millis(500),
+    };
+    let shop = MqttLink {
+        broker: nobody(),
+        client_id: "gw-shop".into(),
+        topics: vec![Topic {
+            name: "oven".into(),
+            tags: vec![(DeviceIndex(1), TagIndex(0))],
+        }],
+        max_payload: 1024,
+    };
+    Settings {
+        plant: Plant {
+            gateway: Gateway {
+                root: "andon".into(),
+                site: "s".into(),
+                area: "a".into(),
+                id: "gw".into(),
+            },
+            calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+            links: vec!["plc".into(), "rs485".into(), "shop".into()],
+            devices: vec![device(0, register), device(2, message)],
+            alarms: vec![],
+            cfg: 0,
+        },
+        links: vec![
+            link("plc", LinkKind::ModbusTcp(endpoint)),
+            link("rs485", LinkKind::NotActive),
+            link("shop", LinkKind::Mqtt(shop)),
+        ],
+        upstream: Upstream {
+            broker: nobody(),
+            max_payload: 1024,
+            ack_timeout: Duration::from_secs(10),
+            window: 32,
+        },
+        data_dir: "data".into(),
+        memory_budget: 0,
+        disk_budget: 0,
+        not_active: vec![],
+    }
+}
+
+#[tokio::test]
+async fn every_active_link_is_read_until_the_stop() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = settings(listener.local_addr().unwrap().port());
+    let plan = Arc::new(Plan::new(&settings.plant));
+    let (tx, mut rx) = mpsc::channel(16);
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = start(&settings, plan, tx, stopped);
+    assert_eq!(tasks.len(), 2);
+
+    let (mut machine, _) = listener.accept().await.unwrap();
+    let mut told = [false; 3];
+    while told != [true, false, true] {
+        let link = match timeout(Duration::from_secs(10), rx.recv()).await.unwrap() {
+            Some(FromField::Link { link, .. }) => link,
+            Some(FromField::Read { .. }) => continue,
+            other => panic!("{other:?}"),
+        };
+        told[usize::from(link.0)] = true;
+    }
+    // Nobody answered, so the Modbus link came up and its read timed out.
+    let mut request = [0; 12];
+    tokio::io::AsyncReadExt::read_exact(&mut machine, &mut request)
+        .await
+        .unwrap();
+    assert_eq!(request, [0, 0, 0, 0, 0, 6, 1, 3, 0, 10, 0, 1]);
+
+    stop.send(true).unwrap();
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    timeout(Duration::from_secs(5), ended)
+        .await
+        .expect("links stop");
+}
+
+#[tokio::test]
+async fn links_end_when_the_engine_no_longer_listens() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = settings(listener.local_addr().unwrap().port());
+    let plan = Arc::new(Plan::new(&settings.plant));
+    let (tx, rx) = mpsc::channel(16);
+    let (_stop, stopped) = watch::channel(false);
+    let mut tasks = start(&settings, plan, tx, stopped);
+    drop(rx);
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    timeout(Duration::from_secs(10), ended)
+        .await
+        .expect("links end");
+}

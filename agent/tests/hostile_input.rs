@@ -1,0 +1,85 @@
+//! Whatever a machine sends: no panic, and no value that is not its own. The checks are those of
+//! the fuzzer (`agent/fuzz/`), on its seeds and on mutations of them, without a nightly compiler.
+
+#[path = "../fuzz/src/lib.rs"]
+mod checks;
+
+use std::path::Path;
+use tokio::runtime::Builder;
+
+const MUTATIONS: usize = 100_000;
+
+#[test]
+fn any_payload_is_a_reading() {
+    for_each_mutation("payload", checks::payload);
+}
+
+#[test]
+fn only_the_right_answer_to_a_request_is_accepted() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    for_each_mutation("mbap", |bytes| checks::mbap(&runtime, bytes));
+}
+
+fn for_each_mutation(kind: &str, check: impl Fn(&[u8]) -> bool) {
+    let seeds = seeds(kind);
+    assert!(seeds.len() > 10, "the seeds of {kind} are missing");
+    let good = seeds.iter().filter(|seed| check(seed)).count();
+    assert!(
+        good > 3 && good < seeds.len(),
+        "{good} of the seeds of {kind} were accepted"
+    );
+    let mut random = Random(0x005E_ED0F_A11B_AD00);
+    let mutations = (0..MUTATIONS).map(|n| mutated(&seeds[n % seeds.len()], &mut random));
+    let good = mutations.filter(|bytes| check(bytes)).count();
+    assert!(
+        good > 1000 && good < MUTATIONS - 1000,
+        "{good} mutations of {kind} were accepted"
+    );
+}
+
+fn seeds(kind: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/seeds")
+        .join(kind);
+    let mut files: Vec<_> = folder
+        .read_dir()
+        .expect("seeds")
+        .map(|entry| entry.expect("a seed").path())
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|file| std::fs::read(file).expect("a seed"))
+        .collect()
+}
+
+/// One to four changes: a bit, a byte, an interesting byte, a cut, an insertion, a repetition.
+fn mutated(seed: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..=random.below(4) {
+        let at = random.below(bytes.len());
+        match random.below(6) {
+            0 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
+            1 if !bytes.is_empty() => bytes[at] = random.below(256) as u8,
+            2 if !bytes.is_empty() => {
+                bytes[at] = [0, 1, 0x7F, 0x80, 0xFF, b'"', b'{', b'9'][at % 8]
+            }
+            3 => bytes.truncate(at),
+            4 => bytes.insert(at, random.below(256) as u8),
+            _ => bytes.extend_from_within(at..),
+        }
+    }
+    bytes
+}
+
+struct Random(u64);
+
+impl Random {
+    /// Below `n`, or 0.
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n.max(1) as u64) as usize
+    }
+}
