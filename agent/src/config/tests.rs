@@ -389,6 +389,28 @@ fn a_device_needs_only_id_link_and_tags() {
 }
 
 #[test]
+fn files_of_a_broker_count_from_the_folder_of_the_configuration() {
+    let broker = "broker = \"mqtts://[fd00::7]\"\nusername = \"gw\"\npassword_file = \"secret/pw\"\n\
+                  ca_file = \"/etc/ssl/plant.pem\"\ncert_file = \"c.pem\"\nkey_file = \"k.pem\"";
+    let text = LEAST.replace("broker = \"mqtts://broker.example\"", broker);
+    let settings = load_text(&text)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let broker = settings.upstream.broker;
+    assert_eq!((broker.host.as_str(), broker.port), ("fd00::7", 8883));
+    assert_eq!(broker.username.as_deref(), Some("gw"));
+    assert_eq!(broker.password_file, Some("/etc/andon/secret/pw".into()));
+    let tls = broker.tls.expect("mqtts");
+    assert_eq!(
+        tls.ca_file,
+        Some("/etc/ssl/plant.pem".into()),
+        "an absolute path stays"
+    );
+    assert_eq!(tls.cert_file, Some("/etc/andon/c.pem".into()));
+    assert_eq!(tls.key_file, Some("/etc/andon/k.pem".into()));
+}
+
+#[test]
 fn a_device_overrides_single_tags_of_its_profile() {
     let text = LEAST.replace(
         "[[device]]\nid = \"saw\"\n",
