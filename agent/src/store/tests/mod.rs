@@ -1,14 +1,20 @@
 //! The invariants of the outbox, each held by a test.
 
 mod basic;
+mod budget;
+mod damage;
+mod full;
+mod kill;
+mod measure;
 mod model;
+mod order;
 
 use super::queue::Queue;
 use super::{Batch, Opened, Position, Stored, begin, room};
 use andon_core::alarm::AlarmState;
 use andon_core::plant::Priority;
 use andon_core::record::{Body, Event, Record, Run};
-use andon_core::state::{State, Times};
+use andon_core::state::Times;
 use andon_core::summary::{Capacity, Needs, Parts, Summary, Tier};
 use andon_core::time::{ClockState, Wall};
 use std::path::Path;
@@ -76,7 +82,7 @@ pub fn summary(seq: u64) -> Record {
 pub fn link(seq: u64) -> Record {
     let event = Event::Link {
         link: "plc".into(),
-        up: seq % 2 == 0,
+        up: seq.is_multiple_of(2),
         why: Some(format!("no answer for {seq} s")),
     };
     record(seq, Body::Event(event))
