@@ -102,7 +102,7 @@ pub struct Info {
     pub claims: Vec<Claim>,
     /// Bytes of packs.
     pub payload: u64,
-    /// Given up as damaged: all is told, the directory only has to be moved aside.
+    /// Something in it is damaged: once nothing waits, it is moved aside instead of removed.
     pub damaged: bool,
 }
 
@@ -137,6 +137,8 @@ pub struct Claim {
 pub struct Found {
     /// Packs that can be read.
     pub packs: Vec<Seen>,
+    /// Positions inside of packs that have no record.
+    pub skipped: Ranges,
     /// The losses that their records tell.
     pub claims: Vec<Claim>,
     /// Packs that cannot be read.
@@ -193,6 +195,9 @@ impl Dir {
         all.sort_by_key(|(head, ..)| head.first);
         for (head, classes, bytes) in all {
             dir.add(head, &classes, bytes);
+        }
+        for range in found.skipped.iter() {
+            dir.info.gone.insert(range);
         }
         dir.info.claims.clone_from(&found.claims);
         dir
@@ -379,9 +384,12 @@ pub fn scan(volume: &Volume) -> Result<Found, Fault> {
         match pack::unpack(&head, value) {
             Ok(records) => {
                 let mut classes = [0; 3];
-                for (position, record) in head.positions().zip(&records) {
+                let mut next = head.first;
+                for (position, record) in &records {
                     classes[class_index(record.body.class())] += 1;
-                    found.claims.extend(claim(position, record));
+                    found.claims.extend(claim(*position, record));
+                    found.skipped.insert(next..*position);
+                    next = position + 1;
                 }
                 let bytes = value.len() as u64;
                 found.packs.push(Seen {

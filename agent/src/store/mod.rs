@@ -41,6 +41,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 mod volume;
+mod witness;
 
 pub use boot::{Start, StartError, begin};
 

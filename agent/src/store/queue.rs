@@ -4,11 +4,13 @@
 //! Opening is in `open.rs`, making room in `room.rs`.
 
 use super::files;
-use super::index::{self, Bad, Dir, Found, Name, head_at};
+use super::index::{self, Bad, Claim, Dir, Found, Name, head_at};
 use super::pack::{self, Pack, chunks, pack_key};
 use super::quarantine::{self, Quarantine};
 use super::ranges::Ranges;
+use super::room;
 use super::volume::{Change, Fault, Volume};
+use super::witness::Witness;
 use super::{Batch, Position, StoreError, Stored, View};
 use andon_core::record::{Body, Class, Event, Record, Run};
 use serde::{Deserialize, Serialize};
@@ -91,28 +93,34 @@ impl Queue {
 
     fn try_commit(&mut self, batch: &Batch) -> Result<Vec<Event>, StoreError> {
         self.revive()?;
-        let (fit, too_large): (Vec<_>, Vec<_>) = batch.records.iter().partition(|r| pack::fits(r));
-        let size = self
-            .pack_from_next(&fit)
-            .iter()
-            .map(|pack| pack.value.len() as u64)
-            .sum();
-        for record in too_large {
-            let event =
-                self.keep_aside(record, self.run, "larger than what the outbox can hold")?;
+        let packs = pack::pack(self.numbered(batch));
+        let size = packs.iter().map(|pack| pack.value.len() as u64).sum();
+        let checkpoint = batch.checkpoint.as_ref().map_or(0, Vec::len) as u64;
+        self.admit(size + checkpoint)?;
+        self.commit_unchecked(batch, size)
+    }
+
+    /// Commits without asking whether there is room.
+    pub(super) fn commit_unchecked(
+        &mut self,
+        batch: &Batch,
+        size: u64,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.revive()?;
+        for record in batch.records.iter().filter(|record| !pack::fits(record)) {
+            let why = "larger than what the outbox can hold";
+            let event = self.keep_aside(record, self.run, why)?;
             self.tell(vec![event]);
         }
-        let with_checkpoint = size
-            + batch
-                .checkpoint
-                .as_ref()
-                .map_or(0, |bytes| bytes.len() as u64);
-        self.admit(with_checkpoint)?;
         if self.is_full(size) {
             self.rotate()?;
         }
-        // Packed only now: the directory that the positions belong to may have changed.
-        let packs = self.pack_from_next(&fit);
+        // Packed only now: after damage the positions go on elsewhere.
+        let packs = pack::pack(self.numbered(batch));
+        let claims: Vec<Claim> = self
+            .numbered(batch)
+            .filter_map(|(position, _, record)| index::claim(position, record))
+            .collect();
         let told: Vec<&Event> = batch
             .records
             .iter()
@@ -127,24 +135,26 @@ impl Queue {
             &told,
             batch.records.last(),
         )?;
-        let newest = self.newest();
-        let mut at = packs.iter().flat_map(|pack| pack.head.positions());
-        newest.info.claims.extend(
-            fit.iter()
-                .filter_map(|record| index::claim(at.next()?, record)),
-        );
-        self.view.stored += fit.len() as u64;
+        self.newest().info.claims.extend(claims);
+        self.view.stored += packs
+            .iter()
+            .map(|pack| u64::from(pack.head.count))
+            .sum::<u64>();
         self.sweep();
-        let _ = files::add_ballast(&self.ballast);
+        let _ = files::add_ballast(&self.ballast, room::RESERVE);
         Ok(std::mem::take(&mut self.fresh))
     }
 
-    fn pack_from_next(&self, records: &[&Record]) -> Vec<Pack> {
-        let at = self.meta.next..;
-        pack::pack(
-            at.zip(records)
-                .map(|(position, record)| (position, self.run, *record)),
-        )
+    /// The records that can be stored, with the positions that they would get.
+    fn numbered<'a>(
+        &self,
+        batch: &'a Batch,
+    ) -> impl Iterator<Item = (u64, Run, &'a Record)> + use<'a> {
+        let run = self.run;
+        let fitting = batch.records.iter().filter(|record| pack::fits(record));
+        (self.meta.next..)
+            .zip(fitting)
+            .map(move |(position, record)| (position, run, record))
     }
 
     /// Writes what is known but not yet on disk: acknowledgements, losses.
@@ -221,7 +231,26 @@ impl Queue {
         }
         debug_assert!(packs.is_empty() || newest.info.end == next);
         newest.bytes = files::size(&path);
+        if let (Some(last), false) = (last, packs.is_empty()) {
+            self.note_reach(last.seq);
+        }
         Ok(())
+    }
+
+    fn note_reach(&self, seq: u64) {
+        let witness = Witness {
+            base: self.dirs[self.dirs.len() - 1].name.base,
+            next: self.meta.next,
+            run: self.run,
+            seq,
+        };
+        if let Err(error) = witness.write(&self.witness_path()) {
+            tracing::debug!("how far the outbox reaches is not noted: {error}");
+        }
+    }
+
+    pub(super) fn witness_path(&self) -> PathBuf {
+        self.root.join("witness")
     }
 
     fn is_full(&self, size: u64) -> bool {
@@ -404,7 +433,7 @@ impl Queue {
             from = head.positions().end;
             let unpacked = self.fetch(at, &head)?;
             let dir = &self.dirs[at];
-            for (position, record) in head.positions().zip(unpacked) {
+            for (position, record) in unpacked {
                 if position >= next && dir.waits(position) && records.len() < max {
                     records.push(Stored {
                         position: Position(position),
@@ -421,7 +450,7 @@ impl Queue {
         &mut self,
         at: usize,
         head: &pack::Head,
-    ) -> Result<Vec<Record>, StoreError> {
+    ) -> Result<Vec<(u64, Record)>, StoreError> {
         let fetched = match self.volume(at) {
             Some(volume) => volume.value(&head.key()),
             None => return Err(StoreError::Closed),
@@ -504,7 +533,13 @@ impl Queue {
             .collect();
         let there: Ranges = heads.iter().map(pack::Head::positions).collect();
         dir.heads = Some(heads);
-        let missing = there.gaps(known).into_iter().collect();
+        let missing: Ranges = there.gaps(known).into_iter().collect();
+        if missing
+            .iter()
+            .any(|range| dir.info.gone.first_gap(range).is_some())
+        {
+            dir.info.damaged = true;
+        }
         self.lose(at, missing, "missing from the outbox's file", None);
     }
 

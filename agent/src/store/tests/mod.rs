@@ -1,7 +1,13 @@
 //! The invariants of the outbox, each held by a test.
 
 mod basic;
+mod budget;
+mod damage;
+mod full;
+mod kill;
+mod measure;
 mod model;
+mod order;
 
 use super::queue::Queue;
 use super::{Batch, Opened, Position, Stored, begin, room};
@@ -75,7 +81,7 @@ pub fn summary(seq: u64) -> Record {
 pub fn link(seq: u64) -> Record {
     let event = Event::Link {
         link: "plc".into(),
-        up: seq % 2 == 0,
+        up: seq.is_multiple_of(2),
         why: Some(format!("no answer for {seq} s")),
     };
     record(seq, Body::Event(event))

@@ -160,7 +160,7 @@ impl Trial {
         for _ in 0..count {
             self.model.seq += 1;
             let seq = self.model.seq;
-            records.push(if seq % 5 == 0 {
+            records.push(if seq.is_multiple_of(5) {
                 link(seq)
             } else {
                 summary(seq)

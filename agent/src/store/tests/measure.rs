@@ -1,0 +1,108 @@
+//! Figures for agent/docs/outbox.md: `cargo test -p andon --lib store::tests::measure -- --ignored
+//! --nocapture`.
+
+use super::*;
+use crate::clock;
+use crate::store::pack::encode;
+
+/// Bytes that this process caused to be written to disk.
+fn written() -> u64 {
+    proc("/proc/self/io", "write_bytes:")
+}
+
+fn resident_kb() -> u64 {
+    proc("/proc/self/status", "VmRSS:")
+}
+
+fn proc(file: &str, key: &str) -> u64 {
+    let text = std::fs::read_to_string(file).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key))
+        .unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+#[ignore = "a measurement: prints figures"]
+fn bytes_written() {
+    for (each, commits) in [(200, 300), (25, 800), (1, 1000)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut queue, _) = open(dir.path());
+        let before = written();
+        let mut payload = 0;
+        for n in 0..commits {
+            let records = summaries(n * each + 1..=n * each + each);
+            payload += records
+                .iter()
+                .map(|record| encode(record).len() as u64)
+                .sum::<u64>();
+            queue.commit(&batch(records)).unwrap();
+            let some = queue.read(None, 1000).unwrap();
+            queue.acknowledge(&positions(&some));
+        }
+        let written = written() - before;
+        println!(
+            "{each} a commit: {} B a record, {:.2} written per payload byte, {} B a commit",
+            payload / (commits * each),
+            written as f64 / payload as f64,
+            written / commits,
+        );
+    }
+}
+
+#[test]
+#[ignore = "a measurement: prints figures"]
+fn backlog_of_20_mb() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = resident_kb();
+    let (mut queue, _) = open(dir.path());
+    let mut seq = 0;
+    let mut payload = 0;
+    while payload < 20_000_000 {
+        let records = summaries(seq + 1..=seq + 200);
+        seq += 200;
+        payload += records
+            .iter()
+            .map(|record| encode(record).len())
+            .sum::<usize>();
+        queue.commit(&batch(records)).unwrap();
+    }
+    let view = queue.view();
+    println!(
+        "{seq} records, {payload} B payload, {} B on disk",
+        view.bytes
+    );
+    println!(
+        "resident: {before} kB before, {} kB after filling",
+        resident_kb()
+    );
+    drop(queue);
+    let start = clock::now().mono;
+    let (mut queue, _) = open(dir.path());
+    println!(
+        "opened in {} ms, resident {} kB",
+        clock::now().mono.since(start),
+        resident_kb()
+    );
+    let start = clock::now().mono;
+    let count = read_all_counted(&mut queue);
+    println!(
+        "read {count} records in {} ms, resident {} kB",
+        clock::now().mono.since(start),
+        resident_kb()
+    );
+}
+
+fn read_all_counted(queue: &mut Queue) -> usize {
+    let mut count = 0;
+    let mut after = None;
+    loop {
+        let some = queue.read(after, 100).unwrap();
+        let Some(last) = some.last() else {
+            return count;
+        };
+        after = Some(last.position);
+        count += some.len();
+    }
+}
