@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::files;
-use crate::store::pack::{Head, PACKS_END, chunk_key, pack_key, seal_as};
+use crate::store::pack::{Head, chunk_key, seal_as};
 use crate::store::volume::{Change, Volume};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -132,7 +132,7 @@ fn zero(dir: &Path) {
 fn change_pack(dir: &Path, change: impl Fn(&[u8], &[u8]) -> Vec<u8>) {
     let (volume, found) = Volume::open(dir, |volume| {
         let mut found = Vec::new();
-        volume.scan(&pack_key(0)..&PACKS_END, |key, value| {
+        volume.scan(|key, value| {
             found.push((key.to_vec(), value.to_vec()));
         })?;
         Ok(found)
