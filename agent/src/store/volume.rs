@@ -90,6 +90,7 @@ impl Volume {
             Fault::Io(_) => Err(fault),
             // A snapshot only saves work at opening; without it sled reads its log.
             Fault::Damaged(_) => {
+                trace::note("distrust", dir);
                 remove_files(dir, |name| name.starts_with("snap."))?;
                 attempt()
             }

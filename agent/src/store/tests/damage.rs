@@ -162,7 +162,12 @@ fn a_snapshot_that_was_being_written_loses_nothing() {
     for part in &scene.parts {
         fs::write(part.join("snap.0000000000000FFF.generating"), b"half").unwrap();
     }
+    files::trace::take();
     scene.settle_without_loss();
+    let distrusted = files::trace::take()
+        .iter()
+        .any(|step| step.starts_with("distrust"));
+    assert!(!distrusted, "the good snapshots are used");
 }
 
 #[test]
