@@ -241,6 +241,7 @@ fn guarded<T>(action: impl FnOnce() -> sled::Result<T>) -> Result<T, Fault> {
         Ok(Err(sled::Error::Io(error))) => Err(io_fault(error)),
         Ok(Err(error)) => Err(Fault::Damaged(error.to_string())),
         Err(panic) => {
+            trace::note("panic", Path::new("sled"));
             let text = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)
