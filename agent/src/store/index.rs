@@ -1,6 +1,6 @@
 //! What the outbox knows of a directory without opening it, and what a scan finds in one.
 
-use super::pack::{self, Head, PACKS_END, class_index, pack_key};
+use super::pack::{self, Head, class_index};
 use super::ranges::Ranges;
 use super::volume::{Fault, Volume};
 use andon_core::record::{Body, Class, Event, Record, Run};
@@ -372,7 +372,7 @@ pub fn claim(position: u64, record: &Record) -> Option<Claim> {
 /// Reads every pack of a volume.
 pub fn scan(volume: &Volume) -> Result<Found, Fault> {
     let mut found = Found::default();
-    volume.scan(&pack_key(0)..&PACKS_END, |key, value| {
+    volume.scan(|key, value| {
         let Some(head) = Head::parse(key) else {
             found.bad.push(Bad {
                 head: None,

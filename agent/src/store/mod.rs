@@ -32,11 +32,13 @@
 mod boot;
 mod files;
 mod index;
+mod leave;
 mod open;
 mod pack;
 mod quarantine;
 mod queue;
 mod ranges;
+mod read;
 mod room;
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,8 @@ impl Head {
 
     /// The key: packs sort by position.
     pub fn key(&self) -> Vec<u8> {
-        let mut key = pack_key(self.first).to_vec();
+        let mut key = vec![PACK];
+        key.extend(self.first.to_be_bytes());
         key.extend(encode(self));
         key
     }
@@ -96,15 +97,10 @@ impl Head {
     }
 }
 
-/// Where the keys of packs from `position` on begin.
-pub fn pack_key(position: u64) -> [u8; 9] {
-    let mut key = [PACK; 9];
-    key[1..].copy_from_slice(&position.to_be_bytes());
-    key
+/// Whether a key is that of a pack.
+pub fn is_pack(key: &[u8]) -> bool {
+    key.first() == Some(&PACK)
 }
-
-/// Where the keys of packs end.
-pub const PACKS_END: [u8; 1] = [PACK + 1];
 
 /// A pack, ready to be stored.
 #[derive(Debug, Clone)]

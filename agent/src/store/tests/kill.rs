@@ -6,7 +6,6 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 const DIR: &str = "ANDON_TEST_STORE";
-const ROUNDS: &str = "ANDON_SOAK_ROUNDS";
 
 /// The process that is killed: commits, reads and acknowledges, and reports each of them.
 #[test]
@@ -42,7 +41,7 @@ fn child() {
 
 #[test]
 fn nothing_reported_is_lost_by_a_kill() {
-    let rounds = std::env::var(ROUNDS).map_or(10, |text| text.parse().unwrap());
+    let rounds = rounds();
     let dir = tempfile::tempdir().unwrap();
     // By boot: the last number reported, and what was handed over.
     let mut stored: BTreeMap<u32, u64> = BTreeMap::new();
@@ -112,7 +111,7 @@ fn nothing_reported_is_lost_by_a_kill() {
         }
     }
     assert!(
-        stored.len() as u64 * 2 > rounds,
+        stored.len() * 2 > rounds as usize,
         "most rounds stored something"
     );
 }

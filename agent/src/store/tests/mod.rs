@@ -24,6 +24,11 @@ pub const BUDGET: u64 = 256 * 1024 * 1024;
 /// The smallest budget that is taken.
 pub const SMALL_BUDGET: u64 = room::LEAST_BUDGET;
 
+/// How long the random tests go on; more for a soak.
+pub fn rounds() -> u32 {
+    std::env::var("ANDON_SOAK_ROUNDS").map_or(10, |text| text.parse().unwrap())
+}
+
 /// A run on a data directory; its lock is let go again, as by a kill.
 pub fn open(data_dir: &Path) -> (Queue, Opened) {
     open_with(data_dir, BUDGET)

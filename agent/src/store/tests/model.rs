@@ -228,7 +228,7 @@ impl Trial {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: rounds(), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn agrees_with_a_plain_map(steps in prop::collection::vec(step(), 1..40)) {
