@@ -247,7 +247,7 @@ mod tests {
             "link plc       Modbus TCP 127.0.0.1:5020: 2 devices, 12 tags",
             "link rs485     not active: 1 device, 1 tag",
             "link shop      MQTT mqtt://127.0.0.1:1883, 2 topics: 1 device, 3 tags",
-            "devices        4 with 16 tags, 10 alarms",
+            "devices        4 with 16 tags, 9 alarms",
             "Asia/Shanghai, shifts day, night",
             "  [horn]: no horn sounds",
             "of 32 MiB",

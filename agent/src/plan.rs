@@ -4,22 +4,23 @@
 //! decides, the figure is an estimate and says so.
 
 use crate::field::FromField;
+use crate::run;
 use crate::settings::{LinkKind, Settings};
-use andon_core::plant::{Alarm, Code, Device, Match, Model};
+use crate::staging;
+use andon_core::limits;
+use andon_core::plant::{Code, Device, Match, Model, Plant};
 use andon_core::record::Record;
-use andon_core::sample::Reading;
 use andon_core::state::State;
 use andon_core::summary::Summary;
 use andon_core::tag::Tag;
-use andon_core::time::{Now, Wall};
 use std::mem::size_of;
 use std::sync::Arc;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// Readings that may wait for the engine; the links wait when it is full.
-pub const FIELD_QUEUE: usize = 256;
+/// The registers of the largest Modbus answer.
+const LARGEST_ANSWER: usize = 250;
 
 /// Bytes of one minute of one device, packed (measured: at most 60).
 const SUMMARY_BYTES: u64 = 60;
@@ -79,15 +80,9 @@ impl MemoryPlan {
 pub fn memory(settings: &Settings) -> MemoryPlan {
     let plant = &settings.plant;
     let (models, model_bytes) = models(&plant.devices);
-    let tags: usize = plant
-        .devices
-        .iter()
-        .map(|device| device.model.tags.len())
-        .sum();
     let mut items = vec![
         estimate("program, runtime and logging", 1, 4 * MIB),
         estimate("store: the newest and the oldest database", 2, 2 * MIB),
-        exact("devices", plant.devices.len(), size_of::<Device>()),
         Item {
             what: "tags, states and codes, once for each profile",
             count: count(models),
@@ -95,24 +90,19 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
             estimate: false,
         },
         exact(
-            "newest reading of each tag",
-            tags,
-            size_of::<Reading>() + size_of::<Now>(),
-        ),
-        exact(
-            "open window of each device",
-            plant.devices.len(),
-            2 * size_of::<Summary>(),
-        ),
-        exact(
-            "alarms",
-            plant.alarms.len(),
-            size_of::<Alarm>() + 2 * size_of::<Wall>(),
-        ),
-        exact(
             "readings on their way to the engine",
-            FIELD_QUEUE,
-            size_of::<FromField>(),
+            run::FIELD_QUEUE,
+            size_of::<FromField>() + LARGEST_ANSWER,
+        ),
+        exact(
+            "records that wait while the disk refuses",
+            staging::MOST,
+            size_of::<Record>() + size_of::<Summary>(),
+        ),
+        estimate(
+            "current values as the broker has them",
+            count(1 + 2 * plant.devices.len() + plant.alarms.len()),
+            current_value_bytes(plant),
         ),
         exact(
             "records on their way to the broker",
@@ -121,12 +111,28 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
         ),
         estimate("connection to the broker", 1, 64 * KIB),
     ];
+    let of_core = limits::allocations(plant).into_iter();
+    items.extend(of_core.map(|it| exact(it.what, it.count, it.each)));
     items.extend(link_items(settings));
     items.retain(|item| item.count > 0);
     MemoryPlan {
         items,
         budget: settings.memory_budget,
     }
+}
+
+/// What a current value takes on average: its JSON, in which `info` names every tag.
+fn current_value_bytes(plant: &Plant) -> u64 {
+    const WITHOUT_TAGS: usize = 512;
+    let values = 1 + 2 * plant.devices.len() + plant.alarms.len();
+    let named = |tag: &Tag| tag.name.len() + tag.unit.len() + 6;
+    let names: usize = plant
+        .devices
+        .iter()
+        .flat_map(|device| &device.model.tags)
+        .map(named)
+        .sum();
+    count(WITHOUT_TAGS + names / values)
 }
 
 fn link_items(settings: &Settings) -> Vec<Item> {

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Field → engine: when this many messages wait, the drivers wait too; polling slows, and says so.
-const FIELD_QUEUE: usize = 1024;
+pub const FIELD_QUEUE: usize = 1024;
 
 /// Losses told by the way up; when full, the record that cannot be sent waits.
 const LOSS_QUEUE: usize = 64;

@@ -32,6 +32,16 @@ impl<T> Queue<T> {
         self.items.pop_front()
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// How many more fit.
     pub fn room(&self) -> usize {
         self.capacity - self.items.len()

@@ -313,7 +313,7 @@ impl Engine {
         let behind = to.since(next);
         let minutes = behind / MINUTE_MS.unsigned_abs();
         self.window_end = next + minutes * MINUTE_MS.unsigned_abs();
-        if behind < LONG_SILENCE_MS && self.actions.room() > 3 * self.devices.len() {
+        if behind < LONG_SILENCE_MS && self.actions.room() >= limits::reserve(&self.plant) {
             self.window_end = self.window_end.min(self.span_until.max(next));
         }
         let merged = self

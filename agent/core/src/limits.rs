@@ -34,11 +34,21 @@ pub fn tags(plant: &Plant) -> usize {
         .sum()
 }
 
-/// Actions that one call of the engine can ask for: every device may close three windows, change
-/// its state and say so; every alarm may change and say so.
+/// Actions that one call of the engine can ask for: every device may close some windows, change its
+/// state twice and say so; every alarm may change and say so.
 pub fn actions(plant: &Plant) -> usize {
-    8 * plant.devices.len() + 3 * plant.alarms.len() + 2 * plant.links.len() + 64
+    5 * plant.devices.len() + reserve(plant)
 }
+
+/// Of those, what must be left when one more window is closed in the same call: that window, the
+/// last one, one cut by a step of the clock, and everything that changes besides.
+pub fn reserve(plant: &Plant) -> usize {
+    7 * plant.devices.len() + 3 * plant.alarms.len() + QUALITIES + 64
+}
+
+/// Changes of quality that one call tells; a read has up to 125 tags, and one line of the log names
+/// the trouble as well as all of them.
+pub const QUALITIES: usize = 16;
 
 /// What the core allocates for a plant.
 pub fn allocations(plant: &Plant) -> Vec<Allocation> {

@@ -367,6 +367,10 @@ impl Serialize for AlarmMessage<'_> {
         map.serialize_entry("limit", &settings.when.limit())?;
         map.serialize_entry("text_en", &settings.text_en)?;
         map.serialize_entry("text_zh", &settings.text_zh)?;
+        // Who did what to it: nobody can, before there is a way to acknowledge.
+        for key in ["by", "via", "why", "until_ms", "count"] {
+            map.serialize_entry(key, &None::<&str>)?;
+        }
         map.end()
     }
 }

@@ -53,6 +53,11 @@ pub(super) enum KindPart {
 }
 
 impl LinkPart {
+    /// Whether this version reads it.
+    pub(super) fn is_active(&self) -> bool {
+        !matches!(self.kind, KindPart::ModbusRtu)
+    }
+
     pub(super) fn speaks(&self) -> Speaks {
         match self.kind {
             KindPart::ModbusTcp(_) => Speaks::ModbusTcp,

@@ -133,7 +133,10 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
         not_published,
     } = devices::machines(profiles, root.sections("device"), &links, out);
     check_numbers(&links, &devices, out);
-    let (alarms, alarms_not_active) = alarms::alarms(root.sections("alarm"), &devices, text, out);
+    let (mut alarms, alarms_not_active) =
+        alarms::alarms(root.sections("alarm"), &devices, text, out);
+    // A device that this version does not read is not silent: it was never to be heard.
+    alarms.retain(|alarm| is_read(&devices[usize::from(alarm.device.0)], &links));
     let local = local::sections(&mut root);
     root.finish();
     warn_of_slow_links(&links, &devices, out);
@@ -243,10 +246,14 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
     }
 }
 
+fn is_read(device: &Device, links: &[LinkPart]) -> bool {
+    links
+        .get(usize::from(device.link.0))
+        .is_none_or(LinkPart::is_active)
+}
+
 fn not_active_links(links: &[LinkPart], devices: &[Device]) -> Vec<NotActive> {
-    let inactive = (0..)
-        .zip(links)
-        .filter(|(_, link)| matches!(link.kind, KindPart::ModbusRtu));
+    let inactive = (0..).zip(links).filter(|(_, link)| !link.is_active());
     let tell = inactive.map(|(index, link)| {
         let behind: Vec<&str> = devices
             .iter()
@@ -255,14 +262,14 @@ fn not_active_links(links: &[LinkPart], devices: &[Device]) -> Vec<NotActive> {
             .collect();
         let readers = match behind.as_slice() {
             [] => String::new(),
-            [one] => format!("; nobody reads {one}"),
+            [one] => format!("; nobody reads {one} or judges its alarms"),
             [first, .., last] if behind.len() > 4 => {
                 format!(
-                    "; nobody reads the {} devices {first} to {last}",
+                    "; nobody reads the {} devices {first} to {last} or judges their alarms",
                     behind.len()
                 )
             }
-            few => format!("; nobody reads {}", few.join(", ")),
+            few => format!("; nobody reads {} or judges their alarms", few.join(", ")),
         };
         NotActive {
             section: format!("[[link]] {}", link.id),

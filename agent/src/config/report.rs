@@ -10,20 +10,20 @@ const SHOWN: usize = 50;
 
 /// One thing that is wrong, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(super) struct Finding {
     /// Bytes of the text it is about; none if it is about the file as a whole.
-    pub span: Option<Range<usize>>,
+    pub(super) span: Option<Range<usize>>,
     /// What is wrong.
-    pub what: String,
+    pub(super) what: String,
     /// What to do.
-    pub hint: Option<String>,
+    pub(super) hint: Option<String>,
     /// Another place that belongs to it, with what is there.
-    pub also: Option<(Range<usize>, String)>,
+    pub(super) also: Option<(Range<usize>, String)>,
 }
 
 impl Finding {
     /// A finding about these bytes.
-    pub fn at(span: Range<usize>, what: impl Into<String>) -> Finding {
+    pub(super) fn at(span: Range<usize>, what: impl Into<String>) -> Finding {
         Finding {
             span: Some(span),
             ..Finding::of_file(what)
@@ -31,7 +31,7 @@ impl Finding {
     }
 
     /// A finding about the file as a whole.
-    pub fn of_file(what: impl Into<String>) -> Finding {
+    pub(super) fn of_file(what: impl Into<String>) -> Finding {
         Finding {
             span: None,
             what: what.into(),
@@ -41,13 +41,13 @@ impl Finding {
     }
 
     /// With what to do about it.
-    pub fn hint(mut self, hint: impl Into<String>) -> Finding {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Finding {
         self.hint = Some(hint.into());
         self
     }
 
     /// With another place that belongs to it.
-    pub fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Finding {
+    pub(super) fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Finding {
         self.also = Some((span, label.into()));
         self
     }
@@ -55,7 +55,7 @@ impl Finding {
 
 /// Whether findings stop the agent from starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
+pub(super) enum Severity {
     /// They do.
     Mistake,
     /// They do not, but somebody should look.
@@ -88,7 +88,7 @@ pub struct Entry<'a> {
 
 impl Report {
     /// Puts findings in the order of the file; the same one said twice is said once.
-    pub fn new(
+    pub(super) fn new(
         severity: Severity,
         file: impl Into<String>,
         text: &str,

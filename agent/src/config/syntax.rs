@@ -6,7 +6,7 @@
 //! What was blanked is remembered, so that nothing is called missing that is only misspelt.
 
 use super::report::Finding;
-use super::walk::Findings;
+use super::walk::{Findings, is_secret};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
@@ -69,6 +69,9 @@ pub(super) fn repair(text: &str, out: &Findings) -> String {
         }
         out.lose_words(blank);
         let key = blank.split('=').next().unwrap_or("");
+        if is_secret(key.trim()) {
+            out.hide(fault.blank.start + key.len() + 1..fault.blank.end);
+        }
         out.lose_statement(header_before(&current, fault.blank.start), key.trim());
         current.replace_range(fault.blank.clone(), &blanked(blank));
     }
@@ -238,23 +241,15 @@ fn string_end(text: &str, at: usize, quote: u8) -> Option<usize> {
         return Some(at + 3 + close + 3);
     }
     let mut end = at + 1;
-    while end < bytes.len() && bytes[end] != quote && bytes[end] != b'\n' {
-        end += if quote == b'"' && bytes[end] == b'\\' {
-            2
-        } else {
-            1
-        };
-    }
-    // The line end itself still ends the statement.
-    let closed = bytes.get(end) == Some(&quote);
-    Some(
-        if closed {
-            end + 1
-        } else {
-            end.min(bytes.len())
+    loop {
+        match bytes.get(end) {
+            // The line end itself still ends the statement.
+            None | Some(b'\n') => return Some(end.min(bytes.len())),
+            Some(byte) if *byte == quote => return Some(end + 1),
+            Some(b'\\') if quote == b'"' && bytes.get(end + 1) != Some(&b'\n') => end += 2,
+            Some(_) => end += 1,
         }
-        .max(at + 1),
-    )
+    }
 }
 
 /// Whether a section header begins here (and not an array inside an array).

@@ -182,6 +182,10 @@ pub(super) struct Section<'a> {
 /// Keys that somebody may try; the only right way to give a secret is a file.
 const SECRETS: [&str; 6] = ["password", "passwd", "secret", "token", "pin", "psk"];
 
+pub(super) fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
 impl<'a> Section<'a> {
     pub(super) fn new(
         name: String,
@@ -362,7 +366,7 @@ impl<'a> Section<'a> {
     /// Reports one unknown key; the key that was meant, if that is clear.
     fn unknown(&self, entry: &Item<'_>) -> Option<&'static str> {
         let key = entry.key;
-        if SECRETS.contains(&key) {
+        if is_secret(key) {
             let finding = Finding::at(
                 entry.key_span.clone(),
                 format!("`{key}`: secrets are never in this file"),

@@ -130,10 +130,12 @@ impl Tally {
         } = self;
         let mut text = match language {
             Language::En => {
-                format!("{device}: {made} parts made = {published} published + {open} still open")
+                format!(
+                    "{device}: {made} parts made: {published} in published windows, {open} since"
+                )
             }
             Language::Zh => {
-                format!("{device}: 实产 {made} = 已上报 {published} + 未结窗口 {open}")
+                format!("{device}: 实产 {made}: 已上报窗口 {published}, 此后 {open}")
             }
         };
         if !self.agrees() {
@@ -172,7 +174,7 @@ mod tests {
                 good: 50,
                 scrap: 10,
             },
-            told: VecDeque::from([(58_000, 38), (59_000, 40), (60_900, 41), (62_000, 60)]),
+            told: VecDeque::from([(57_000, 38), (58_000, 40), (62_000, 41), (63_000, 60)]),
         }]
     }
 
@@ -240,7 +242,7 @@ mod tests {
     fn the_text_names_what_does_not_agree() {
         let good = Outcome::new(AGENT, &seen(&[1, 2, 3], 40), &truth());
         let text = good.to_text(Language::En);
-        assert!(text.contains("press-1: 60 parts made = 40 published + 20 still open"));
+        assert!(text.contains("press-1: 60 parts made: 40 in published windows, 20 since"));
         assert!(text.ends_with("Nothing was lost."));
         let bad = Outcome::new(AGENT, &seen(&[1, 2, 3], 39), &truth());
         let text = bad.to_text(Language::En);

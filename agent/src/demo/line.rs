@@ -68,8 +68,8 @@ impl Truth {
     /// The least and the most that a reader can have counted by `wall_ms`, if both are known:
     /// what was told shortly before and shortly after.
     pub fn told_by(&self, wall_ms: i64) -> (u64, u64) {
-        /// A reading may be this far from where it is put, in milliseconds.
-        const BLUR: i64 = 750;
+        /// Milliseconds: a reading is put a little off, and one of a second may not have arrived.
+        const BLUR: i64 = 1500;
         let before = self.told.iter().rev().find(|told| told.0 <= wall_ms - BLUR);
         let after = self.told.iter().find(|told| told.0 >= wall_ms + BLUR);
         (
@@ -106,16 +106,22 @@ impl Line {
     }
 
     /// What everyone has made up to now.
+    pub fn made(&self) -> Vec<(&'static str, Made)> {
+        let presses = PRESSES.into_iter().zip(&self.presses);
+        let mut made: Vec<_> = presses
+            .map(|(id, site)| (id, site.desk().machine.made()))
+            .collect();
+        made.push((OVEN, self.oven.desk().machine.made()));
+        made
+    }
+
+    /// What everyone has made, and when it told.
     pub fn truth(&self) -> Vec<Truth> {
-        let mut truth = Vec::new();
-        for (id, site) in PRESSES.into_iter().zip(&self.presses) {
-            let mut desk = site.desk();
-            desk.machine.advance(clock::mono().0);
-            truth.push(desk.truth(id, desk.machine.made()));
-        }
-        let desk = self.oven.desk();
-        truth.push(desk.truth(OVEN, desk.machine.made()));
-        truth
+        let logs = self.presses.iter().map(|site| site.desk().told.clone());
+        let logs = logs.chain([self.oven.desk().told.clone()]);
+        let made = self.made().into_iter().zip(logs);
+        made.map(|((id, made), told)| Truth { id, made, told })
+            .collect()
     }
 
     /// Stops all machines for good and waits until each was read once more.
@@ -195,14 +201,6 @@ impl<M> Desk<M> {
         }
         self.told.push_back((clock::now().wall.0, total));
         self.read_since_halt = self.halted;
-    }
-
-    fn truth(&self, id: &'static str, made: Made) -> Truth {
-        Truth {
-            id,
-            made,
-            told: self.told.clone(),
-        }
     }
 }
 
@@ -402,6 +400,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_lost_link_gives_no_answer_then_closes_and_comes_back() {
+        let (_broker, line) = line().await;
+        let mut like = Press::new(1, PRESS_CYCLES_MS[1], 1);
+        like.start(0);
+        let mut closes_ms = 0;
+        while like.wire() != Wire::Closed {
+            closes_ms += 50;
+            like.advance(closes_ms);
+        }
+        // It has been silent for a while and will close its connections in a moment.
+        let site = &line.presses[1];
+        let begun = clock::mono().0 - (closes_ms - 500);
+        site.desk().machine.start(begun);
+        let connect = || tokio_modbus::client::tcp::connect_slave(line.addresses()[1], Slave(UNIT));
+        let mut client = connect().await.unwrap();
+        let answer = client.read_holding_registers(0, 4).await;
+        assert!(answer.is_err(), "closed without an answer: {answer:?}");
+        let mut client = connect().await.unwrap();
+        let answer = client.read_holding_registers(0, 4).await;
+        assert!(answer.is_err(), "closed at once: {answer:?}");
+        assert_eq!(site.desk().told, [], "it told nothing");
+        site.desk().machine.halt(clock::mono().0);
+        let answer = loop {
+            let mut client = connect().await.unwrap();
+            if let Ok(answer) = client.read_holding_registers(0, 4).await {
+                break answer.unwrap();
+            }
+        };
+        let made = site.desk().machine.made();
+        assert_eq!(u64::from(answer[1]), made.good);
+        assert_eq!(u64::from(answer[3]), made.scrap);
+    }
+
+    #[tokio::test]
     async fn the_oven_waits_for_somebody_who_listens_and_begins_at_zero() {
         let (broker, line) = line().await;
         let address = broker.address();
@@ -427,15 +459,15 @@ mod tests {
         let truth = Truth {
             id: OVEN,
             made: Made { good: 9, scrap: 1 },
-            told: VecDeque::from([(1000, 0), (2000, 3), (3000, 4), (11_000, 8)]),
+            told: VecDeque::from([(1000, 0), (2000, 3), (3000, 4), (4000, 5), (11_000, 8)]),
         };
         assert_eq!(truth.told_by(500), (0, 3), "before anything was told");
         assert_eq!(
-            truth.told_by(2000),
-            (0, 4),
+            truth.told_by(2500),
+            (0, 5),
             "as near as a reading may be off"
         );
-        assert_eq!(truth.told_by(7000), (4, 8), "while the link was lost");
+        assert_eq!(truth.told_by(7000), (5, 8), "while the link was lost");
         assert_eq!(truth.told_by(20_000), (8, 10), "after the last word");
     }
 }

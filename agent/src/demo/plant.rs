@@ -28,9 +28,9 @@ pub fn fresh_directory(under: &Path) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// The text of the file: presses at `presses`, everything else at `broker`.
+/// The text of the file: presses at `presses`, everything else at `broker`; names in `language`.
 pub fn text(presses: &[SocketAddr], broker: SocketAddr, language: Language) -> String {
-    let mut text = head(broker, language);
+    let mut text = head(broker);
     let zh = language == Language::Zh;
     let names = if zh {
         ["一号冲压机", "二号冲压机", "三号冲压机"]
@@ -58,17 +58,12 @@ timeout = "500 ms"
 "#
         );
     }
-    text.push_str(&oven(if zh {
-        "七号回火炉"
-    } else {
-        "Tempering oven 7"
-    }));
+    text.push_str(&oven(if zh { "七号回火炉" } else { "Oven 7" }));
     text.push_str(ALARMS);
     text
 }
 
-fn head(broker: SocketAddr, language: Language) -> String {
-    let language = language.as_str();
+fn head(broker: SocketAddr) -> String {
     format!(
         r#"# Written by `andon demo`. With the addresses of real machines in it, it runs a real line:
 # andon check andon.toml; andon run --config andon.toml
@@ -78,7 +73,6 @@ id = "gw-demo"
 site = "demo"
 area = "press-shop"
 timezone = "Asia/Shanghai"
-language = "{language}"
 data_dir = "data"
 
 [upstream]

@@ -3,8 +3,7 @@
 use rustix::termios::tcgetwinsize;
 use std::io::{self, IsTerminal as _, Write};
 
-/// Where the demo writes. What nobody reads any more (a closed pipe) is no reason to stop: the
-/// account still decides the exit status.
+/// Where the demo writes.
 #[derive(Debug)]
 pub struct Screen {
     quiet: bool,
@@ -12,6 +11,7 @@ pub struct Screen {
     colour: bool,
     /// Lines of the last picture, which the next one replaces.
     drawn: usize,
+    closed: bool,
 }
 
 impl Screen {
@@ -25,6 +25,7 @@ impl Screen {
             terminal: terminal && !dumb,
             colour: terminal && !dumb && !no_colour,
             drawn: 0,
+            closed: false,
         }
     }
 
@@ -36,6 +37,11 @@ impl Screen {
     /// Whether colours may be used.
     pub const fn has_colour(&self) -> bool {
         self.colour
+    }
+
+    /// Whether nobody reads any more, as after `| head`. Standard error may well go nowhere.
+    pub const fn is_closed(&self) -> bool {
+        self.closed && !self.quiet
     }
 
     /// Columns and rows.
@@ -51,11 +57,12 @@ impl Screen {
     /// Writes lines below everything drawn, for good.
     pub fn say(&mut self, text: &str) {
         self.drawn = 0;
-        if self.quiet {
-            let _ = writeln!(io::stderr(), "{text}");
+        let written = if self.quiet {
+            writeln!(io::stderr(), "{text}")
         } else {
-            let _ = writeln!(io::stdout(), "{text}");
-        }
+            writeln!(io::stdout(), "{text}")
+        };
+        self.closed |= written.is_err();
     }
 
     /// Replaces the last picture. What does not fit the terminal's height is left out, for what
@@ -76,7 +83,7 @@ impl Screen {
         text.push_str("\x1b[J");
         self.drawn = lines.len();
         let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes());
-        let _ = out.flush();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        self.closed |= written.is_err();
     }
 }

@@ -5,7 +5,7 @@
 //! ambiguous width.
 
 use super::Language;
-use super::line::Truth;
+use super::script::Made;
 use super::watch::{Alarm, Device, Minute, Seen};
 use andon_core::time::Wall;
 use jiff::Timestamp;
@@ -18,8 +18,8 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 pub struct View<'a> {
     /// What was published.
     pub seen: &'a Seen,
-    /// What is true.
-    pub truth: &'a [Truth],
+    /// What the machines have really made.
+    pub made: &'a [(&'static str, Made)],
     /// Wall clock.
     pub now: Wall,
     /// The plant's time zone.
@@ -28,24 +28,21 @@ pub struct View<'a> {
     pub language: Language,
 }
 
-/// Columns of the table: heading in both languages, columns of the terminal. The cause takes the
-/// rest of the line.
-const COLUMNS: [([&str; 2], usize); 8] = [
-    (["machine", "设备"], 18),
-    (["state", "状态"], 15),
-    (["since", "持续"], 7),
-    (["made", "实产"], 6),
-    (["published", "已上报"], 9),
-    (["capacity", "产能利用率"], 10),
-    (["available", "可用率"], 9),
-    (["faulted (known)", "故障率(数据)"], 15),
+/// Columns of the table: heading in both languages, width on a wide and on a narrow terminal (0:
+/// left out). The cause takes the rest of the line.
+const COLUMNS: [([&str; 2], usize, usize); 8] = [
+    (["machine", "设备"], 18, 8),
+    (["state", "状态"], 15, 12),
+    (["since", "持续"], 7, 7),
+    (["good/scrap", "良品/废品"], 10, 10),
+    (["published", "已上报"], 9, 0),
+    (["capacity", "产能利用率"], 10, 8),
+    (["available", "可用率"], 9, 0),
+    (["fault (known)", "故障率(数据)"], 13, 13),
 ];
 
-/// Columns that go first when the terminal is narrow.
-const EXPENDABLE: [usize; 2] = [6, 4];
-
-/// A terminal that is this wide shows everything.
-const WIDE: usize = 110;
+/// A terminal at least this wide shows everything.
+const WIDE: usize = 120;
 
 const RESET: &str = "\x1b[0m";
 const BOLD: &str = "\x1b[1m";
@@ -62,22 +59,30 @@ pub fn render(view: &View<'_>, width: usize, colour: bool) -> String {
     };
     let say = |words: [&'static str; 2]| words[view.language as usize];
     page.line(BOLD, &headings(view.language, width));
-    for truth in view.truth {
-        let device = view.seen.devices.get(truth.id).cloned().unwrap_or_default();
+    for (id, made) in view.made {
+        let device = view.seen.devices.get(*id).cloned().unwrap_or_default();
         let look = Look::of(&device.state);
-        page.line(look.paint, &machine(view, truth, &device, width));
+        page.line(look.paint, &machine(view, (id, *made), &device, width));
     }
     page.line("", "");
     if view.seen.alarms.is_empty() {
         page.line(DIM, say(["no alarm", "无报警"]));
     }
-    for (id, alarm) in &view.seen.alarms {
+    let (active, returned): (Vec<_>, Vec<_>) = view
+        .seen
+        .alarms
+        .iter()
+        .partition(|(_, alarm)| alarm.is_active());
+    for (id, alarm) in active {
         let paint = if alarm.priority == "high" {
             RED
         } else {
             YELLOW
         };
         page.line(paint, &alarm_line(view, id, alarm));
+    }
+    for (id, alarm) in returned {
+        page.line(DIM, &alarm_line(view, id, alarm));
     }
     for (id, link) in view.seen.links.iter().filter(|(_, link)| !link.up) {
         let down = say(["link lost", "连接中断"]);
@@ -96,14 +101,15 @@ pub fn render(view: &View<'_>, width: usize, colour: bool) -> String {
 /// The line in one line, for a log.
 pub fn one_line(view: &View<'_>) -> String {
     let mut text = clock_time(view, view.now.0);
-    for truth in view.truth {
-        let state = view.seen.devices.get(truth.id);
+    for (id, made) in view.made {
+        let state = view.seen.devices.get(*id);
         let state = state.map_or("", |device| device.state.as_str());
         let word = Look::of(state).word(view.language);
         // Writing to a String cannot fail.
-        let _ = write!(text, " | {} {word} {}", truth.id, truth.made.total());
+        let _ = write!(text, " | {id} {word} {}", made.total());
     }
-    let alarms = view.seen.alarms.len();
+    let alarms = view.seen.alarms.values();
+    let alarms = alarms.filter(|alarm| alarm.is_active()).count();
     let counts = match view.language {
         Language::En => format!(" | alarms {alarms}"),
         Language::Zh => format!(" | 报警 {alarms}"),
@@ -112,17 +118,17 @@ pub fn one_line(view: &View<'_>) -> String {
 }
 
 fn headings(language: Language, width: usize) -> String {
-    let titles = COLUMNS.map(|(titles, _)| String::from(titles[language as usize]));
+    let titles = COLUMNS.map(|(titles, ..)| String::from(titles[language as usize]));
     let cause = ["cause", "原因"][language as usize];
     row(&titles, cause, width)
 }
 
-fn machine(view: &View<'_>, truth: &Truth, device: &Device, width: usize) -> String {
+fn machine(view: &View<'_>, (id, made): (&str, Made), device: &Device, width: usize) -> String {
     let look = Look::of(&device.state);
-    let name = if device.name.is_empty() || device.name == truth.id {
-        String::from(truth.id)
+    let name = if device.name.is_empty() || device.name == id {
+        String::from(id)
     } else {
-        format!("{} {}", truth.id, device.name)
+        format!("{id} {}", device.name)
     };
     let minute = device.minute.clone().unwrap_or_default();
     let since = device.since_ms.map(|since| age(view.now.0 - since));
@@ -130,7 +136,7 @@ fn machine(view: &View<'_>, truth: &Truth, device: &Device, width: usize) -> Str
         name,
         format!("{} {}", look.shape, look.word(view.language)),
         since.unwrap_or_default(),
-        truth.made.total().to_string(),
+        format!("{}/{}", made.good, made.scrap),
         device.published.to_string(),
         percent(minute.capacity_utilisation),
         percent(minute.availability),
@@ -144,10 +150,10 @@ fn machine(view: &View<'_>, truth: &Truth, device: &Device, width: usize) -> Str
 /// Fault time ratio, with the share of time that is known.
 fn faulted(minute: &Minute) -> String {
     match minute.coverage {
-        Some(_) => format!(
-            "{} ({})",
+        Some(known) => format!(
+            "{} ({:.0}%)",
             percent(minute.fault_time_ratio),
-            percent(minute.coverage)
+            known * 100.0
         ),
         None => String::from("-"),
     }
@@ -162,7 +168,8 @@ fn alarm_line(view: &View<'_>, id: &str, alarm: &Alarm) -> String {
         (true, Language::En) => ", no data to judge it by",
         (true, Language::Zh) => ", 无数据可判",
     };
-    format!("!! {text} [{id}, {}, {since}{doubt}]", alarm.state)
+    let shape = if alarm.is_active() { "!!" } else { "  " };
+    format!("{shape} {text} [{id}, {}, {since}{doubt}]", alarm.state)
 }
 
 fn outbox(view: &View<'_>) -> String {
@@ -216,12 +223,12 @@ impl Look {
 
 fn row(cells: &[String; 8], rest: &str, width: usize) -> String {
     let mut line = String::new();
-    for (index, (cell, (_, columns))) in cells.iter().zip(COLUMNS).enumerate() {
-        if width < WIDE && EXPENDABLE.contains(&index) {
-            continue;
+    for (cell, (_, wide, narrow)) in cells.iter().zip(COLUMNS) {
+        let columns = if width < WIDE { narrow } else { wide };
+        if columns > 0 {
+            line.push_str(&fit(cell, columns));
+            line.push(' ');
         }
-        line.push_str(&fit(cell, columns));
-        line.push(' ');
     }
     line.push_str(rest);
     line
@@ -299,17 +306,11 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::script::Made;
-    use std::collections::VecDeque;
 
-    fn truth() -> Vec<Truth> {
-        let machine = |id, good, scrap| Truth {
-            id,
-            made: Made { good, scrap },
-            told: VecDeque::new(),
-        };
-        vec![machine("press-1", 90, 4), machine("oven-7", 12, 0)]
-    }
+    const MADE: [(&str, Made); 2] = [
+        ("press-1", Made { good: 90, scrap: 4 }),
+        ("oven-7", Made { good: 12, scrap: 0 }),
+    ];
 
     fn seen() -> Seen {
         let head = "andon/v1/demo/press-shop/gw-demo";
@@ -338,6 +339,11 @@ mod tests {
                 "raised_ms":48000,"text_en":"press-1 stopped","text_zh":"一号冲压机 故障停机"}"#,
             ),
             (
+                "oven-7/alarm/overheat",
+                r#"{"id":"oven-7.overheat","state":"rtn-unack","priority":"high","quality":"bad",
+                "raised_ms":1000,"text_en":"oven-7 too hot","text_zh":"七号回火炉 超温"}"#,
+            ),
+            (
                 "event",
                 r#"{"gateway":"g","run":"r","seq":2,"ts":59000,"event":"link","what":"press-2",
                 "from":"up","to":"down","why":"no answer within 500 ms"}"#,
@@ -349,10 +355,10 @@ mod tests {
     }
 
     fn rendered(language: Language, width: usize, colour: bool) -> String {
-        let (seen, truth) = (seen(), truth());
+        let seen = seen();
         let view = View {
             seen: &seen,
-            truth: &truth,
+            made: &MADE,
             now: Wall(60_000),
             zone: &TimeZone::UTC,
             language,
@@ -363,11 +369,12 @@ mod tests {
     #[test]
     fn a_wide_terminal_shows_everything() {
         let expected = "\
-machine            state           since   made   published capacity   available faulted (known) cause
-press-1 一号冲压机 !! faulted      12 s    94     81        67.5%      86.8%     8.2% (93.0%)    light curtain tripped
-oven-7 七号回火炉  >> producing    3 s     12     0         -          -         -
+machine            state           since   good/scrap published capacity   available fault (known) cause
+press-1 一号冲压机 !! faulted      12 s    90/4       81        67.5%      86.8%     8.2% (93%)    light curtain tripped
+oven-7 七号回火炉  >> producing    3 s     12/0       0         -          -         -
 
 !! press-1 stopped [press-1.fault, unack-active, 12 s]
+   oven-7 too hot [oven-7.overheat, rtn-unack, 59 s, no data to judge it by]
 xx link lost press-2, 1 s: no answer within 500 ms
 links 3 up, 1 down; records 2 received, 2 waiting
    00:01:00 #1 press-1 1m, 81 parts
@@ -377,12 +384,25 @@ links 3 up, 1 down; records 2 received, 2 waiting
     }
 
     #[test]
+    fn a_narrow_terminal_still_shows_the_cause() {
+        let text = rendered(Language::En, 80, false);
+        let lines: Vec<&str> = text.lines().take(2).collect();
+        assert_eq!(
+            lines,
+            [
+                "machine  state        since   good/scrap capacity fault (known) cause",
+                "press-1  !! faulted   12 s    90/4       67.5%    8.2% (93%)    light curtain tr",
+            ]
+        );
+    }
+
+    #[test]
     fn chinese_takes_two_columns_a_character() {
         let text = rendered(Language::Zh, 160, false);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[1],
-            "press-1 一号冲压机 !! 故障         12 s    94     81        67.5%      86.8%     8.2% (93.0%)    光幕动作"
+            "press-1 一号冲压机 !! 故障         12 s    90/4       81        67.5%      86.8%     8.2% (93%)    光幕动作"
         );
         let column = |line: &str, word: &str| line[..line.find(word).unwrap()].width();
         assert_eq!(column(lines[1], "故障"), column(lines[2], "生产"));
@@ -418,10 +438,10 @@ links 3 up, 1 down; records 2 received, 2 waiting
 
     #[test]
     fn one_line_for_a_log() {
-        let (seen, truth) = (seen(), truth());
+        let seen = seen();
         let view = View {
             seen: &seen,
-            truth: &truth,
+            made: &MADE,
             now: Wall(60_000),
             zone: &TimeZone::UTC,
             language: Language::En,

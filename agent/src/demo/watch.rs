@@ -127,6 +127,13 @@ pub struct Alarm {
     pub text: [String; 2],
 }
 
+impl Alarm {
+    /// Whether its condition holds.
+    pub fn is_active(&self) -> bool {
+        self.state.ends_with("-active")
+    }
+}
+
 /// A link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link {

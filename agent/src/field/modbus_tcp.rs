@@ -179,7 +179,8 @@ impl Poller {
         read: &Read,
         reply: Result<Answer, u8>,
     ) -> Result<(), EngineGone> {
-        self.note_exception(slot, read, reply.as_ref().err().copied());
+        let code = reply.as_ref().err().copied();
+        self.note_exception(slot, read, code.filter(|code| !GATEWAY.contains(code)));
         match reply {
             Err(code) if GATEWAY.contains(&code) => {
                 let why = format!("the gateway does not reach it (exception {code})");
@@ -324,6 +325,11 @@ pub async fn ask(
     match timeout(patience, context.call(request(read))).await {
         Ok(Ok(Ok(response))) => content(read, response).map(Ok),
         Ok(Ok(Err(exception))) => Ok(Err(exception.into())),
+        // Some servers name no function in the exception for a unit that they do not have.
+        Ok(Err(tokio_modbus::Error::Protocol(ProtocolError::FunctionCodeMismatch {
+            result: Err(exception),
+            ..
+        }))) => Ok(Err(exception.exception.into())),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(Fault::Timeout(patience)),
     }

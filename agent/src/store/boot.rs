@@ -9,7 +9,8 @@ use super::files;
 use andon_core::record::Run;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// A run that has begun; the data directory belongs to it until this is dropped.
@@ -73,7 +74,8 @@ pub fn begin(data_dir: &Path, cfg: u32) -> Result<Start, StartError> {
     let lock = lock(data_dir)?;
     let path = counter(data_dir);
     let boot = read(&path).map_err(at(&path))?.saturating_add(1);
-    keep_boot(data_dir, boot).map_err(at(&path))?;
+    files::with_ballast(&files::ballast(data_dir), || keep_boot(data_dir, boot))
+        .map_err(at(&path))?;
     let mut id = [0; 8];
     files::random(&mut id[..6]).map_err(at(Path::new("/dev/urandom")))?;
     Ok(Start {
@@ -119,9 +121,11 @@ fn lock(data_dir: &Path) -> Result<File, StartError> {
         .map_err(at(&path))?;
     match file.try_lock() {
         Ok(()) => {
-            file.set_len(0)
-                .and_then(|()| writeln!(file, "{}", std::process::id()))
-                .map_err(at(&path))?;
+            let name_owner = || {
+                file.set_len(0)?;
+                file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)
+            };
+            files::with_ballast(&files::ballast(data_dir), name_owner).map_err(at(&path))?;
             Ok(file)
         }
         Err(TryLockError::WouldBlock) => {

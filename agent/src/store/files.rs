@@ -45,7 +45,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let tmp = with_suffix(path, "tmp");
     let mut file = File::create(&tmp)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    sync_data(&tmp)?;
     rename(&tmp, path)
 }
 
@@ -103,9 +103,17 @@ pub fn random(bytes: &mut [u8]) -> io::Result<()> {
     File::open("/dev/urandom")?.read_exact(bytes)
 }
 
-/// Makes the ballast file, if it is not there in full.
-pub fn add_ballast(path: &Path) -> io::Result<()> {
+/// The ballast file of a data directory.
+pub fn ballast(data_dir: &Path) -> PathBuf {
+    data_dir.join("reserve")
+}
+
+/// Makes the ballast file, if it is not there in full and the disk has `spare` bytes besides.
+pub fn add_ballast(path: &Path, spare: u64) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|meta| meta.len() == BALLAST) {
+        return Ok(());
+    }
+    if free(path.parent().unwrap_or(Path::new(".")))? < BALLAST + spare {
         return Ok(());
     }
     let written = write_ballast(path);
@@ -129,6 +137,14 @@ fn write_ballast(path: &Path) -> io::Result<()> {
         file.write_all(&block)?;
     }
     file.sync_all()
+}
+
+/// Does what needs a little room; at a full disk, in the room of the ballast.
+pub fn with_ballast<T>(path: &Path, action: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match action() {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull && drop_ballast(path) => action(),
+        done => done,
+    }
 }
 
 /// Gives the ballast's room back; whether there was any.

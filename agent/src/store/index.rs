@@ -1,6 +1,6 @@
 //! What the outbox knows of a directory without opening it, and what a scan finds in one.
 
-use super::pack::{self, Head, PACKS_END, class_index, pack_key};
+use super::pack::{self, Head, class_index};
 use super::ranges::Ranges;
 use super::volume::{Fault, Volume};
 use andon_core::record::{Body, Class, Event, Record, Run};
@@ -102,7 +102,7 @@ pub struct Info {
     pub claims: Vec<Claim>,
     /// Bytes of packs.
     pub payload: u64,
-    /// Given up as damaged: all is told, the directory only has to be moved aside.
+    /// Something in it is damaged: once nothing waits, it is moved aside instead of removed.
     pub damaged: bool,
 }
 
@@ -137,6 +137,8 @@ pub struct Claim {
 pub struct Found {
     /// Packs that can be read.
     pub packs: Vec<Seen>,
+    /// Positions inside of packs that have no record.
+    pub skipped: Ranges,
     /// The losses that their records tell.
     pub claims: Vec<Claim>,
     /// Packs that cannot be read.
@@ -193,6 +195,9 @@ impl Dir {
         all.sort_by_key(|(head, ..)| head.first);
         for (head, classes, bytes) in all {
             dir.add(head, &classes, bytes);
+        }
+        for range in found.skipped.iter() {
+            dir.info.gone.insert(range);
         }
         dir.info.claims.clone_from(&found.claims);
         dir
@@ -367,7 +372,7 @@ pub fn claim(position: u64, record: &Record) -> Option<Claim> {
 /// Reads every pack of a volume.
 pub fn scan(volume: &Volume) -> Result<Found, Fault> {
     let mut found = Found::default();
-    volume.scan(&pack_key(0)..&PACKS_END, |key, value| {
+    volume.scan(|key, value| {
         let Some(head) = Head::parse(key) else {
             found.bad.push(Bad {
                 head: None,
@@ -379,9 +384,12 @@ pub fn scan(volume: &Volume) -> Result<Found, Fault> {
         match pack::unpack(&head, value) {
             Ok(records) => {
                 let mut classes = [0; 3];
-                for (position, record) in head.positions().zip(&records) {
+                let mut next = head.first;
+                for (position, record) in &records {
                     classes[class_index(record.body.class())] += 1;
-                    found.claims.extend(claim(position, record));
+                    found.claims.extend(claim(*position, record));
+                    found.skipped.insert(next..*position);
+                    next = position + 1;
                 }
                 let bytes = value.len() as u64;
                 found.packs.push(Seen {

@@ -32,15 +32,18 @@
 mod boot;
 mod files;
 mod index;
+mod leave;
 mod open;
 mod pack;
 mod quarantine;
 mod queue;
 mod ranges;
+mod read;
 mod room;
 #[cfg(test)]
 mod tests;
 mod volume;
+mod witness;
 
 pub use boot::{Start, StartError, begin};
 

@@ -8,6 +8,7 @@ use super::quarantine::Quarantine;
 use super::queue::{LEAP, META, Meta, Queue, info_name, read_checkpoint};
 use super::room;
 use super::volume::{Fault, Volume};
+use super::witness::Witness;
 use super::{OpenError, Opened, View, boot};
 use andon_core::record::Event;
 use std::fs;
@@ -35,8 +36,8 @@ impl Queue {
         fs::create_dir_all(&root).map_err(failed(&root))?;
         files::sync_dir(&start.data_dir).map_err(failed(&start.data_dir))?;
         clear_drafts(&root).map_err(failed(&root))?;
-        let ballast = start.data_dir.join("reserve");
-        if let Err(error) = files::add_ballast(&ballast) {
+        let ballast = files::ballast(&start.data_dir);
+        if let Err(error) = files::add_ballast(&ballast, room::RESERVE) {
             tracing::warn!(
                 "no room for the reserve file {}: {error}",
                 ballast.display()
@@ -102,14 +103,14 @@ impl Queue {
         self.raise_boot(start);
         self.untold_dirty = true;
         self.fresh.clone_from(&self.meta.untold);
-        let checkpoint_is_old = live.is_none() && checkpoint.is_some();
-        match live {
+        let is_whole = match live {
             Some((name, volume, found)) => self.take_newest(name, volume, found)?,
             None => self
                 .begin_newest(after_damage.unwrap_or(self.meta.next), None)
                 .and_then(|()| self.revive())
+                .map(|()| false)
                 .map_err(|error| Fault::Io(error.to_string()))?,
-        }
+        };
         match self.persist() {
             Ok(()) => self.sweep(),
             // Reading goes on, and committing is tried again: a full disk stops nothing else.
@@ -120,8 +121,8 @@ impl Queue {
         }
         Ok(Opened {
             run: self.run,
+            checkpoint_is_old: !is_whole && checkpoint.is_some(),
             checkpoint,
-            checkpoint_is_old,
             losses: std::mem::take(&mut self.fresh),
             waiting: self.view().waiting,
         })
@@ -217,7 +218,8 @@ impl Queue {
         }]);
     }
 
-    fn take_newest(&mut self, name: Name, volume: Volume, found: Found) -> Result<(), Fault> {
+    /// Adds the newest directory; false if its end is missing.
+    fn take_newest(&mut self, name: Name, volume: Volume, found: Found) -> Result<bool, Fault> {
         volume
             .sync_files()
             .map_err(|error| Fault::Io(error.to_string()))?;
@@ -237,13 +239,23 @@ impl Queue {
             self.tell(vec![dir.gap_loss(gap.clone(), self.meta.last)]);
             dir.remove(gap);
         }
+        let cut = Witness::read(&self.witness_path())
+            .and_then(|witness| Some((witness.next, witness.missing(name, self.meta.next)?)));
+        let is_whole = cut.is_none();
+        if let Some((next, loss)) = cut {
+            self.tell(vec![loss]);
+            dir.info.end = next;
+            dir.remove(self.meta.next..next);
+            dir.info.damaged = true;
+            self.meta.next = next;
+        }
         dir.dirty = true;
         self.add(dir);
         self.lose_all_bad(&found);
         let packs = found.packs.into_iter().map(|seen| seen.head);
         self.newest().heads = Some(packs.collect());
         self.live = Some(volume);
-        Ok(())
+        Ok(is_whole)
     }
 
     /// The next start counter is above both the file's and the outbox's.

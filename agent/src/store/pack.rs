@@ -21,6 +21,8 @@ const PACK: u8 = b'p';
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 /// Version and CRC.
 const FRAME: usize = 5;
+/// Before each record: how many positions are skipped.
+const SKIP: usize = 3;
 /// Counter, index and number of chunks.
 const CHUNK_HEAD: usize = 12;
 
@@ -58,16 +60,16 @@ pub struct Head {
     pub first: u64,
     /// The run that made the records.
     pub run: Run,
-    /// Number of the first record; those after it follow without a gap.
+    /// Number of the first record; numbers rise with the positions.
     pub seq: u64,
-    /// How many records.
+    /// How many positions; some may be skipped, where a rewriting left records out.
     pub count: u16,
     /// When the first record was made.
     pub ts: Wall,
 }
 
 impl Head {
-    /// The positions of the records.
+    /// The positions that it covers.
     pub fn positions(&self) -> Range<u64> {
         self.first..self.first + u64::from(self.count)
     }
@@ -79,7 +81,8 @@ impl Head {
 
     /// The key: packs sort by position.
     pub fn key(&self) -> Vec<u8> {
-        let mut key = pack_key(self.first).to_vec();
+        let mut key = vec![PACK];
+        key.extend(self.first.to_be_bytes());
         key.extend(encode(self));
         key
     }
@@ -94,15 +97,10 @@ impl Head {
     }
 }
 
-/// Where the keys of packs from `position` on begin.
-pub fn pack_key(position: u64) -> [u8; 9] {
-    let mut key = [PACK; 9];
-    key[1..].copy_from_slice(&position.to_be_bytes());
-    key
+/// Whether a key is that of a pack.
+pub fn is_pack(key: &[u8]) -> bool {
+    key.first() == Some(&PACK)
 }
-
-/// Where the keys of packs end.
-pub const PACKS_END: [u8; 1] = [PACK + 1];
 
 /// A pack, ready to be stored.
 #[derive(Debug, Clone)]
@@ -117,7 +115,7 @@ pub struct Pack {
 
 /// Whether a value can hold the record.
 pub fn fits(record: &Record) -> bool {
-    encode(record).len() <= MAX_VALUE - FRAME
+    encode(record).len() <= MAX_VALUE - FRAME - SKIP
 }
 
 /// Packs records that [`fits`] let through, in the order of their positions.
@@ -127,9 +125,9 @@ pub fn pack<'a>(records: impl IntoIterator<Item = (u64, Run, &'a Record)>) -> Ve
         let bytes = encode(record);
         let last = packs
             .last_mut()
-            .filter(|last| last.value.len() + bytes.len() <= MAX_VALUE - FRAME)
-            .filter(|last| last.head.run == run && last.head.count < u16::MAX)
-            .filter(|last| last.head.positions().end == position)
+            .filter(|last| last.value.len() + SKIP + bytes.len() <= MAX_VALUE - FRAME)
+            .filter(|last| last.head.run == run)
+            .filter(|last| position - last.head.first < u64::from(u16::MAX))
             .filter(|last| last.head.seq_at(position) == record.seq);
         let pack = match last {
             Some(last) => last,
@@ -149,8 +147,10 @@ pub fn pack<'a>(records: impl IntoIterator<Item = (u64, Run, &'a Record)>) -> Ve
                 &mut packs[end]
             }
         };
-        pack.head.count += 1;
+        let skipped = position - pack.head.positions().end;
+        pack.head.count += skipped as u16 + 1;
         pack.classes[class_index(record.body.class())] += 1;
+        pack.value.extend(encode(&skipped));
         pack.value.extend(bytes);
     }
     for pack in &mut packs {
@@ -159,16 +159,19 @@ pub fn pack<'a>(records: impl IntoIterator<Item = (u64, Run, &'a Record)>) -> Ve
     packs
 }
 
-/// The records of a pack.
-pub fn unpack(head: &Head, value: &[u8]) -> Result<Vec<Record>, Unreadable> {
+/// The records of a pack with their positions.
+pub fn unpack(head: &Head, value: &[u8]) -> Result<Vec<(u64, Record)>, Unreadable> {
     let mut rest = unseal(&head.key(), value)?;
-    let mut records = Vec::with_capacity(usize::from(head.count));
-    for _ in 0..head.count {
-        let record: Record;
-        (record, rest) = postcard::take_from_bytes(rest).map_err(|_| Unreadable::Content)?;
-        records.push(record);
+    let mut records = Vec::new();
+    let mut next = head.first;
+    while !rest.is_empty() {
+        let (skipped, record): (u64, Record);
+        ((skipped, record), rest) =
+            postcard::take_from_bytes(rest).map_err(|_| Unreadable::Content)?;
+        records.push((next + skipped, record));
+        next += skipped + 1;
     }
-    if rest.is_empty() {
+    if next == head.positions().end {
         Ok(records)
     } else {
         Err(Unreadable::Content)
@@ -255,15 +258,22 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unreadable> {
     postcard::from_bytes(bytes).map_err(|_| Unreadable::Content)
 }
 
-fn seal(key: &[u8], body: &[u8]) -> Vec<u8> {
+/// A value: version and checksum before its body.
+pub fn seal(key: &[u8], body: &[u8]) -> Vec<u8> {
+    seal_as(STORED_VERSION, key, body)
+}
+
+/// Puts version and checksum before a value's body.
+pub(super) fn seal_as(version: u8, key: &[u8], body: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(FRAME + body.len());
-    value.push(STORED_VERSION);
-    value.extend(checksum(key, STORED_VERSION, body).to_le_bytes());
+    value.push(version);
+    value.extend(checksum(key, version, body).to_le_bytes());
     value.extend(body);
     value
 }
 
-fn unseal<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Unreadable> {
+/// The body of a value.
+pub fn unseal<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Unreadable> {
     let (frame, body) = value.split_first_chunk::<FRAME>().ok_or(Unreadable::Crc)?;
     let [version, crc @ ..] = *frame;
     if u32::from_le_bytes(crc) != checksum(key, version, body) {

@@ -1,16 +1,17 @@
 //! The outbox itself, as plain blocking code: directories in a row, the newest written to.
 //!
-//! The parts: what is written ([`Queue::commit`], [`Queue::persist`]), what is read, what leaves.
-//! Opening is in `open.rs`, making room in `room.rs`.
+//! Here is what is written; what is read is in `read.rs`, what leaves in `leave.rs`, opening in
+//! `open.rs`, making room in `room.rs`.
 
 use super::files;
-use super::index::{self, Bad, Dir, Found, Name, head_at};
-use super::pack::{self, Pack, chunks, pack_key};
-use super::quarantine::{self, Quarantine};
-use super::ranges::Ranges;
+use super::index::{self, Claim, Dir, Name};
+use super::pack::{self, Pack, chunks};
+use super::quarantine::Quarantine;
+use super::room;
 use super::volume::{Change, Fault, Volume};
-use super::{Batch, Position, StoreError, Stored, View};
-use andon_core::record::{Body, Class, Event, Record, Run};
+use super::witness::Witness;
+use super::{Batch, Position, StoreError, View};
+use andon_core::record::{Body, Event, Record, Run};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -91,28 +92,34 @@ impl Queue {
 
     fn try_commit(&mut self, batch: &Batch) -> Result<Vec<Event>, StoreError> {
         self.revive()?;
-        let (fit, too_large): (Vec<_>, Vec<_>) = batch.records.iter().partition(|r| pack::fits(r));
-        let size = self
-            .pack_from_next(&fit)
-            .iter()
-            .map(|pack| pack.value.len() as u64)
-            .sum();
-        for record in too_large {
-            let event =
-                self.keep_aside(record, self.run, "larger than what the outbox can hold")?;
+        let packs = pack::pack(self.numbered(batch));
+        let size = packs.iter().map(|pack| pack.value.len() as u64).sum();
+        let checkpoint = batch.checkpoint.as_ref().map_or(0, Vec::len) as u64;
+        self.admit(size + checkpoint)?;
+        self.commit_unchecked(batch, size)
+    }
+
+    /// Commits without asking whether there is room.
+    pub(super) fn commit_unchecked(
+        &mut self,
+        batch: &Batch,
+        size: u64,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.revive()?;
+        for record in batch.records.iter().filter(|record| !pack::fits(record)) {
+            let why = "larger than what the outbox can hold";
+            let event = self.keep_aside(record, self.run, why)?;
             self.tell(vec![event]);
         }
-        let with_checkpoint = size
-            + batch
-                .checkpoint
-                .as_ref()
-                .map_or(0, |bytes| bytes.len() as u64);
-        self.admit(with_checkpoint)?;
         if self.is_full(size) {
             self.rotate()?;
         }
-        // Packed only now: the directory that the positions belong to may have changed.
-        let packs = self.pack_from_next(&fit);
+        // Packed only now: after damage the positions go on elsewhere.
+        let packs = pack::pack(self.numbered(batch));
+        let claims: Vec<Claim> = self
+            .numbered(batch)
+            .filter_map(|(position, _, record)| index::claim(position, record))
+            .collect();
         let told: Vec<&Event> = batch
             .records
             .iter()
@@ -127,24 +134,26 @@ impl Queue {
             &told,
             batch.records.last(),
         )?;
-        let newest = self.newest();
-        let mut at = packs.iter().flat_map(|pack| pack.head.positions());
-        newest.info.claims.extend(
-            fit.iter()
-                .filter_map(|record| index::claim(at.next()?, record)),
-        );
-        self.view.stored += fit.len() as u64;
+        self.newest().info.claims.extend(claims);
+        self.view.stored += packs
+            .iter()
+            .map(|pack| u64::from(pack.head.count))
+            .sum::<u64>();
         self.sweep();
-        let _ = files::add_ballast(&self.ballast);
+        let _ = files::add_ballast(&self.ballast, room::RESERVE);
         Ok(std::mem::take(&mut self.fresh))
     }
 
-    fn pack_from_next(&self, records: &[&Record]) -> Vec<Pack> {
-        let at = self.meta.next..;
-        pack::pack(
-            at.zip(records)
-                .map(|(position, record)| (position, self.run, *record)),
-        )
+    /// The records that can be stored, with the positions that they would get.
+    fn numbered<'a>(
+        &self,
+        batch: &'a Batch,
+    ) -> impl Iterator<Item = (u64, Run, &'a Record)> + use<'a> {
+        let run = self.run;
+        let fitting = batch.records.iter().filter(|record| pack::fits(record));
+        (self.meta.next..)
+            .zip(fitting)
+            .map(move |(position, record)| (position, run, record))
     }
 
     /// Writes what is known but not yet on disk: acknowledgements, losses.
@@ -221,7 +230,26 @@ impl Queue {
         }
         debug_assert!(packs.is_empty() || newest.info.end == next);
         newest.bytes = files::size(&path);
+        if let (Some(last), false) = (last, packs.is_empty()) {
+            self.note_reach(last.seq);
+        }
         Ok(())
+    }
+
+    fn note_reach(&self, seq: u64) {
+        let witness = Witness {
+            base: self.dirs[self.dirs.len() - 1].name.base,
+            next: self.meta.next,
+            run: self.run,
+            seq,
+        };
+        if let Err(error) = witness.write(&self.witness_path()) {
+            tracing::debug!("how far the outbox reaches is not noted: {error}");
+        }
+    }
+
+    pub(super) fn witness_path(&self) -> PathBuf {
+        self.root.join("witness")
     }
 
     fn is_full(&self, size: u64) -> bool {
@@ -301,355 +329,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Opens the newest directory again after a fault. If it is damaged, its waiting records are
-    /// told as lost and a new one takes its place.
-    pub(super) fn revive(&mut self) -> Result<(), StoreError> {
-        if self.live.is_some() {
-            return Ok(());
-        }
-        let name = self.newest().name;
-        match self.open_volume(name) {
-            Ok((volume, found)) => {
-                volume.sync_files().map_err(StoreError::from_io)?;
-                let next = self.meta.next;
-                self.strays = found
-                    .packs
-                    .iter()
-                    .filter(|seen| seen.head.first >= next)
-                    .map(|seen| seen.head.key())
-                    .collect();
-                self.live = Some(volume);
-                let at = self.dirs.len() - 1;
-                self.compare(at, found);
-                Ok(())
-            }
-            Err(fault @ Fault::Io(_)) => Err(fault.into()),
-            Err(Fault::Damaged(why)) => {
-                self.give_up_dir(self.dirs.len() - 1, &why);
-                self.begin_newest(name.base + LEAP, None)?;
-                self.revive()
-            }
-        }
-    }
-
-    /// Opens a directory and reads all of it. At a full disk that needs the ballast's room.
-    pub(super) fn open_volume(&self, name: Name) -> Result<(Volume, Found), Fault> {
-        let path = self.path(name);
-        match Volume::open(&path, index::scan) {
-            Err(fault) if self.is_disk_full() => {
-                let fault = Fault::Io(match fault {
-                    Fault::Io(why) | Fault::Damaged(why) => why,
-                });
-                if files::drop_ballast(&self.ballast) {
-                    Volume::open(&path, index::scan)
-                } else {
-                    Err(fault)
-                }
-            }
-            opened => opened,
-        }
-    }
-
-    /// Waiting records after a position, oldest first.
-    pub fn read(&mut self, after: Option<Position>, max: usize) -> Result<Vec<Stored>, StoreError> {
-        let result = self.try_read(after.map_or(0, |position| position.0 + 1), max);
-        if result.is_err() {
-            self.note(&result);
-        }
-        result
-    }
-
-    fn try_read(&mut self, from: u64, max: usize) -> Result<Vec<Stored>, StoreError> {
-        let mut records = Vec::new();
-        for at in 0..self.dirs.len() {
-            if records.len() >= max {
-                break;
-            }
-            let dir = &self.dirs[at];
-            if dir.waiting() > 0 && dir.info.end > from {
-                self.read_dir(at, from, max, &mut records)?;
-            }
-        }
-        Ok(records)
-    }
-
-    fn read_dir(
-        &mut self,
-        at: usize,
-        from: u64,
-        max: usize,
-        records: &mut Vec<Stored>,
-    ) -> Result<(), StoreError> {
-        if !self.ready(at)? {
-            return Ok(());
-        }
-        let mut from = from;
-        loop {
-            let dir = &self.dirs[at];
-            let Some(next) = dir
-                .info
-                .gone
-                .first_gap(from.max(dir.name.base)..dir.info.end)
-            else {
-                return Ok(());
-            };
-            if records.len() >= max {
-                return Ok(());
-            }
-            let heads = dir.heads.as_deref().unwrap_or_default();
-            let Some(head) = head_at(heads, next).cloned() else {
-                // `ready` has told all that is missing; what waits has a pack.
-                return Err(StoreError::Failing(format!("position {next} has no pack")));
-            };
-            from = head.positions().end;
-            let unpacked = self.fetch(at, &head)?;
-            let dir = &self.dirs[at];
-            for (position, record) in head.positions().zip(unpacked) {
-                if position >= next && dir.waits(position) && records.len() < max {
-                    records.push(Stored {
-                        position: Position(position),
-                        run: head.run,
-                        record,
-                    });
-                }
-            }
-        }
-    }
-
-    /// The records of a pack; none if it cannot be read any more, which is then told.
-    pub(super) fn fetch(
-        &mut self,
-        at: usize,
-        head: &pack::Head,
-    ) -> Result<Vec<Record>, StoreError> {
-        let fetched = match self.volume(at) {
-            Some(volume) => volume.value(&head.key()),
-            None => return Err(StoreError::Closed),
-        };
-        let why = match fetched {
-            Ok(Some(value)) => match pack::unpack(head, &value) {
-                Ok(records) => return Ok(records),
-                Err(unreadable) => {
-                    let why = unreadable.to_string();
-                    let head = Some(head.clone());
-                    self.lose_bad(at, &Bad { head, value, why });
-                    return Ok(Vec::new());
-                }
-            },
-            Ok(None) => String::from("a pack vanished while the directory was open"),
-            Err(Fault::Io(why) | Fault::Damaged(why)) => why,
-        };
-        // Opened anew, the directory shows what is left of it.
-        self.shut(at);
-        Err(StoreError::Failing(why))
-    }
-
-    fn volume(&self, at: usize) -> Option<&Volume> {
-        if at + 1 == self.dirs.len() {
-            return self.live.as_ref();
-        }
-        let name = self.dirs[at].name;
-        self.slot
-            .as_ref()
-            .filter(|slot| slot.0 == name)
-            .map(|slot| &slot.1)
-    }
-
-    fn shut(&mut self, at: usize) {
-        if at + 1 == self.dirs.len() {
-            self.live = None;
-        } else {
-            self.slot = None;
-        }
-    }
-
-    /// Opens a directory, so that its packs can be read; false if it turned out damaged.
-    pub(super) fn ready(&mut self, at: usize) -> Result<bool, StoreError> {
-        if at + 1 == self.dirs.len() {
-            self.revive()?;
-            return Ok(at + 1 == self.dirs.len());
-        }
-        let name = self.dirs[at].name;
-        if self.volume(at).is_some() && self.dirs[at].heads.is_some() {
-            return Ok(true);
-        }
-        self.slot = None;
-        match self.open_volume(name) {
-            Ok((volume, found)) => {
-                self.slot = Some((name, volume));
-                self.compare(at, found);
-                self.forget_heads();
-                Ok(true)
-            }
-            Err(fault @ Fault::Io(_)) => Err(fault.into()),
-            Err(Fault::Damaged(why)) => {
-                self.give_up_dir(at, &why);
-                Ok(false)
-            }
-        }
-    }
-
-    /// Holds what was found in a directory against what is known of it; tells what is missing.
-    pub(super) fn compare(&mut self, at: usize, found: Found) {
-        for bad in &found.bad {
-            self.lose_bad(at, bad);
-        }
-        let dir = &mut self.dirs[at];
-        let known = dir.positions();
-        let heads: Vec<_> = found
-            .packs
-            .into_iter()
-            .map(|seen| seen.head)
-            .filter(|head| known.contains(&head.first))
-            .collect();
-        let there: Ranges = heads.iter().map(pack::Head::positions).collect();
-        dir.heads = Some(heads);
-        let missing = there.gaps(known).into_iter().collect();
-        self.lose(at, missing, "missing from the outbox's file", None);
-    }
-
-    pub(super) fn lose_bad(&mut self, at: usize, bad: &Bad) {
-        if let Err(error) = self.quarantine.keep(bad) {
-            tracing::warn!("cannot keep a damaged part of the outbox: {error}");
-        }
-        if let Some(head) = &bad.head {
-            let why = format!("damaged in the outbox: {}", bad.why);
-            let lost = [head.positions()].into_iter().collect();
-            self.lose(at, lost, &why, None);
-        }
-    }
-
-    /// Gives up waiting records of a directory, and tells it.
-    pub(super) fn lose(&mut self, at: usize, positions: Ranges, why: &str, class: Option<Class>) {
-        let dir = &mut self.dirs[at];
-        let losses = dir.losses(&positions, why, class);
-        for range in positions.iter() {
-            dir.remove(range);
-        }
-        self.tell(losses);
-    }
-
-    /// Gives up a whole directory; [`Queue::sweep`] moves it aside once that is on disk.
-    pub(super) fn give_up_dir(&mut self, at: usize, why: &str) {
-        let dir = &self.dirs[at];
-        let why = format!("damaged outbox directory {}: {why}", dir.name);
-        let lost = [dir.positions()].into_iter().collect();
-        self.lose(at, lost, &why, None);
-        self.dirs[at].info.damaged = true;
-        self.dirs[at].dirty = true;
-        self.shut(at);
-    }
-
-    /// Remembers losses until a stored record tells them, and hands them to the caller once.
-    pub(super) fn tell(&mut self, losses: Vec<Event>) {
-        for loss in losses {
-            if self.meta.untold.contains(&loss) {
-                continue;
-            }
-            if let Event::Loss { count, why, .. } = &loss {
-                self.view.lost += count;
-                tracing::error!("{count} records lost: {why}");
-            }
-            self.meta.untold.push(loss.clone());
-            self.fresh.push(loss);
-            self.untold_dirty = true;
-        }
-    }
-
-    /// Takes records out: exactly these, in any order; unknown positions are ignored.
-    pub fn acknowledge(&mut self, positions: &[Position]) {
-        for &Position(position) in positions {
-            let at = self.dirs.partition_point(|dir| dir.info.end <= position);
-            let Some(dir) = self.dirs.get_mut(at).filter(|dir| dir.waits(position)) else {
-                continue;
-            };
-            dir.remove(position..position + 1);
-            self.view.acknowledged += 1;
-        }
-        self.sweep();
-    }
-
-    /// Takes out a record that can never go; it stays in the set-aside file.
-    pub fn set_aside(&mut self, position: Position, why: &str) -> Result<Event, StoreError> {
-        let Position(at) = position;
-        let found = self.try_read(at, 1)?;
-        let Some(stored) = found.first().filter(|stored| stored.position == position) else {
-            return Err(StoreError::Unknown(position));
-        };
-        let event = self.keep_aside(&stored.record, stored.run, why)?;
-        let dir = self.dirs.partition_point(|dir| dir.info.end <= at);
-        self.dirs[dir].remove(at..at + 1);
-        self.tell(vec![event.clone()]);
-        self.fresh.retain(|fresh| *fresh != event);
-        Ok(event)
-    }
-
-    fn keep_aside(&self, record: &Record, run: Run, why: &str) -> Result<Event, StoreError> {
-        let path = self.root.join("set-aside.jsonl");
-        quarantine::set_aside(&path, &run, record, why).map_err(StoreError::from_io)?;
-        Ok(Event::Loss {
-            why: format!("set aside: {why}"),
-            run: Some(run),
-            seq_from: record.seq,
-            seq_to: record.seq,
-            count: 1,
-            class: Some(record.body.class()),
-        })
-    }
-
-    /// Removes sealed directories that nothing waits in, and moves damaged ones aside. A loss is
-    /// on disk before what was lost goes.
-    pub(super) fn sweep(&mut self) {
-        let sealed = self.dirs.len() - 1;
-        let idle = |dir: &Dir| dir.waiting() == 0;
-        if !self.dirs[..sealed].iter().any(idle) {
-            return;
-        }
-        if self.untold_dirty || self.dirs.iter().any(|dir| dir.info.damaged && dir.dirty) {
-            if let Err(error) = self.persist() {
-                tracing::warn!("drained outbox directories stay for now: {error}");
-                return;
-            }
-        }
-        let newest = self.newest().name;
-        let mut kept = Vec::new();
-        for dir in std::mem::take(&mut self.dirs) {
-            if dir.name == newest || !idle(&dir) || !self.clear(&dir) {
-                kept.push(dir);
-            }
-        }
-        self.dirs = kept;
-    }
-
-    /// Whether a directory that nothing waits in is out of the way.
-    fn clear(&mut self, dir: &Dir) -> bool {
-        if self.slot.as_ref().is_some_and(|slot| slot.0 == dir.name) {
-            self.slot = None;
-        }
-        let path = self.path(dir.name);
-        let cleared = if dir.info.damaged {
-            self.quarantine.take(&path)
-        } else {
-            files::remove_dir(&path)
-        };
-        if let Err(error) = &cleared {
-            tracing::warn!("cannot remove {}: {error}", path.display());
-        }
-        cleared.is_ok() || !path.exists()
-    }
-
-    /// Sealed directories other than the oldest and the one being read do without their packs.
-    fn forget_heads(&mut self) {
-        let slot = self.slot.as_ref().map(|slot| slot.0);
-        let sealed = self.dirs.len() - 1;
-        for dir in self.dirs[..sealed].iter_mut().skip(1) {
-            if Some(dir.name) != slot {
-                dir.heads = None;
-            }
-        }
-    }
-
-    fn note<T>(&mut self, result: &Result<T, StoreError>) {
+    pub(super) fn note<T>(&mut self, result: &Result<T, StoreError>) {
         self.view.failing = result.as_ref().err().map(ToString::to_string);
     }
 
@@ -698,8 +378,8 @@ impl Queue {
 
 /// The name under which the newest directory keeps what is known of another.
 pub fn info_name(name: Name) -> Vec<u8> {
-    let mut key = pack_key(name.base).to_vec();
-    key[0] = b'd';
+    let mut key = vec![b'd'];
+    key.extend(name.base.to_be_bytes());
     key.extend(name.rewriting.to_be_bytes());
     key
 }

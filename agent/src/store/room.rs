@@ -18,7 +18,7 @@ use andon_core::record::{Class, Record, Run};
 pub const LEAST_BUDGET: u64 = 8 * MIB;
 const MIB: u64 = 1024 * 1024;
 /// Left free on the disk for others, and for sled's next segment.
-const RESERVE: u64 = 2 * MIB;
+pub const RESERVE: u64 = 2 * MIB;
 /// What a new directory takes up before anything is in it.
 const NEW_DIR: u64 = MIB;
 /// Below this the disk counts as full.
@@ -75,12 +75,7 @@ impl Queue {
             let Some(at) = self.dirs.iter().position(has) else {
                 continue;
             };
-            let is_newest = at + 1 == self.dirs.len();
-            if is_newest && self.dirs[at].info.payload < self.rotate_at / 4 {
-                // Sealing it would take more room than it gives.
-                continue;
-            }
-            if is_newest {
+            if at + 1 == self.dirs.len() {
                 self.rotate()?;
             }
             self.give_up_class(at, class)?;
@@ -137,7 +132,7 @@ impl Queue {
                 continue;
             }
             let records = self.fetch(at, &head)?;
-            for (position, record) in head.positions().zip(records) {
+            for (position, record) in records {
                 if self.dirs[at].waits(position) {
                     see(position, head.run, record)?;
                 }

@@ -9,8 +9,9 @@
 
 use super::files::{self, trace};
 use super::pack::{self, Unreadable};
+use sled::Transactional as _;
+use sled::transaction::{ConflictableTransactionError, TransactionError};
 use std::io;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,7 +40,15 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct Volume {
     dir: PathBuf,
-    db: Option<sled::Db>,
+    open: Option<Open>,
+}
+
+/// Two trees in one log: what is written again and again would drag packs along with it, since
+/// sled rewrites whole pages.
+#[derive(Debug)]
+struct Open {
+    db: sled::Db,
+    packs: sled::Tree,
 }
 
 impl Volume {
@@ -81,6 +90,7 @@ impl Volume {
             Fault::Io(_) => Err(fault),
             // A snapshot only saves work at opening; without it sled reads its log.
             Fault::Damaged(_) => {
+                trace::note("distrust", dir);
                 remove_files(dir, |name| name.starts_with("snap."))?;
                 attempt()
             }
@@ -97,23 +107,42 @@ impl Volume {
 
     /// Applies all changes or none; durable when it returns.
     pub fn commit(&self, changes: Vec<Change>) -> Result<(), Fault> {
-        let mut batch = sled::Batch::default();
+        let (mut account, mut packs) = (sled::Batch::default(), sled::Batch::default());
         for (key, value) in changes {
+            let batch = if pack::is_pack(&key) {
+                &mut packs
+            } else {
+                &mut account
+            };
             match value {
                 Some(value) => batch.insert(key, value),
                 None => batch.remove(key),
             }
         }
-        guarded(|| self.db().apply_batch(batch))?;
+        let Open { db, packs: tree } = self.trees();
+        guarded(|| {
+            (&**db, tree)
+                .transaction(|(of_account, of_packs)| {
+                    of_account.apply_batch(&account)?;
+                    of_packs.apply_batch(&packs)?;
+                    Ok::<(), ConflictableTransactionError<()>>(())
+                })
+                .map_err(|error| match error {
+                    TransactionError::Storage(error) => error,
+                    TransactionError::Abort(()) => {
+                        sled::Error::ReportableBug(String::from("aborted by nobody"))
+                    }
+                })
+        })?;
         trace::note("flush", &self.dir);
-        guarded(|| self.db().flush())?;
+        guarded(|| db.flush())?;
         files::sync_data(&self.dir.join("db")).map_err(io_fault)?;
         self.refuse_blobs()
     }
 
     /// The value of a key.
     pub fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        guarded(|| Ok(self.db().get(key)?.map(|value| value.to_vec())))
+        guarded(|| Ok(self.tree(key).get(key)?.map(|value| value.to_vec())))
     }
 
     /// Something that was stored in chunks; none if it was not.
@@ -129,10 +158,10 @@ impl Volume {
         fault.map_or(Ok(joined), Err)
     }
 
-    /// Shows every key and value of a range of keys, in order.
-    pub fn scan(&self, keys: Range<&[u8]>, mut see: impl FnMut(&[u8], &[u8])) -> Result<(), Fault> {
+    /// Shows the key and value of every pack, in order.
+    pub fn scan(&self, mut see: impl FnMut(&[u8], &[u8])) -> Result<(), Fault> {
         guarded(|| {
-            for entry in self.db().range(keys) {
+            for entry in &self.trees().packs {
                 let (key, value) = entry?;
                 see(&key, &value);
             }
@@ -157,18 +186,24 @@ impl Volume {
                 opened => break opened?,
             }
         };
+        let packs = guarded(|| db.open_tree("packs"))?;
         let volume = Volume {
             dir: dir.to_path_buf(),
-            db: Some(db),
+            open: Some(Open { db, packs }),
         };
         volume.refuse_blobs()?;
         Ok(volume)
     }
 
-    fn db(&self) -> &sled::Db {
-        self.db
+    fn trees(&self) -> &Open {
+        self.open
             .as_ref()
             .expect("taken only when the volume is dropped")
+    }
+
+    fn tree(&self, key: &[u8]) -> &sled::Tree {
+        let Open { db, packs } = self.trees();
+        if pack::is_pack(key) { packs } else { db }
     }
 
     fn refuse_blobs(&self) -> Result<(), Fault> {
@@ -185,8 +220,8 @@ impl Volume {
 impl Drop for Volume {
     fn drop(&mut self) {
         // After a fault sled may panic once more while it is torn down.
-        let db = self.db.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
+        let open = self.open.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(open)));
     }
 }
 
@@ -206,6 +241,7 @@ fn guarded<T>(action: impl FnOnce() -> sled::Result<T>) -> Result<T, Fault> {
         Ok(Err(sled::Error::Io(error))) => Err(io_fault(error)),
         Ok(Err(error)) => Err(Fault::Damaged(error.to_string())),
         Err(panic) => {
+            trace::note("panic", Path::new("sled"));
             let text = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)

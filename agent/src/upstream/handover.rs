@@ -5,7 +5,7 @@ use super::Uplink;
 use super::current::{Due, STATUS};
 use super::link::{Cargo, Connection};
 use crate::clock;
-use crate::store::Stored;
+use crate::store::{StoreError, Stored};
 use andon_core::message::{Message, topic_tail};
 use andon_core::record::{Record, Run};
 use andon_core::time::Wall;
@@ -70,18 +70,29 @@ impl Uplink {
         if self.records_rest_until.is_some() {
             return None;
         }
-        if connection.ready.is_empty() && self.view.borrow().newest > connection.read_to {
-            let window = usize::from(self.parts.settings.window);
-            match self.parts.store.read(connection.read_to, window).await {
-                Ok(records) => {
-                    let last = records.last().map(|stored| stored.position);
-                    connection.read_to = last.or(connection.read_to);
-                    connection.ready = records.into();
-                }
-                Err(error) => self.rest(&format!("the outbox cannot be read: {error}")),
-            }
+        if connection.ready.is_empty() {
+            self.read_on(connection).await;
         }
         connection.ready.pop_front()
+    }
+
+    async fn read_on(&mut self, connection: &mut Connection) {
+        let newest = self.view.borrow().newest;
+        if newest <= connection.read_to {
+            return;
+        }
+        let window = usize::from(self.parts.settings.window);
+        match self.parts.store.read(connection.read_to, window).await {
+            Ok(records) => {
+                let last = records.last().map(|stored| stored.position);
+                // Fewer than asked for: up to the newest there are no others.
+                let end = (records.len() < window).then_some(newest).flatten();
+                connection.read_to = connection.read_to.max(last).max(end);
+                connection.ready = records.into();
+                self.resting_for = None;
+            }
+            Err(error) => self.rest(format!("the outbox cannot be read: {error}")),
+        }
     }
 
     async fn hand_over_record(&mut self, connection: &mut Connection, stored: Stored) {
@@ -110,7 +121,7 @@ impl Uplink {
     async fn set_aside(&mut self, connection: &mut Connection, stored: Stored, why: String) {
         let permit = match self.parts.losses.clone().try_reserve_owned() {
             Err(TrySendError::Full(_)) => {
-                self.rest("the engine does not take the loss of a record");
+                self.rest("the engine does not take the loss of a record".to_owned());
                 connection.ready.push_front(stored);
                 return;
             }
@@ -130,8 +141,10 @@ impl Uplink {
                     permit.send(loss);
                 }
             }
+            // The outbox had to give it up meanwhile, and has told so.
+            Err(StoreError::Unknown(_)) => {}
             Err(error) => {
-                self.rest(&format!(
+                self.rest(format!(
                     "record {seq} of boot {boot} cannot be set aside: {error}"
                 ));
                 connection.ready.push_front(stored);
@@ -139,9 +152,13 @@ impl Uplink {
         }
     }
 
-    fn rest(&mut self, why: &str) {
-        tracing::warn!("records wait: {why}");
+    /// Hands over no records for a moment; logged once for each reason, not for each attempt.
+    fn rest(&mut self, why: String) {
         self.records_rest_until = Some(Instant::now() + RETRY);
+        if self.resting_for.as_ref() != Some(&why) {
+            tracing::warn!("records wait: {why}");
+            self.resting_for = Some(why);
+        }
     }
 }
 

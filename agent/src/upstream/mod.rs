@@ -95,6 +95,8 @@ pub struct Uplink {
     status_due: Option<Instant>,
     /// No records before this: the disk or the engine could not do its part.
     records_rest_until: Option<Instant>,
+    /// Why, until records have gone again.
+    resting_for: Option<String>,
 }
 
 /// One connection's life; each mode is a method that returns the next.
@@ -127,6 +129,7 @@ impl Uplink {
             failures: 0,
             status_due: None,
             records_rest_until: None,
+            resting_for: None,
             parts,
         }
     }

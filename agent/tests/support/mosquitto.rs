@@ -1,6 +1,7 @@
 //! A mosquitto of the test's own, on a free loopback port, killed with the test.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -27,9 +28,9 @@ impl Mosquitto {
             let port = free_port();
             // As root it would change to a user that cannot read what the test wrote.
             let config = format!("user root\nlistener {port} 127.0.0.1\n{config}\n");
-            std::fs::write(dir.path().join("mosquitto.conf"), config).unwrap();
+            fs::write(dir.path().join("mosquitto.conf"), config).unwrap();
             let mut child = spawn(dir.path());
-            if listens(&mut child, port).await {
+            if runs(&mut child, dir.path()).await {
                 return Mosquitto { port, dir, child };
             }
         }
@@ -46,7 +47,7 @@ impl Mosquitto {
         self.kill();
         self.child = spawn(self.dir.path());
         assert!(
-            listens(&mut self.child, self.port).await,
+            runs(&mut self.child, self.dir.path()).await,
             "the port was taken meanwhile"
         );
     }
@@ -74,18 +75,22 @@ fn spawn(dir: &Path) -> Child {
         .arg("-c")
         .arg(dir.join("mosquitto.conf"))
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(File::create(dir.join("log")).unwrap())
         .spawn()
         .unwrap()
 }
 
-/// Waits until it listens; false if it ended instead (the port may have been taken).
-async fn listens(child: &mut Child, port: u16) -> bool {
+/// Waits until it says that it runs: then it listens and has read its files. False if somebody
+/// else has taken the port meanwhile.
+async fn runs(child: &mut Child, dir: &Path) -> bool {
     loop {
-        if child.try_wait().unwrap().is_some() {
+        let ended = child.try_wait().unwrap().is_some();
+        let log = fs::read_to_string(dir.join("log")).unwrap();
+        if ended {
+            assert!(log.contains("Address already in use"), "{log}");
             return false;
         }
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if log.contains(" running") {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

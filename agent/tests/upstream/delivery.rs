@@ -157,6 +157,30 @@ async fn a_loss_that_the_engine_does_not_take_yet_stays_in_the_outbox() {
     .await;
 }
 
+/// The outbox may have to give up a record that waits to be set aside.
+#[tokio::test]
+async fn a_record_that_is_gone_when_it_is_set_aside_holds_up_nothing() {
+    within(async {
+        let broker = Mosquitto::start("").await;
+        let mut rig = Rig::new(tight(broker.port));
+        rig.make_of((0..6).map(|_| oversize()).collect()).await;
+        rig.make(1).await;
+        rig.start();
+        rig.until_waiting(3).await;
+        let fifth = rig.outbox.read(None, 1).await.unwrap().remove(0);
+        rig.outbox.acknowledge(vec![fifth.position]);
+        for expected in [1, 2, 3, 4, 6] {
+            match rig.losses.recv().await.unwrap() {
+                Event::Loss { seq_from, .. } => assert_eq!(seq_from, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+        rig.until_waiting(0).await;
+        rig.stop().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_stop_ends_although_there_is_no_broker() {
     within(async {

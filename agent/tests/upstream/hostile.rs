@@ -1,7 +1,7 @@
 //! Brokers that acknowledge nothing, too much, in any order, or break off.
 
 use crate::fake::FakeBroker;
-use crate::rig::{Rig, seq, settings, within};
+use crate::rig::{Rig, json, seq, settings, within};
 use rumqttc::Publish;
 use std::time::Duration;
 
@@ -19,8 +19,15 @@ async fn nothing_is_published_before_the_connection_is_accepted() {
         let mut peer = broker.connected().await;
         let early = tokio::time::timeout(Duration::from_millis(200), peer.publish()).await;
         assert!(early.is_err(), "{early:?}");
+        rig.make(1).await;
         peer.accept(false).await;
-        assert_eq!(seq(&peer.record().await.unwrap()), 1);
+        for record in peer.records(2).await {
+            assert_eq!(
+                json(&record)["historical"],
+                true,
+                "made before this connection"
+            );
+        }
         rig.stop().await;
     })
     .await;
@@ -233,6 +240,34 @@ async fn what_does_not_speak_mqtt_is_named() {
         peer.send(&[rumqttc::mqttbytes::v4::Packet::PingResp]).await;
         let why = rig.until_unreachable().await;
         assert!(why.contains("does not speak MQTT"), "{why}");
+        rig.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broker_that_stays_away_is_told_once_and_not_for_each_attempt() {
+    within(async {
+        let broker = FakeBroker::start().await;
+        let mut rig = Rig::new(settings(broker.port));
+        rig.start();
+        drop(broker.connected().await);
+        let why = rig.until_unreachable().await;
+        assert!(why.contains("it closed the connection"), "{why}");
+        rig.reach.mark_unchanged();
+        for _ in 0..2 {
+            drop(broker.connected().await);
+        }
+        let mut peer = broker.connected().await;
+        assert!(!rig.reach.has_changed().unwrap());
+        peer.accept(false).await;
+        let publish = peer.publish().await.unwrap();
+        assert!(
+            !rig.reach.has_changed().unwrap(),
+            "reached is what acknowledges"
+        );
+        peer.ack(&[publish.pkid]).await;
+        rig.until_reached().await;
         rig.stop().await;
     })
     .await;

@@ -1,6 +1,7 @@
 //! Samples into the tables: newest value of each tag, status and counters to the machine.
 
 use super::{Action, Engine, device_index, lies_in_data};
+use crate::limits;
 use crate::modbus::decode::{Words, decode};
 use crate::modbus::plan::ReadIndex;
 use crate::record::Event;
@@ -97,22 +98,21 @@ impl Engine {
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
         let slot = &mut self.slots[entry.first_slot + usize::from(index.0)];
+        let mut told = false;
         match &reading {
             Reading::Good(_) => entry.last_good = Some(at),
             Reading::Uncertain(..) => {}
             Reading::Bad(reason) => {
                 self.tally.bad_samples += 1;
-                if lies_in_data(*reason) && slot.reading.quality() != Quality::Bad(*reason) {
-                    let action = Action::Quality(device, index, Quality::Bad(*reason));
-                    slot.reading = reading;
-                    slot.at = at;
-                    self.act(action);
-                    return;
-                }
+                told = Quality::Bad(*reason) != slot.reading.quality() && lies_in_data(*reason);
             }
         }
+        let quality = reading.quality();
         slot.reading = reading;
         slot.at = at;
+        if told && self.actions.len() < limits::QUALITIES {
+            self.act(Action::Quality(device, index, quality));
+        }
         if tag.role.is_some() {
             self.count(device, index, tag, at);
         }
@@ -125,8 +125,9 @@ impl Engine {
     fn count(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono) {
         let entry = &mut self.devices[usize::from(device.0)];
         let reading = &self.slots[entry.first_slot + usize::from(index.0)].reading;
-        let (Some(machine), Some(value), Some(role)) =
-            (&mut entry.machine, reading.value(), tag.role)
+        // A retained copy may be older than what was counted since: it would look like a reset.
+        let (Some(machine), Reading::Good(value), Some(role)) =
+            (&mut entry.machine, reading, tag.role)
         else {
             return;
         };

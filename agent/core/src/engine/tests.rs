@@ -423,6 +423,85 @@ fn a_wall_clock_set_back_closes_the_window_and_counts_the_fold() {
 }
 
 #[test]
+fn a_retained_count_is_not_taken_for_a_reset() {
+    let mut bench = Bench::new();
+    bench.read(0, [2, 100, 0]);
+    bench.read(1000, [2, 105, 0]);
+    let old = Reading::Uncertain(Value::Int(90), Reason::Retained);
+    bench
+        .engine
+        .handle_readings(DeviceIndex(0), at(1500), &[(TagIndex(1), old)]);
+    bench.drain();
+    bench.read(2000, [2, 106, 0]);
+    bench.pass(60_000);
+    let summary = bench.summaries()[0];
+    assert_eq!((summary.parts.good, summary.uncounted_ms), (Some(6), 0));
+}
+
+#[test]
+fn everything_at_once_fits_into_the_actions_of_one_call() {
+    let mut plant = plant();
+    let model = Model {
+        // A hundred tags that all turn bad in one answer.
+        tags: (0..100)
+            .map(|n| tag(&alloc::format!("r{n}"), n, Kind::U16, None))
+            .collect(),
+        ..(*plant.devices[0].model).clone()
+    };
+    plant.devices[0].model = Arc::new(model);
+    for tag in &mut Arc::get_mut(&mut plant.devices[0].model).unwrap().tags {
+        tag.range = Some((0.0, 50.0));
+    }
+    plant.calendar.shifts = (0..12u16)
+        .map(|n| crate::calendar::Shift {
+            name: "two hours".into(),
+            days: [true; 7],
+            start: n * 120,
+            end: (n * 120 + 120) % 1440,
+            breaks: vec![(n * 120 + 30, n * 120 + 45)],
+        })
+        .collect();
+    let (plant, run) = (
+        Arc::new(plant),
+        Run {
+            id: 1,
+            boot: 1,
+            cfg: 0,
+        },
+    );
+    let plan = Arc::new(Plan::new(&plant));
+    let engine = Engine::new(plant, plan, run, now(0), None);
+    let mut bench = Bench {
+        engine,
+        records: vec![],
+        published: vec![],
+    };
+    bench.drain();
+    let good = [2; 100];
+    bench
+        .engine
+        .handle_read(ReadIndex(0), at(1000), Ok(Words::Registers(&good)));
+    bench.drain();
+    // 23 hours of silence end with an answer in which everything is out of range.
+    let late = 23 * 3_600_000;
+    bench
+        .engine
+        .handle_read(ReadIndex(0), at(late), Ok(Words::Registers(&[99; 100])));
+    bench.drain();
+    let mut stepped = now(late + 23 * 3_600_000);
+    stepped.wall = stepped.wall + 7_200_000;
+    bench.engine.handle_time(stepped);
+    bench.drain();
+    let mut end = bench.summaries()[0].start;
+    for summary in bench.summaries() {
+        assert!(summary.start >= end, "windows follow each other");
+        end = summary.end;
+        let length = u64::try_from(summary.end - summary.start).unwrap();
+        assert_eq!(summary.window_ms(), length);
+    }
+}
+
+#[test]
 fn retained_messages_show_a_state_with_a_caveat() {
     let mut bench = Bench::new();
     let reading = Reading::Uncertain(Value::Int(2), Reason::Retained);

@@ -101,7 +101,9 @@ mod tests {
         ];
         let tags = tags.map(|(address, kind)| tag(Table::Holding, address, kind, 1000));
         let model = model(tags.to_vec());
-        let read = Plan::new(&plant(&[model.clone()])).reads.remove(0);
+        let read = Plan::new(&plant(core::slice::from_ref(&model)))
+            .reads
+            .remove(0);
         let runs = pieces(&read, &model);
         assert_eq!(ranges(&runs), [(0, 4, 3), (10, 2, 1)]);
         let halves = pieces(&runs[0], &model);
@@ -117,7 +119,7 @@ mod tests {
         ) {
             let tags = addresses.iter().map(|at| tag(Table::Input, *at, Kind::U32, 1000)).collect();
             let model = model(tags);
-            for read in Plan::new(&plant(&[model.clone()])).reads {
+            for read in Plan::new(&plant(core::slice::from_ref(&model))).reads {
                 let mut todo = Vec::from([read.clone()]);
                 let mut single = Vec::new();
                 while let Some(next) = todo.pop() {

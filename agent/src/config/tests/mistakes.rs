@@ -192,6 +192,19 @@ fn a_secret_is_not_repeated() {
     let shown = load_text(&text).expect_err("a secret").to_string();
     assert!(shown.contains("password = *********"), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
+    for spelt in [
+        "password = hunter2\n",
+        "password = \"hunter2\n",
+        "password = [\"hunter2\"\n",
+    ] {
+        let text = PRESS_LINE.replacen("payload = ", &format!("{spelt}payload = "), 1);
+        let shown = load_text(&text).expect_err("a secret").to_string();
+        assert!(shown.contains("password ="), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let text = PRESS_LINE.replacen("mqtt://127", "mqtt://me:hunter2@127", 1);
+    let shown = load_text(&text).expect_err("a secret").to_string();
+    assert!(!shown.contains("hunter2"), "{shown}");
 }
 
 /// One of each kind: syntax, id, secret, unit, address, type, key, reference, rule, plan.

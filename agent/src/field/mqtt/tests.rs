@@ -135,6 +135,25 @@ fn topics() -> Vec<Topic> {
     ]
 }
 
+fn link_settings(port: u16, topics: &[Topic]) -> MqttLink {
+    let named = |topic: &Topic| TopicSettings {
+        name: topic.name.clone(),
+        tags: vec![],
+    };
+    MqttLink {
+        broker: Broker {
+            host: "127.0.0.1".into(),
+            port,
+            tls: None,
+            username: None,
+            password_file: None,
+        },
+        client_id: "gw-test-shop".into(),
+        topics: topics.iter().map(named).collect(),
+        max_payload: 64 * 1024,
+    }
+}
+
 struct Link {
     rx: mpsc::Receiver<FromField>,
     stop: watch::Sender<bool>,
@@ -144,23 +163,7 @@ struct Link {
 impl Link {
     fn start(port: u16) -> Link {
         let topics = topics();
-        let broker = Broker {
-            host: "127.0.0.1".into(),
-            port,
-            tls: None,
-            username: None,
-            password_file: None,
-        };
-        let named = |topic: &Topic| TopicSettings {
-            name: topic.name.clone(),
-            tags: vec![],
-        };
-        let link = MqttLink {
-            broker,
-            client_id: "gw-test-shop".into(),
-            topics: topics.iter().map(named).collect(),
-            max_payload: 64 * 1024,
-        };
+        let link = link_settings(port, &topics);
         let (tx, rx) = mpsc::channel(64);
         let (stop, stopped) = watch::channel(false);
         let outlet = Outlet::new(tx, LinkIndex(0), "shop".into());
@@ -351,6 +354,19 @@ async fn a_link_stops_while_its_broker_is_away() {
     let mut link = Link::start(9);
     link.until_link(false).await;
     link.stop().await;
+}
+
+#[test]
+fn a_topic_that_was_left_out_is_let_in_again_when_its_time_is_over() {
+    let mut topics = topics();
+    topics[0].left_out_until = Some(Mono(u64::MAX));
+    topics[1].left_out_until = Some(Mono(0));
+    let (tx, _rx) = mpsc::channel(1);
+    let outlet = Outlet::new(tx, LinkIndex(0), "shop".into());
+    let mut subscriber = Subscriber::of_topics(link_settings(9, &topics), topics, outlet);
+    assert_eq!(subscriber.let_in(), [1]);
+    assert!(subscriber.let_in().is_empty());
+    assert_eq!(subscriber.wanted(), [1]);
 }
 
 #[test]

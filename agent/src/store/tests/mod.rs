@@ -1,7 +1,13 @@
 //! The invariants of the outbox, each held by a test.
 
 mod basic;
+mod budget;
+mod damage;
+mod full;
+mod kill;
+mod measure;
 mod model;
+mod order;
 
 use super::queue::Queue;
 use super::{Batch, Opened, Position, Stored, begin, room};
@@ -17,6 +23,11 @@ use std::path::Path;
 pub const BUDGET: u64 = 256 * 1024 * 1024;
 /// The smallest budget that is taken.
 pub const SMALL_BUDGET: u64 = room::LEAST_BUDGET;
+
+/// How long the random tests go on; more for a soak.
+pub fn rounds() -> u32 {
+    std::env::var("ANDON_SOAK_ROUNDS").map_or(10, |text| text.parse().unwrap())
+}
 
 /// A run on a data directory; its lock is let go again, as by a kill.
 pub fn open(data_dir: &Path) -> (Queue, Opened) {
@@ -75,7 +86,7 @@ pub fn summary(seq: u64) -> Record {
 pub fn link(seq: u64) -> Record {
     let event = Event::Link {
         link: "plc".into(),
-        up: seq % 2 == 0,
+        up: seq.is_multiple_of(2),
         why: Some(format!("no answer for {seq} s")),
     };
     record(seq, Body::Event(event))

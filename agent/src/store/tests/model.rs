@@ -160,7 +160,7 @@ impl Trial {
         for _ in 0..count {
             self.model.seq += 1;
             let seq = self.model.seq;
-            records.push(if seq % 5 == 0 {
+            records.push(if seq.is_multiple_of(5) {
                 link(seq)
             } else {
                 summary(seq)
@@ -228,7 +228,7 @@ impl Trial {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: rounds(), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn agrees_with_a_plain_map(steps in prop::collection::vec(step(), 1..40)) {
