@@ -1,6 +1,6 @@
 //! The `andon` command line.
 
-use andon::{check, config, demo, run};
+use andon::{check, config, demo, memory, run};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -52,6 +52,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    memory::stay_small();
     let cli = Cli::parse();
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
