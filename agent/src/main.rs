@@ -72,8 +72,13 @@ fn main() -> ExitCode {
 
 fn run_agent(file: &std::path::Path) -> ExitCode {
     log_to_stderr();
-    let loaded = match config::load(file) {
-        Ok(loaded) => loaded,
+    let settings = match config::load(file) {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                eprint!("{}", loaded.warnings);
+            }
+            loaded.settings
+        }
         Err(report) => {
             eprint!("{report}");
             return ExitCode::from(USAGE);
@@ -92,7 +97,7 @@ fn run_agent(file: &std::path::Path) -> ExitCode {
     let outcome = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(stop_on_signal(stop));
-        run::run(loaded.settings, stopped).await
+        run::run(settings, stopped).await
     });
     // A blocking call that hangs on a dying disk must not hold up the end.
     runtime.shutdown_background();
