@@ -86,7 +86,14 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let _open = from_field.clone();
     let mut links = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
 
-    let (store, opened) = open_store(start, settings.disk_budget).await?;
+    // What only the start needs is not kept for the rest of the run.
+    let Settings {
+        upstream,
+        data_dir,
+        disk_budget,
+        ..
+    } = settings;
+    let (store, opened) = open_store(start, disk_budget).await?;
     let run = opened.run;
     tracing::info!(
         "run {}, boot {}: {} devices, {} reads, {} records wait",
@@ -106,13 +113,13 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         engine.handle_event(now.mono, loss);
     }
 
-    let current = CurrentValues::open(&settings.data_dir, &plant.gateway);
+    let current = CurrentValues::open(&data_dir, &plant.gateway);
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
-        settings: settings.upstream,
+        settings: upstream,
         gateway: plant.gateway.clone(),
         run,
         store: store.clone(),

@@ -19,8 +19,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_modbus::client::{Context, tcp};
 
-/// Requests on one framing: 16 answers of 100 registers fit into one page.
-const REQUESTS: u8 = 16;
+/// Requests on one framing: their answers touch a page or two, not all the buffers.
+const REQUESTS: u8 = 4;
 
 /// An open connection.
 pub(super) struct Connection {
