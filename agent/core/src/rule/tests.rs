@@ -74,6 +74,23 @@ fn conditions_of_the_example() {
 }
 
 #[test]
+fn the_deadband_of_a_negation_lies_on_the_other_side() {
+    let at = |celsius: f64| Shop {
+        temperature: Some(Value::Float(celsius)),
+        ..Shop::default()
+    };
+    let rule = parsed("not temperature > 620");
+    assert_eq!(rule.evaluate(&at(615.0), false), Some(true));
+    assert_eq!(rule.evaluate(&at(615.0), true), Some(true));
+    assert_eq!(rule.evaluate(&at(625.0), false), Some(false));
+    // Active, it clears only the deadband above the limit.
+    assert_eq!(rule.evaluate(&at(625.0), true), Some(true));
+    assert_eq!(rule.evaluate(&at(631.0), true), Some(false));
+    let twice = parsed("not not temperature > 620");
+    assert_eq!(twice.evaluate(&at(615.0), true), Some(true));
+}
+
+#[test]
 fn undecided_parts_decide_only_where_they_cannot_matter() {
     let shop = Shop {
         state: Some(State::Producing),
