@@ -369,8 +369,7 @@ impl Engine {
         if let Some(told) = &entry.told
             && told.state == machine.state()
             && told.quality == quality
-            // A state may cover many codes; only those of faults are told one by one.
-            && (machine.state() != State::Faulted || told.code.as_ref() == machine.code())
+            && !is_another_fault(told, machine.state(), machine.code())
         {
             return;
         }
@@ -383,7 +382,9 @@ impl Engine {
         let before = entry.told.replace(now.clone());
         self.act(Action::Publish(Current::State(device_index(index))));
         let changed = match &before {
-            Some(told) => told.state != now.state || told.code != now.code,
+            Some(told) => {
+                told.state != now.state || is_another_fault(told, now.state, now.code.as_ref())
+            }
             None => now.state != State::Unknown,
         };
         if changed {
@@ -464,6 +465,11 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
 
 fn device_index(index: usize) -> DeviceIndex {
     DeviceIndex(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+/// A state may cover many codes; only those of faults are told one by one.
+fn is_another_fault(told: &Told, state: State, code: Option<&Value>) -> bool {
+    state == State::Faulted && told.code.as_ref() != code
 }
 
 /// Whether a reason lies in what was read, not in that nothing was.

@@ -79,6 +79,8 @@ impl Engine {
     fn begin(&mut self, device: DeviceIndex, at: Mono) {
         self.roll(at);
         self.advance(usize::from(device.0), at);
+        // It may have been stale since it was last looked at.
+        self.tell_state(usize::from(device.0));
     }
 
     fn finish(&mut self, device: DeviceIndex, at: Mono) {
@@ -194,11 +196,8 @@ impl Engine {
 }
 
 fn within_range(tag: &Tag, reading: Reading) -> Reading {
-    let Some((low, high)) = tag.range else {
-        return reading;
-    };
-    match reading.value().and_then(Value::number) {
-        Some(number) if !(low..=high).contains(&number) => Reading::Bad(Reason::OutOfRange),
+    match reading.value() {
+        Some(value) if !tag.in_range(value) => Reading::Bad(Reason::OutOfRange),
         _ => reading,
     }
 }

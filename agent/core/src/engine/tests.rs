@@ -11,6 +11,8 @@ use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod late;
+
 /// A wall clock at the start of a minute, and a monotonic one far from zero.
 const WALL: i64 = 1_790_000_040_000;
 const MONO: u64 = 5_000_000_000;
