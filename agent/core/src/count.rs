@@ -141,14 +141,14 @@ impl Counting {
     }
 
     /// A good reading of the counter with this role; true if it is the first, from which counting
-    /// begins. `window_start` is the label of the open
-    /// window's start, `rate` the rated rate in thousandths of a part per hour.
+    /// begins. `window_from_ms` is what the odometer showed when the open window began (labels
+    /// cannot tell, they are stepped), `rate` the rated rate in thousandths of a part per hour.
     pub fn read(
         &mut self,
         role: Counts,
         value: &Value,
         now: &Odometer,
-        window_start: Wall,
+        window_from_ms: u64,
         rate: Option<u64>,
     ) -> bool {
         let (Some(counter), Value::Int(raw)) = (&mut self.counters[role as usize], value) else {
@@ -162,7 +162,7 @@ impl Counting {
                 tally.parts = tally.parts.saturating_add(parts);
                 if parts > 0 && now.unknown_ms > then.unknown_ms {
                     tally.gap = tally.gap.saturating_add(parts);
-                    if then.at < window_start {
+                    if then.elapsed_ms < window_from_ms {
                         let from = tally.gap_from.unwrap_or(then.at);
                         tally.gap_from = Some(from.min(then.at));
                     }

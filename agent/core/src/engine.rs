@@ -19,7 +19,7 @@ use crate::calendar::Span;
 use crate::limits;
 use crate::machine::{Label, Machine};
 use crate::modbus::plan::Plan;
-use crate::plant::Plant;
+use crate::plant::{Device, Plant};
 use crate::record::{Body, Event, Record, Run};
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
@@ -173,7 +173,7 @@ impl Engine {
             },
         );
         if let Some(before) = before {
-            engine.resume(before, start, now);
+            engine.resume(before, now);
         }
         for index in 0..engine.devices.len() {
             let device = device_index(index);
@@ -444,14 +444,9 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
     for (index, device) in plant.devices.iter().enumerate() {
-        let machine = device
-            .model
-            .state
-            .is_some()
-            .then(|| Machine::new(device, start, timeline.label(start), span.planned));
         entries.push(Entry {
             first_slot,
-            machine,
+            machine: machine(device, start, timeline.label(start), span.planned),
             last_good: None,
             told: None,
             unmapped: None,
@@ -461,6 +456,12 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
         first_slot += device.model.tags.len();
     }
     entries
+}
+
+/// None for a device without state mapping.
+fn machine(device: &Device, at: Mono, start: Wall, planned: bool) -> Option<Machine> {
+    let has_state = device.model.state.is_some();
+    has_state.then(|| Machine::new(device, at, start, planned))
 }
 
 fn device_index(index: usize) -> DeviceIndex {

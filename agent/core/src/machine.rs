@@ -171,9 +171,17 @@ impl Machine {
             planned_ms: self.ledger.planned_ms,
             unknown_ms: self.ledger.unknown_ms,
         };
+        let window_from_ms = self.ledger.elapsed_ms - self.ledger.times.total();
         self.ledger
             .counting
-            .read(role, value, &now, self.ledger.window_start, rate)
+            .read(role, value, &now, window_from_ms, rate)
+    }
+
+    /// A silence of unknown length lies before the window that begins at the accounted moment. It
+    /// is in no window; parts that are learned across it are learned across unknown time.
+    pub const fn skip(&mut self) {
+        self.ledger.elapsed_ms += 1;
+        self.ledger.unknown_ms += 1;
     }
 
     /// Closes the window at the accounted moment, labelled `end`, and begins the next one there,

@@ -18,7 +18,7 @@ fn odometer(elapsed: u64, unknown: u64) -> Odometer {
 }
 
 fn read(counting: &mut Counting, role: Counts, raw: i64, now: Odometer) {
-    counting.read(role, &Value::Int(raw), &now, START, Some(3_600_000));
+    counting.read(role, &Value::Int(raw), &now, 0, Some(3_600_000));
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn parts_over_unknown_time_are_counted_and_marked() {
     read(&mut c, Counts::Scrap, 0, odometer(0, 0));
     c.begin_window();
     let later = odometer(90_000, 30_000);
-    c.read(Counts::Good, &Value::Int(40), &later, START + 60_000, None);
-    c.read(Counts::Scrap, &Value::Int(0), &later, START + 60_000, None);
+    c.read(Counts::Good, &Value::Int(40), &later, 60_000, None);
+    c.read(Counts::Scrap, &Value::Int(0), &later, 60_000, None);
     let parts = c.parts().0;
     assert_eq!(
         (parts.total, parts.gap_total, parts.gap_from),

@@ -12,6 +12,7 @@ use alloc::vec;
 use proptest::prelude::*;
 
 mod late;
+mod restart;
 
 /// A wall clock at the start of a minute, and a monotonic one far from zero.
 const WALL: i64 = 1_790_000_040_000;
