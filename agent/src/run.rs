@@ -98,12 +98,9 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     );
     let now = clock::now();
     let checkpoint = opened.checkpoint.as_deref();
-    let mut engine = Engine::new(Arc::clone(&plant), plan, run, now, checkpoint);
+    let engine = Engine::new(Arc::clone(&plant), plan, run, now, checkpoint);
     if opened.checkpoint_is_old {
         tracing::error!("the newest checkpoint was damaged; an earlier one is continued");
-    }
-    for loss in opened.losses {
-        engine.handle_event(now.mono, loss);
     }
 
     let current = CurrentValues::open(&settings.data_dir, &plant.gateway);
@@ -121,7 +118,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         losses,
         reach,
     });
-    let shift = Shift::new(engine, store.clone(), current, to_uplink);
+    let shift = Shift::new(engine, store.clone(), current, to_uplink, opened.losses);
     let uplink = tokio::spawn(uplink.run(hung_up));
 
     let tally = shift.work(field_queue, loss_queue, stop).await;
