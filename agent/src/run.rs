@@ -11,7 +11,7 @@ use crate::field;
 use crate::settings::Settings;
 use crate::store::{self, OpenError, StartError, Store};
 use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
-use andon_core::engine::Engine;
+use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
 use andon_core::record::Event;
 use shift::Shift;
@@ -97,11 +97,17 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         opened.waiting,
     );
     let now = clock::now();
-    let checkpoint = opened.checkpoint.as_deref();
-    let engine = Engine::new(Arc::clone(&plant), plan, run, now, checkpoint);
-    if opened.checkpoint_is_old {
-        tracing::error!("the newest checkpoint was damaged; an earlier one is continued");
-    }
+    let left = opened.checkpoint.as_deref().map(|checkpoint| {
+        if !opened.checkpoint_is_old {
+            return Left::Newest(checkpoint);
+        }
+        tracing::error!(
+            "the newest checkpoint was damaged: alarms go on from an earlier one, open windows are \
+             lost and counting begins anew"
+        );
+        Left::Earlier(checkpoint)
+    });
+    let engine = Engine::new(Arc::clone(&plant), plan, run, now, left);
 
     let current = CurrentValues::open(&settings.data_dir, &plant.gateway);
     let (to_uplink, health) = watch::channel(Shift::health(&engine));

@@ -10,6 +10,7 @@ mod checkpoint;
 mod ingest;
 mod view;
 
+pub use checkpoint::Left;
 pub use ingest::Slot;
 pub use view::Health;
 
@@ -137,9 +138,9 @@ impl Engine {
         plan: Arc<Plan>,
         run: Run,
         now: Now,
-        checkpoint: Option<&[u8]>,
+        left: Option<Left<'_>>,
     ) -> Engine {
-        let before = checkpoint.and_then(checkpoint::Checkpoint::decode);
+        let before = left.and_then(checkpoint::Checkpoint::of);
         let mut timeline = Timeline::new(now);
         let start = before
             .as_ref()

@@ -15,6 +15,19 @@ const VERSION: u8 = 1;
 /// A silence longer than this is a wrong clock and not a silence.
 const LONGEST_SILENCE_MS: i64 = 400 * 24 * 3_600_000;
 
+/// After a run whose newest checkpoint was lost, alarms count on from this much later.
+const LOST_OCCURRENCES: u64 = 1000;
+
+/// The checkpoint that a run before has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left<'c> {
+    /// The newest one: everything is continued.
+    Newest(&'c [u8]),
+    /// An earlier one, because the newest was lost: its windows and counts may have been stored
+    /// since, and would be again. Devices begin anew; alarms go on, with numbers nobody has used.
+    Earlier(&'c [u8]),
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     /// Label of the moment it describes.
@@ -23,10 +36,25 @@ pub(super) struct Checkpoint {
     labels: (Wall, u32),
     devices: Vec<(Arc<str>, Ledger)>,
     alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
+    /// Activations that may have been counted since.
+    #[serde(skip)]
+    lost_occurrences: u64,
 }
 
 impl Checkpoint {
-    pub(super) fn decode(bytes: &[u8]) -> Option<Checkpoint> {
+    pub(super) fn of(left: Left<'_>) -> Option<Checkpoint> {
+        match left {
+            Left::Newest(bytes) => Checkpoint::decode(bytes),
+            Left::Earlier(bytes) => {
+                let mut checkpoint = Checkpoint::decode(bytes)?;
+                checkpoint.devices.clear();
+                checkpoint.lost_occurrences = LOST_OCCURRENCES;
+                Some(checkpoint)
+            }
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Checkpoint> {
         let (&version, rest) = bytes.split_first()?;
         if version != VERSION {
             return None;
@@ -81,6 +109,7 @@ impl Engine {
             labels: self.timeline.history(),
             devices,
             alarms,
+            lost_occurrences: 0,
         };
         let mut bytes = Vec::from([VERSION]);
         match postcard::to_allocvec(&checkpoint) {
@@ -105,6 +134,9 @@ impl Engine {
             self.skip_silence(before.at, now.mono);
         }
         self.resume_alarms(before.alarms);
+        for alarm in &mut self.alarms {
+            alarm.occurrence += before.lost_occurrences;
+        }
         self.roll(now.mono);
         let (label, planned) = (self.timeline.label(now.mono), self.span.planned);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {

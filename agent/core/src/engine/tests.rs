@@ -149,7 +149,7 @@ impl Bench {
             boot: 1,
             cfg: plant.cfg,
         };
-        let engine = Engine::new(plant, plan, run, now(start), checkpoint);
+        let engine = Engine::new(plant, plan, run, now(start), checkpoint.map(Left::Newest));
         let mut bench = Bench {
             engine,
             records: vec![],

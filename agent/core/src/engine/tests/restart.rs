@@ -5,6 +5,10 @@ use super::*;
 impl Bench {
     /// Goes on as another run of this plant does, at a moment with a label of its own.
     fn continued(plant: Plant, start: Now, checkpoint: &[u8]) -> Bench {
+        Bench::left(plant, start, Left::Newest(checkpoint))
+    }
+
+    fn left(plant: Plant, start: Now, left: Left<'_>) -> Bench {
         let plant = Arc::new(plant);
         let plan = Arc::new(Plan::new(&plant));
         let run = Run {
@@ -13,7 +17,7 @@ impl Bench {
             cfg: plant.cfg,
         };
         let mut bench = Bench {
-            engine: Engine::new(plant, plan, run, start, Some(checkpoint)),
+            engine: Engine::new(plant, plan, run, start, Some(left)),
             records: vec![],
             published: vec![],
         };
@@ -186,4 +190,25 @@ fn two_restarts_in_a_minute_and_a_break_between_add_up() {
     assert_eq!(summaries[1].times.of(State::PlannedStop), 60_000);
     let good: u64 = summaries.iter().filter_map(|s| s.parts.good).sum();
     assert_eq!(good, 20);
+}
+
+#[test]
+fn an_earlier_checkpoint_brings_nothing_back_but_alarms() {
+    let mut bench = Bench::new();
+    bench.read(0, [7, 100, 0]);
+    let earlier = bench.engine.checkpoint();
+    // Lost with the newest checkpoint: two stored windows, and the next two activations.
+    for second in [60, 61, 62, 63, 121] {
+        bench.read(second * 1000, [if second % 2 == 0 { 2 } else { 7 }, 110, 0]);
+    }
+    assert_eq!((bench.summaries().len(), bench.engine.alarms[0].occurrence), (2, 3));
+    let mut bench = Bench::left(plant(), now(130_000), Left::Earlier(&earlier));
+    bench.read(131_000, [7, 110, 0]);
+    assert!(bench.engine.alarm(0).unwrap().alarm.occurrence > 3);
+    bench.read(132_000, [2, 112, 0]);
+    bench.pass(180_000);
+    let summaries = bench.summaries();
+    assert_eq!(summaries.len(), 1);
+    assert_eq!(summaries[0].start, Wall(WALL + 130_000));
+    assert_eq!(summaries[0].parts.good, Some(2));
 }
