@@ -13,6 +13,7 @@ use proptest::prelude::*;
 
 mod late;
 mod restart;
+mod storm;
 
 /// A wall clock at the start of a minute, and a monotonic one far from zero.
 const WALL: i64 = 1_790_000_040_000;
