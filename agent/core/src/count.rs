@@ -193,7 +193,7 @@ impl Counting {
             scrap = good.or(total).map(|_| 0);
         }
         match (good, scrap, total) {
-            (Some(g), Some(s), None) => total = Some(g + s),
+            (Some(g), Some(s), None) => total = Some(g.saturating_add(s)),
             (Some(g), None, Some(t)) => scrap = Some(t.saturating_sub(g)),
             (None, Some(s), Some(t)) => good = Some(t.saturating_sub(s)),
             _ => {}
@@ -207,7 +207,8 @@ impl Counting {
             (of_total.gap, of_total.gap_from)
         } else {
             let from = of_both.iter().filter_map(|tally| tally.gap_from).min();
-            (of_both.iter().map(|tally| tally.gap).sum(), from)
+            let gap = of_both[0].gap.saturating_add(of_both[1].gap);
+            (gap, from)
         };
         let gap_total = if total.is_some() { gap_total } else { 0 };
         (

@@ -150,3 +150,18 @@ fn a_counter_that_became_another_one_starts_anew() {
     read(&mut other, Counts::Good, 105, odometer(1000, 0));
     assert_eq!(other.parts().0.good, Some(0));
 }
+
+#[test]
+fn counters_that_leap_over_their_whole_range_overflow_nothing() {
+    let dial = Dial {
+        parts: 4,
+        top: None,
+    };
+    let mut c = Counting::new([Some(dial), Some(dial), None], false);
+    for role in [Counts::Good, Counts::Scrap] {
+        read(&mut c, role, i64::MIN, odometer(0, 0));
+        read(&mut c, role, i64::MAX, odometer(1000, 500));
+    }
+    let parts = c.parts().0;
+    assert_eq!((parts.total, parts.gap_total), (Some(u64::MAX), u64::MAX));
+}
