@@ -110,8 +110,8 @@ pub struct Mistake {
 
 /// What a rule asks while it is evaluated; `None` is undecided.
 pub trait World {
-    /// The state of a device, `None` while unknown.
-    fn state(&self, device: DeviceIndex) -> Option<State>;
+    /// Whether a device is in a state, `None` while nobody knows.
+    fn is(&self, device: DeviceIndex, state: State) -> Option<bool>;
     /// The value of a tag, `None` unless usable now.
     fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<&Value>;
     /// Whether a device has no good sample.
@@ -132,7 +132,7 @@ impl Rule {
                 device,
                 is,
                 negated,
-            } => Some((world.state(*device)? == *is) != *negated),
+            } => Some(world.is(*device, *is)? != *negated),
             Rule::Tag {
                 device,
                 tag,

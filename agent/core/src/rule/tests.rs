@@ -33,8 +33,8 @@ struct Shop {
 }
 
 impl World for Shop {
-    fn state(&self, _: DeviceIndex) -> Option<State> {
-        self.state
+    fn is(&self, _: DeviceIndex, state: State) -> Option<bool> {
+        self.state.map(|is| is == state)
     }
     fn value(&self, _: DeviceIndex, tag: TagIndex) -> Option<&Value> {
         [&self.temperature, &self.mode][usize::from(tag.0)].as_ref()
@@ -119,6 +119,13 @@ fn texts_and_precedence() {
     assert_eq!(rule.evaluate(&shop, false), Some(true));
     let rule = parsed("(state == idle or state == faulted) and mode == 'x'");
     assert_eq!(rule.evaluate(&shop, false), Some(false));
+}
+
+#[test]
+fn an_unknown_state_is_no_condition() {
+    let mistake = parse("state == unknown", 0.0, &resolve).unwrap_err();
+    assert_eq!((mistake.at, mistake.len), (9, 7));
+    assert_eq!(mistake.hint.as_deref(), Some("use `no_data`"));
 }
 
 #[test]

@@ -5,24 +5,7 @@ use super::*;
 impl Bench {
     /// Goes on as another run of this plant does, at a moment with a label of its own.
     fn continued(plant: Plant, start: Now, checkpoint: &[u8]) -> Bench {
-        Bench::left(plant, start, Left::Newest(checkpoint))
-    }
-
-    fn left(plant: Plant, start: Now, left: Left<'_>) -> Bench {
-        let plant = Arc::new(plant);
-        let plan = Arc::new(Plan::new(&plant));
-        let run = Run {
-            id: 2,
-            boot: 2,
-            cfg: plant.cfg,
-        };
-        let mut bench = Bench {
-            engine: Engine::new(plant, plan, run, start, Some(left)),
-            records: vec![],
-            published: vec![],
-        };
-        bench.drain();
-        bench
+        Bench::left(plant, start, Some(Left::Newest(checkpoint)))
     }
 
     /// Start and fold of the windows so far: with the device, what names them.
@@ -65,7 +48,7 @@ fn a_device_that_was_removed_takes_nothing_of_the_others_with_it() {
     let mut first = plant.devices[0].clone();
     first.id = "press-0".into();
     plant.devices.insert(0, first);
-    let mut both = Bench::continued(plant, now(0), &[]);
+    let mut both = Bench::left(plant, now(0), None);
     both.engine
         .handle_read(ReadIndex(1), at(0), Ok(Words::Registers(&[2, 7, 0])));
     both.pass(2_000);
@@ -167,7 +150,7 @@ fn two_restarts_in_a_minute_and_a_break_between_add_up() {
         // WALL is 14:14 UTC; the break is the second minute from there.
         breaks: vec![(14 * 60 + 15, 14 * 60 + 16)],
     }];
-    let mut bench = Bench::continued(plant.clone(), now(0), &[]);
+    let mut bench = Bench::left(plant.clone(), now(0), None);
     bench.read(0, [2, 0, 0]);
     bench.read(58_000, [2, 10, 0]);
     let mut records = core::mem::take(&mut bench.records);
@@ -202,7 +185,7 @@ fn an_earlier_checkpoint_brings_nothing_back_but_alarms() {
         bench.read(second * 1000, [if second % 2 == 0 { 2 } else { 7 }, 110, 0]);
     }
     assert_eq!((bench.summaries().len(), bench.engine.alarms[0].occurrence), (2, 3));
-    let mut bench = Bench::left(plant(), now(130_000), Left::Earlier(&earlier));
+    let mut bench = Bench::left(plant(), now(130_000), Some(Left::Earlier(&earlier)));
     bench.read(131_000, [7, 110, 0]);
     assert!(bench.engine.alarm(0).unwrap().alarm.occurrence > 3);
     bench.read(132_000, [2, 112, 0]);
