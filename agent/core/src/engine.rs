@@ -38,6 +38,10 @@ const HOUSEKEEPING_MS: u64 = 1000;
 /// A silence longer than this becomes one window, not one for each shift and break in it.
 const LONG_SILENCE_MS: u64 = 24 * 3_600_000;
 
+/// Status values without a mapping that are named for each device, once each. A source that sends
+/// ever new ones would fill the outbox with them.
+const UNMAPPED: usize = 8;
+
 /// What the engine wants done.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
@@ -116,8 +120,8 @@ struct Entry {
     last_good: Option<Mono>,
     /// What was last told of its state.
     told: Option<Told>,
-    /// The last status value that nobody mapped.
-    unmapped: Option<Value>,
+    /// Status values that nobody mapped and that have been named.
+    unmapped: heapless::Vec<Value, UNMAPPED>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
     /// Summaries published in this run.
@@ -450,7 +454,7 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
             machine: machine(device, start, timeline.label(start), span.planned),
             last_good: None,
             told: None,
-            unmapped: None,
+            unmapped: heapless::Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
             summaries: 0,
         });

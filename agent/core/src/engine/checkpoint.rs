@@ -3,7 +3,7 @@
 
 use super::Engine;
 use crate::alarm::Alarm;
-use crate::machine::{Ledger, Machine};
+use crate::machine::Ledger;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::sync::Arc;
@@ -168,10 +168,5 @@ impl Engine {
                 self.alarms[index].undecided = true;
             }
         }
-    }
-
-    /// The machines, for a look from outside.
-    pub fn machine(&self, device: crate::tag::DeviceIndex) -> Option<&Machine> {
-        self.devices[usize::from(device.0)].machine.as_ref()
     }
 }

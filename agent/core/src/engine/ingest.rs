@@ -156,8 +156,10 @@ impl Engine {
         };
         let fresh_until = at + settings.stale_after_ms;
         machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
-        if rule.is_none() && entry.unmapped.as_ref() != Some(value) {
-            entry.unmapped = Some(value.clone());
+        if rule.is_none()
+            && !entry.unmapped.contains(value)
+            && entry.unmapped.push(value.clone()).is_ok()
+        {
             let event = Event::UnmappedState {
                 device: settings.id.clone(),
                 value: value.clone(),

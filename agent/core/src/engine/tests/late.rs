@@ -42,3 +42,21 @@ fn a_status_that_nobody_mapped_is_no_change_of_state_and_goes_stale() {
     assert_eq!(state.code, None);
     assert_eq!(bench.states(), []);
 }
+
+#[test]
+fn values_that_nobody_mapped_are_named_once_each_and_not_without_end() {
+    let mut bench = Bench::new();
+    for second in 0..10u16 {
+        bench.read(u64::from(second) * 1000, [1234 + second % 2, 0, 0]);
+    }
+    let named = |bench: &Bench| {
+        let is_named =
+            |record: &&Record| matches!(record.body, Body::Event(Event::UnmappedState { .. }));
+        bench.records.iter().filter(is_named).count()
+    };
+    assert_eq!(named(&bench), 2);
+    for second in 10..100 {
+        bench.read(u64::from(second) * 1000, [2000 + second, 0, 0]);
+    }
+    assert_eq!(named(&bench), UNMAPPED);
+}
