@@ -135,9 +135,8 @@ impl Shift {
 
     fn take(&mut self, message: &FromField) {
         match message {
-            FromField::Link { link, up, why } => {
-                self.engine
-                    .handle_link(*link, clock::mono(), *up, why.clone());
+            FromField::Link { link, at, up, why } => {
+                self.engine.handle_link(*link, *at, *up, why.clone());
             }
             FromField::Read { read, at, answer } => {
                 let words = answer

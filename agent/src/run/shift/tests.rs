@@ -104,6 +104,28 @@ async fn any_number_of_losses_is_told() {
 }
 
 #[tokio::test]
+async fn what_waits_behind_a_link_that_went_down_is_not_late() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shift = shift(dir.path(), vec![]);
+    let at = Mono(clock::mono().0 - 5_000);
+    shift.take(&FromField::Link {
+        link: LinkIndex(0),
+        at,
+        up: false,
+        why: None,
+    });
+    shift.close().await;
+    let stored = shift.store.read(None, 10).await.unwrap();
+    let [config, link] = &stored[..] else {
+        panic!("{stored:?}");
+    };
+    assert!(
+        link.record.ts < config.record.ts,
+        "the link went down before the start"
+    );
+}
+
+#[tokio::test]
 async fn a_flood_of_readings_does_not_hold_up_a_stop() {
     let dir = tempfile::tempdir().unwrap();
     let (flood, field) = mpsc::channel(4 * FIELD_QUEUE);
