@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod field;
+pub mod memory;
 pub mod plan;
 pub mod run;
 pub mod settings;

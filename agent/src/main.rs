@@ -1,6 +1,6 @@
 //! The `andon` command line.
 
-use andon::{check, config, demo, run};
+use andon::{check, config, demo, memory, run};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -52,6 +52,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    memory::stay_small();
     let cli = Cli::parse();
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
@@ -71,8 +72,13 @@ fn main() -> ExitCode {
 
 fn run_agent(file: &std::path::Path) -> ExitCode {
     log_to_stderr();
-    let loaded = match config::load(file) {
-        Ok(loaded) => loaded,
+    let settings = match config::load(file) {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                eprint!("{}", loaded.warnings);
+            }
+            loaded.settings
+        }
         Err(report) => {
             eprint!("{report}");
             return ExitCode::from(USAGE);
@@ -91,7 +97,7 @@ fn run_agent(file: &std::path::Path) -> ExitCode {
     let outcome = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(stop_on_signal(stop));
-        run::run(loaded.settings, stopped).await
+        run::run(settings, stopped).await
     });
     // A blocking call that hangs on a dying disk must not hold up the end.
     runtime.shutdown_background();

@@ -5,7 +5,6 @@ use crate::scenario::{Scenario, free_port};
 use crate::{Failure, Outcome, SOON, log_file, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -22,8 +21,10 @@ impl Broker {
     pub fn start(scenario: &Scenario) -> Outcome<Self> {
         let directory = scenario.path("broker");
         fs::create_dir(&directory)?;
-        let port = free_port()?;
-        let child = Some(mosquitto(&directory, port)?);
+        let (port, child) = first_of_three(|| {
+            let port = free_port()?;
+            Ok((port, Some(mosquitto(&directory, port)?)))
+        })?;
         Ok(Self {
             directory,
             port,
@@ -81,18 +82,35 @@ fn mosquitto(directory: &std::path::Path, port: u16) -> Outcome<Child> {
         directory.display()
     );
     fs::write(&config, text)?;
-    let child = Command::new("mosquitto")
+    let log = directory.join("mosquitto.log");
+    let starts = |text: &str| text.matches(" running\n").count();
+    let before = fs::read_to_string(&log).map_or(0, |text| starts(&text));
+    let mut child = Command::new("mosquitto")
         .arg("-c")
         .arg(&config)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(log_file(&directory.join("mosquitto.log"))?)
+        .stderr(log_file(&log)?)
         .spawn()
         .map_err(|error| Failure::new(format!("mosquitto: {error}; tests/run installs it")))?;
-    wait_for("answer from mosquitto", SOON, || {
-        TcpStream::connect(("127.0.0.1", port)).ok()
+    // Its log says that it listens; an answer at the port might be somebody else's.
+    let ended = wait_for("word from mosquitto", SOON, || {
+        let running = fs::read_to_string(&log).is_ok_and(|text| starts(&text) > before);
+        let ended = child.try_wait().ok().flatten();
+        (running || ended.is_some()).then_some(ended)
     })?;
-    Ok(child)
+    match ended {
+        None => Ok(child),
+        Some(status) => Err(Failure::new(format!(
+            "mosquitto at port {port}: {status}; see {}",
+            log.display()
+        ))),
+    }
+}
+
+/// Others look for free ports, too: between finding one and listening there it may be taken.
+fn first_of_three<T>(mut attempt: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    attempt().or_else(|_| attempt()).or_else(|_| attempt())
 }
 
 fn stop(mut child: Child) -> Outcome {

@@ -8,7 +8,7 @@ use crate::recorder::Recorder;
 use crate::records::{Record, check_all, sum, windows};
 use crate::scenario::Scenario;
 use crate::{Failure, Outcome, SOON, next_minute, now_ms, sleep_until, wait_for};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::PathBuf;
 
@@ -138,8 +138,18 @@ impl Line {
             let status = self.recorder.current("status").ok().flatten()?;
             (status.get("waiting")?.as_i64()? == 0).then_some(())
         })?;
-        self.stop_cleanly(agent)?;
+        let status = self.stop_cleanly(agent)?;
         let records = check_all(&self.recorder.records()?)?;
+        let last = records
+            .iter()
+            .map(|record| Ok((record.int("boot")?, record.int("seq")?)))
+            .collect::<Outcome<Vec<_>>>()?;
+        let done = ["done_boot", "done_seq"].map(|key| status.get(key).and_then(Value::as_i64));
+        if last.into_iter().max() != done[0].zip(done[1]) {
+            return Err(Failure::new(format!(
+                "the last status does not name the last record as done: {status:?}"
+            )));
+        }
         for (device, made) in made {
             let windows = windows(&records, device, "1m")?;
             let counted = Made {
@@ -155,14 +165,13 @@ impl Line {
         Ok(records)
     }
 
-    /// SIGTERM with the broker there: exit 0, and the last word is that the gateway is offline.
-    pub fn stop_cleanly(&self, agent: Agent) -> Outcome {
+    /// SIGTERM with the broker there: exit 0, and the last word, returned, is that the gateway is
+    /// offline.
+    pub fn stop_cleanly(&self, agent: Agent) -> Outcome<Map<String, Value>> {
         let ended = agent.terminate()?;
         if !ended.success() {
             return Err(Failure::new(format!("after SIGTERM: {ended}")));
         }
-        self.recorder
-            .wait_current("status", "status", "offline")
-            .map(drop)
+        self.recorder.wait_current("status", "status", "offline")
     }
 }

@@ -211,6 +211,40 @@ pub fn check_times(records: &[Record]) -> Outcome {
     Ok(())
 }
 
+/// The figures that are given are what the parts beside them come to, by contract §2.
+pub fn check_figures(records: &[Record]) -> Outcome {
+    for record in records.iter().filter(|r| r.tail.contains("/kpi/")) {
+        let part = |key: &str| record.int(key).map(|whole| whole as f64);
+        let planned = part("window_ms")? - part("planned_stop_ms")?;
+        let known = planned - part("unknown_ms")?;
+        check_figure(record, "availability", part("producing_ms")? / known)?;
+        check_figure(record, "fault_time_ratio", part("faulted_ms")? / known)?;
+        check_figure(record, "coverage", known / planned)?;
+        if let (Ok(good), Ok(total)) = (part("good"), part("total")) {
+            check_figure(record, "quality_ratio", good / total)?;
+            if let Ok(capacity) = part("capacity") {
+                let counted = capacity - part("capacity_uncounted")?;
+                check_figure(record, "capacity_utilisation", 1000.0 * total / counted)?;
+                check_figure(record, "oee", 1000.0 * good / counted)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A figure with 4 decimals; null is right for many reasons, a wrong number for none.
+fn check_figure(record: &Record, key: &str, expected: f64) -> Outcome {
+    let Some(given) = record.body.get(key) else {
+        return Err(Failure::new(format!("no {key} in {record}")));
+    };
+    match given.as_f64() {
+        Some(given) if (given - expected).abs() > 0.000_051 => Err(Failure::new(format!(
+            "{key} is {given}, its parts make {expected}: {record}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The windows of one device and tier in the order of their start: each key once, by its last
 /// correction.
 pub fn windows(records: &[Record], device: &str, tier: &str) -> Outcome<Vec<Record>> {
@@ -249,6 +283,7 @@ pub fn check_all(records: &[Record]) -> Outcome<Vec<Record>> {
     check_envelopes(records)?;
     let records = unique(records)?;
     check_times(&records)?;
+    check_figures(&records)?;
     let lost = check_numbers(&records)?;
     if lost > 0 {
         return Err(Failure::new(format!("{lost} records were told as lost")));
@@ -273,7 +308,10 @@ mod tests {
             "device":"press-1","window":"1m","start_ms":start_ms,"end_ms":start_ms + 60000,
             "window_ms":60000,"fold":0,"rev":0,"merged":1,
             "producing_ms":52100,"setup_ms":0,"delayed_ms":3000,"faulted_ms":4900,
-            "idle_ms":0,"planned_stop_ms":0,"unknown_ms":0,"good":16,"scrap":1,"total":17
+            "idle_ms":0,"planned_stop_ms":0,"unknown_ms":0,"good":16,"scrap":1,"total":17,
+            "capacity":20000,"capacity_uncounted":0,"availability":0.8683,
+            "fault_time_ratio":0.0817,"coverage":1.0,"quality_ratio":0.9412,
+            "capacity_utilisation":0.85,"oee":0.8
         });
         record("press-1/kpi/1m", body)
     }
@@ -347,6 +385,12 @@ mod tests {
         assert!(check_times(&[with(minute(1, 0), "idle_ms", 1)]).is_err());
         assert!(check_times(&[with(minute(1, 0), "end_ms", 60_001)]).is_err());
         assert!(check_times(&[with(minute(1, 0), "total", 18)]).is_err());
+    }
+
+    #[test]
+    fn a_figure_that_is_not_its_parts_is_found() {
+        assert!(check_figures(&[with(minute(1, 0), "oee", 0.8001)]).is_err());
+        assert!(check_figures(&[with(minute(1, 0), "oee", Value::Null)]).is_ok());
     }
 
     #[test]

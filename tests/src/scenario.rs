@@ -82,7 +82,8 @@ pub fn repository() -> &'static Path {
 /// itself.
 pub fn free_port() -> Outcome<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = (std::process::id() % 100) as u16 * 100;
+    // Far from those of another run of these tests at the same time.
+    let offset = (std::process::id().wrapping_mul(7_919) % 10_000) as u16;
     for _ in 0..10_000 {
         let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {

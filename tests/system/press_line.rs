@@ -31,6 +31,13 @@ fn press_line() -> Outcome {
     Ok(())
 }
 
+const SUMMARY_KEYS: &str = "device window start_ms end_ms window_ms fold rev merged every_ms \
+    producing_ms setup_ms delayed_ms faulted_ms idle_ms planned_stop_ms unknown_ms uncounted_ms \
+    good scrap total gap_total failures repairs repair_ms capacity capacity_producing rated_per_h \
+    availability availability_low availability_high fault_time_ratio allocation_efficiency \
+    utilisation_efficiency technical_efficiency capacity_utilisation oee effectiveness \
+    quality_ratio fault_rate_per_h mtbf_s mttr_s throughput_per_h coverage reason";
+
 fn the_minute_is_what_was_made(line: &mut Line, minute: i64) -> Outcome {
     let records = check_all(&line.recorder.records()?)?;
     let press_1 = line.presses.report(1)?;
@@ -40,6 +47,8 @@ fn the_minute_is_what_was_made(line: &mut Line, minute: i64) -> Outcome {
         let window = minutes
             .next()
             .ok_or_else(|| Failure::new(format!("no minute of {device} at {minute}")))?;
+        has_keys(device, &window.body, SUMMARY_KEYS)?;
+        assert_eq!(window.text("fault_rate_per_h_reason"), "too-short");
         let parts = made.minutes[&minute];
         assert!(parts.good >= 5, "{device} hardly worked: {parts:?}");
         assert_eq!(window.int("good")?, parts.good, "{window}");

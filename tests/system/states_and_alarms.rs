@@ -38,6 +38,9 @@ fn states_and_alarms() -> Outcome {
         ("alarm", json!("fault")),
         ("occurrence", json!(1)),
         ("priority", json!("high")),
+        ("quality", json!("good")),
+        ("value", json!(status::OVERPRESSURE)),
+        ("acked_ms", json!(null)),
         ("text_en", json!("press-1 stopped by a fault")),
         ("text_zh", json!("一号冲压机 故障停机")),
     ] {

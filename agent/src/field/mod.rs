@@ -20,6 +20,7 @@ use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
 use outlet::{EngineGone, Outlet};
 use pace::Pace;
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -85,11 +86,11 @@ pub fn start(
             LinkKind::ModbusTcp(endpoint) => {
                 let models = models(&settings.plant, index);
                 let run = modbus_tcp::run(endpoint.clone(), plan.clone(), models, outlet, pace);
-                tasks.spawn(until(stop, run));
+                tasks.spawn(until(stop, Box::pin(run)));
             }
             LinkKind::Mqtt(link) => {
                 let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
-                tasks.spawn(until(stop, subscriber.run()));
+                tasks.spawn(until(stop, Box::pin(subscriber.run())));
             }
             LinkKind::NotActive => {}
         }
@@ -107,10 +108,14 @@ fn models(plant: &Plant, link: LinkIndex) -> modbus_tcp::Models {
 }
 
 /// Runs a link until `stop`. What it was doing is dropped: closing a connection that way is
-/// orderly for both protocols.
-async fn until(mut stop: watch::Receiver<bool>, link: impl Future<Output = EngineGone>) {
+/// orderly for both protocols. The link is boxed, or its state would be held twice: as what this
+/// function was given, and as what it waits for.
+async fn until(
+    mut stop: watch::Receiver<bool>,
+    mut link: Pin<Box<impl Future<Output = EngineGone>>>,
+) {
     tokio::select! {
-        EngineGone = link => tracing::debug!("the engine no longer listens"),
+        EngineGone = &mut link => tracing::debug!("the engine no longer listens"),
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }

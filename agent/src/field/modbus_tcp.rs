@@ -10,6 +10,7 @@
 //! - What is read when is [`Schedule`]'s to decide; while there is no connection every due read is
 //!   told once per period as [`Reason::Disconnected`].
 
+mod connection;
 mod refused;
 
 use super::backoff::Backoff;
@@ -26,14 +27,14 @@ use andon_core::plant::Model;
 use andon_core::sample::Reason;
 use andon_core::tag::{DeviceIndex, Table};
 use andon_core::time::Mono;
+use connection::Connection;
 use refused::Refused;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_modbus::client::{Client as _, Context, tcp};
+use tokio_modbus::client::{Client as _, Context};
 use tokio_modbus::slave::SlaveContext as _;
 use tokio_modbus::{ProtocolError, Request, Response, Slave};
 
@@ -281,37 +282,6 @@ enum Outcome {
     Fault(Reason, String),
     /// There is no connection.
     Disconnected,
-}
-
-/// An open connection.
-struct Connection {
-    context: Context,
-    /// It has answered something.
-    served: bool,
-}
-
-impl Connection {
-    async fn open(endpoint: &ModbusTcp) -> Result<Connection, String> {
-        let address = (endpoint.host.as_str(), endpoint.port);
-        let stream = match timeout(endpoint.timeout, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(error.to_string()),
-            Err(_) => return Err(format!("no connection within {:?}", endpoint.timeout)),
-        };
-        stream
-            .set_nodelay(true)
-            .map_err(|error| error.to_string())?;
-        Ok(Connection {
-            context: tcp::attach(stream),
-            served: false,
-        })
-    }
-
-    async fn ask(&mut self, read: &Read, patience: Duration) -> Result<Result<Answer, u8>, Fault> {
-        let reply = ask(&mut self.context, read, patience).await?;
-        self.served = true;
-        Ok(reply)
-    }
 }
 
 /// Makes one request on a connection. The inner error is an exception code; after the outer one

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -281,7 +282,7 @@ impl Link {
         let (stop, stopped) = watch::channel(false);
         let outlet = Outlet::new(tx, LinkIndex(0), "plc".into());
         let run = run(endpoint, Arc::clone(&plan), models, outlet, Pace::now());
-        let task = tokio::spawn(super::super::until(stopped, run));
+        let task = tokio::spawn(super::super::until(stopped, Box::pin(run)));
         Link {
             plan,
             rx,

@@ -168,7 +168,7 @@ impl Link {
         let (stop, stopped) = watch::channel(false);
         let outlet = Outlet::new(tx, LinkIndex(0), "shop".into());
         let subscriber = Subscriber::of_topics(link, topics, outlet);
-        let task = tokio::spawn(super::super::until(stopped, subscriber.run()));
+        let task = tokio::spawn(super::super::until(stopped, Box::pin(subscriber.run())));
         Link { rx, stop, task }
     }
 
