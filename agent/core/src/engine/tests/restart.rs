@@ -184,7 +184,10 @@ fn an_earlier_checkpoint_brings_nothing_back_but_alarms() {
     for second in [60, 61, 62, 63, 121] {
         bench.read(second * 1000, [if second % 2 == 0 { 2 } else { 7 }, 110, 0]);
     }
-    assert_eq!((bench.summaries().len(), bench.engine.alarms[0].occurrence), (2, 3));
+    assert_eq!(
+        (bench.summaries().len(), bench.engine.alarms[0].occurrence),
+        (2, 3)
+    );
     let mut bench = Bench::left(plant(), now(130_000), Some(Left::Earlier(&earlier)));
     bench.read(131_000, [7, 110, 0]);
     assert!(bench.engine.alarm(0).unwrap().alarm.occurrence > 3);
