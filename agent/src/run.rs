@@ -11,7 +11,7 @@ use crate::field;
 use crate::settings::Settings;
 use crate::store::{self, OpenError, StartError, Store};
 use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
-use andon_core::engine::Engine;
+use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
 use andon_core::record::Event;
 use shift::Shift;
@@ -104,14 +104,17 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         opened.waiting,
     );
     let now = clock::now();
-    let checkpoint = opened.checkpoint.as_deref();
-    let mut engine = Engine::new(Arc::clone(&plant), plan, run, now, checkpoint);
-    if opened.checkpoint_is_old {
-        tracing::error!("the newest checkpoint was damaged; an earlier one is continued");
-    }
-    for loss in opened.losses {
-        engine.handle_event(now.mono, loss);
-    }
+    let left = opened.checkpoint.as_deref().map(|checkpoint| {
+        if !opened.checkpoint_is_old {
+            return Left::Newest(checkpoint);
+        }
+        tracing::error!(
+            "the newest checkpoint was damaged: alarms go on from an earlier one, open windows are \
+             lost and counting begins anew"
+        );
+        Left::Earlier(checkpoint)
+    });
+    let engine = Engine::new(Arc::clone(&plant), plan, run, now, left);
 
     let current = CurrentValues::open(&data_dir, &plant.gateway);
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
@@ -128,7 +131,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         losses,
         reach,
     });
-    let shift = Shift::new(engine, store.clone(), current, to_uplink);
+    let shift = Shift::new(engine, store.clone(), current, to_uplink, opened.losses);
     let uplink = tokio::spawn(uplink.run(hung_up));
 
     let tally = shift.work(field_queue, loss_queue, stop).await;

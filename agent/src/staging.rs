@@ -76,7 +76,7 @@ impl Staging {
 
     /// What waits is to be committed at once.
     pub fn hurry(&mut self) {
-        self.urgent = true;
+        self.urgent = !self.records.is_empty();
     }
 
     /// When the next commit is due.
@@ -259,6 +259,15 @@ mod tests {
             staging.push(Mono(2_000), record(seq));
         }
         assert!(staging.deadline() <= Mono(2_000));
+    }
+
+    #[test]
+    fn a_hurry_without_records_hurries_no_later_one() {
+        let mut staging = Staging::new(Mono(0));
+        staging.checkpointed(Mono(0), 20_000);
+        staging.hurry();
+        staging.push(Mono(1_000), record(1));
+        assert_eq!(staging.deadline(), Mono(11_000));
     }
 
     #[test]

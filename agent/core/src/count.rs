@@ -141,14 +141,14 @@ impl Counting {
     }
 
     /// A good reading of the counter with this role; true if it is the first, from which counting
-    /// begins. `window_start` is the label of the open
-    /// window's start, `rate` the rated rate in thousandths of a part per hour.
+    /// begins. `window_from_ms` is what the odometer showed when the open window began (labels
+    /// cannot tell, they are stepped), `rate` the rated rate in thousandths of a part per hour.
     pub fn read(
         &mut self,
         role: Counts,
         value: &Value,
         now: &Odometer,
-        window_start: Wall,
+        window_from_ms: u64,
         rate: Option<u64>,
     ) -> bool {
         let (Some(counter), Value::Int(raw)) = (&mut self.counters[role as usize], value) else {
@@ -162,7 +162,7 @@ impl Counting {
                 tally.parts = tally.parts.saturating_add(parts);
                 if parts > 0 && now.unknown_ms > then.unknown_ms {
                     tally.gap = tally.gap.saturating_add(parts);
-                    if then.at < window_start {
+                    if then.elapsed_ms < window_from_ms {
                         let from = tally.gap_from.unwrap_or(then.at);
                         tally.gap_from = Some(from.min(then.at));
                     }
@@ -193,7 +193,7 @@ impl Counting {
             scrap = good.or(total).map(|_| 0);
         }
         match (good, scrap, total) {
-            (Some(g), Some(s), None) => total = Some(g + s),
+            (Some(g), Some(s), None) => total = Some(g.saturating_add(s)),
             (Some(g), None, Some(t)) => scrap = Some(t.saturating_sub(g)),
             (None, Some(s), Some(t)) => good = Some(t.saturating_sub(s)),
             _ => {}
@@ -207,7 +207,8 @@ impl Counting {
             (of_total.gap, of_total.gap_from)
         } else {
             let from = of_both.iter().filter_map(|tally| tally.gap_from).min();
-            (of_both.iter().map(|tally| tally.gap).sum(), from)
+            let gap = of_both[0].gap.saturating_add(of_both[1].gap);
+            (gap, from)
         };
         let gap_total = if total.is_some() { gap_total } else { 0 };
         (

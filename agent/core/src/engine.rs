@@ -10,6 +10,7 @@ mod checkpoint;
 mod ingest;
 mod view;
 
+pub use checkpoint::Left;
 pub use ingest::Slot;
 pub use view::Health;
 
@@ -19,7 +20,7 @@ use crate::calendar::Span;
 use crate::limits;
 use crate::machine::{Label, Machine};
 use crate::modbus::plan::Plan;
-use crate::plant::Plant;
+use crate::plant::{Device, Plant};
 use crate::record::{Body, Event, Record, Run};
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
@@ -36,6 +37,10 @@ const HOUSEKEEPING_MS: u64 = 1000;
 
 /// A silence longer than this becomes one window, not one for each shift and break in it.
 const LONG_SILENCE_MS: u64 = 24 * 3_600_000;
+
+/// Status values without a mapping that are named for each device, once each. A source that sends
+/// ever new ones would fill the outbox with them.
+const UNMAPPED: usize = 8;
 
 /// What the engine wants done.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,8 +120,8 @@ struct Entry {
     last_good: Option<Mono>,
     /// What was last told of its state.
     told: Option<Told>,
-    /// The last status value that nobody mapped.
-    unmapped: Option<Value>,
+    /// Status values that nobody mapped and that have been named.
+    unmapped: heapless::Vec<Value, UNMAPPED>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
     /// Summaries published in this run.
@@ -137,9 +142,9 @@ impl Engine {
         plan: Arc<Plan>,
         run: Run,
         now: Now,
-        checkpoint: Option<&[u8]>,
+        left: Option<Left<'_>>,
     ) -> Engine {
-        let before = checkpoint.and_then(checkpoint::Checkpoint::decode);
+        let before = left.and_then(checkpoint::Checkpoint::of);
         let mut timeline = Timeline::new(now);
         let start = before
             .as_ref()
@@ -173,7 +178,7 @@ impl Engine {
             },
         );
         if let Some(before) = before {
-            engine.resume(before, start, now);
+            engine.resume(before, now);
         }
         for index in 0..engine.devices.len() {
             let device = device_index(index);
@@ -369,8 +374,7 @@ impl Engine {
         if let Some(told) = &entry.told
             && told.state == machine.state()
             && told.quality == quality
-            // A state may cover many codes; only those of faults are told one by one.
-            && (machine.state() != State::Faulted || told.code.as_ref() == machine.code())
+            && !is_another_fault(told, machine.state(), machine.code())
         {
             return;
         }
@@ -383,7 +387,9 @@ impl Engine {
         let before = entry.told.replace(now.clone());
         self.act(Action::Publish(Current::State(device_index(index))));
         let changed = match &before {
-            Some(told) => told.state != now.state || told.code != now.code,
+            Some(told) => {
+                told.state != now.state || is_another_fault(told, now.state, now.code.as_ref())
+            }
             None => now.state != State::Unknown,
         };
         if changed {
@@ -443,17 +449,12 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
     for (index, device) in plant.devices.iter().enumerate() {
-        let machine = device
-            .model
-            .state
-            .is_some()
-            .then(|| Machine::new(device, start, timeline.label(start), span.planned));
         entries.push(Entry {
             first_slot,
-            machine,
+            machine: machine(device, start, timeline.label(start), span.planned),
             last_good: None,
             told: None,
-            unmapped: None,
+            unmapped: heapless::Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
             summaries: 0,
         });
@@ -462,8 +463,19 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
     entries
 }
 
+/// None for a device without state mapping.
+fn machine(device: &Device, at: Mono, start: Wall, planned: bool) -> Option<Machine> {
+    let has_state = device.model.state.is_some();
+    has_state.then(|| Machine::new(device, at, start, planned))
+}
+
 fn device_index(index: usize) -> DeviceIndex {
     DeviceIndex(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+/// A state may cover many codes; only those of faults are told one by one.
+fn is_another_fault(told: &Told, state: State, code: Option<&Value>) -> bool {
+    state == State::Faulted && told.code.as_ref() != code
 }
 
 /// Whether a reason lies in what was read, not in that nothing was.

@@ -63,7 +63,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "accounting of each device",
             count: devices,
-            each: size_of::<Machine>() + size_of::<plant::Device>() + 128,
+            each: size_of::<Machine>() + size_of::<plant::Device>() + 512,
         },
         Allocation {
             what: "alarms",

@@ -32,7 +32,7 @@ pub struct Machine {
     previous: State,
     /// Since when `accounted` holds.
     since: Mono,
-    /// The raw status value, while the state is known.
+    /// The raw status value, while it is fresh.
     code: Option<Value>,
     /// Quality of the status.
     quality: Quality,
@@ -113,7 +113,7 @@ impl Machine {
         self.since
     }
 
-    /// The raw status value, while the state is known.
+    /// The raw status value, while it is fresh.
     pub const fn code(&self) -> Option<&Value> {
         self.code.as_ref()
     }
@@ -123,14 +123,9 @@ impl Machine {
         self.quality
     }
 
-    /// When the shown state becomes stale, if it is known.
-    pub fn stale_at(&self) -> Option<Mono> {
-        (self.shown != State::Unknown).then_some(self.fresh_until)
-    }
-
     /// Accounts the time up to `to`; earlier moments than already accounted change nothing.
     pub fn advance(&mut self, to: Mono, merge_faults_ms: u64) {
-        if self.shown != State::Unknown && self.fresh_until <= to {
+        if self.code.is_some() && self.fresh_until <= to {
             self.pass(self.fresh_until, merge_faults_ms);
             self.shown = State::Unknown;
             self.code = None;
@@ -146,7 +141,8 @@ impl Machine {
         self.account(merge_faults_ms);
     }
 
-    /// A usable sample shows a state from the accounted moment on.
+    /// A usable sample shows a state from the accounted moment on, unless it came so late that it
+    /// is stale by then.
     pub fn show(
         &mut self,
         state: State,
@@ -155,6 +151,9 @@ impl Machine {
         fresh_until: Mono,
         merge_faults_ms: u64,
     ) {
+        if fresh_until <= self.to {
+            return;
+        }
         self.fresh_until = fresh_until;
         self.shown = state;
         self.quality = quality;
@@ -172,9 +171,17 @@ impl Machine {
             planned_ms: self.ledger.planned_ms,
             unknown_ms: self.ledger.unknown_ms,
         };
+        let window_from_ms = self.ledger.elapsed_ms - self.ledger.times.total();
         self.ledger
             .counting
-            .read(role, value, &now, self.ledger.window_start, rate)
+            .read(role, value, &now, window_from_ms, rate)
+    }
+
+    /// A silence of unknown length lies before the window that begins at the accounted moment. It
+    /// is in no window; parts that are learned across it are learned across unknown time.
+    pub const fn skip(&mut self) {
+        self.ledger.elapsed_ms += 1;
+        self.ledger.unknown_ms += 1;
     }
 
     /// Closes the window at the accounted moment, labelled `end`, and begins the next one there,

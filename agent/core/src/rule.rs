@@ -110,8 +110,8 @@ pub struct Mistake {
 
 /// What a rule asks while it is evaluated; `None` is undecided.
 pub trait World {
-    /// The state of a device, `None` while unknown.
-    fn state(&self, device: DeviceIndex) -> Option<State>;
+    /// Whether a device is in a state, `None` while nobody knows.
+    fn is(&self, device: DeviceIndex, state: State) -> Option<bool>;
     /// The value of a tag, `None` unless usable now.
     fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<&Value>;
     /// Whether a device has no good sample.
@@ -121,31 +121,37 @@ pub trait World {
 impl Rule {
     /// The answer now, `None` if undecided. `active` says whether the alarm stands, for the deadband.
     pub fn evaluate(&self, world: &impl World, active: bool) -> Option<bool> {
+        self.answer(world, if active { 1.0 } else { 0.0 })
+    }
+
+    /// `widen` says by how many deadbands each comparison is met before its limit: by one where
+    /// the alarm stands on it, by minus one where the alarm stands on its opposite.
+    fn answer(&self, world: &impl World, widen: f64) -> Option<bool> {
         match self {
             Rule::State {
                 device,
                 is,
                 negated,
-            } => Some((world.state(*device)? == *is) != *negated),
+            } => Some(world.is(*device, *is)? != *negated),
             Rule::Tag {
                 device,
                 tag,
                 op,
                 limit,
-            } => limit.compare(*op, world.value(*device, *tag)?, active),
+            } => limit.compare(*op, world.value(*device, *tag)?, widen),
             Rule::NoData(device) => Some(world.no_data(*device)),
             Rule::Figure => None,
-            Rule::And(a, b) => match (a.evaluate(world, active), b.evaluate(world, active)) {
+            Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
                 _ => None,
             },
-            Rule::Or(a, b) => match (a.evaluate(world, active), b.evaluate(world, active)) {
+            Rule::Or(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(true), _) | (_, Some(true)) => Some(true),
                 (Some(false), Some(false)) => Some(false),
                 _ => None,
             },
-            Rule::Not(a) => a.evaluate(world, active).map(|yes| !yes),
+            Rule::Not(a) => a.answer(world, -widen).map(|yes| !yes),
         }
     }
 
@@ -191,13 +197,13 @@ impl Rule {
 }
 
 impl Limit {
-    fn compare(&self, op: Op, value: &Value, active: bool) -> Option<bool> {
+    fn compare(&self, op: Op, value: &Value, widen: f64) -> Option<bool> {
         match (self, value) {
             (Limit::Text(text), Value::Text(v)) => op.of_equal(**text == **v),
             (Limit::Bool(b), Value::Bool(v)) => op.of_equal(b == v),
             (Limit::Number { limit, deadband }, value) => {
                 let v = value.number()?;
-                let margin = if active { *deadband } else { 0.0 };
+                let margin = widen * deadband;
                 Some(match op {
                     Op::Equal => v == *limit,
                     Op::NotEqual => v != *limit,

@@ -44,7 +44,8 @@ pub struct Summary {
     pub start: Wall,
     /// Label of the end.
     pub end: Wall,
-    /// How often a clock that was stepped back has run over this label before.
+    /// 0 for labels that were never given before; else which run over labels of before it is,
+    /// counted from the first time that a clock was stepped back.
     pub fold: u32,
     /// Corrections of this window so far.
     pub rev: u32,

@@ -18,9 +18,9 @@ pub const MINUTE_MS: i64 = 60_000;
 pub struct Timeline {
     /// Wall − monotonic.
     offset: i64,
-    /// The latest label so far.
+    /// Labels before this one were given before the last step.
     high: Wall,
-    /// How often the present labels have been run over before.
+    /// How often labels that had been given were begun again.
     fold: u32,
     /// What the labels are worth.
     pub clock: ClockState,
@@ -60,30 +60,34 @@ impl Timeline {
 
     /// Moves the labels by a step.
     pub fn step(&mut self, at: Mono, by: i64) {
-        self.high = self.high.max(self.label(at));
+        let reached = self.label(at);
         self.offset += by;
+        self.begin_anew(reached, at);
+    }
+
+    /// Labels have come to `reached`, the next one is that of `at`.
+    pub fn begin_anew(&mut self, reached: Wall, at: Mono) {
+        self.high = self.high.max(reached);
         if self.label(at) < self.high {
             self.fold += 1;
         }
     }
 
-    /// `fold` of a window that begins at `start`; labels nobody has seen have none.
-    pub fn fold_at(&mut self, start: Wall) -> u32 {
-        if start >= self.high {
-            self.fold = 0;
-        }
-        self.fold
+    /// `fold` of a window that begins at `start`: 0 where no label was given before. It never
+    /// counts down, so that no window has start and fold of another one.
+    pub fn fold_at(&self, start: Wall) -> u32 {
+        if start < self.high { self.fold } else { 0 }
     }
 
-    /// The latest label so far, and how often the present ones have been run over.
-    pub fn reached(&self, at: Mono) -> (Wall, u32) {
-        (self.high.max(self.label(at)), self.fold)
+    /// What [`Timeline::resume`] goes on from.
+    pub const fn history(&self) -> (Wall, u32) {
+        (self.high, self.fold)
     }
 
-    /// Continues the labels of a run before, which had come to `high`.
-    pub fn resume(&mut self, at: Mono, high: Wall, fold: u32) {
+    /// Continues the labels of a run before.
+    pub const fn resume(&mut self, (high, fold): (Wall, u32)) {
         self.high = high;
-        self.fold = if self.label(at) < high { fold + 1 } else { 0 };
+        self.fold = fold;
     }
 }
 

@@ -32,6 +32,8 @@ pub enum FromField {
     Link {
         /// Which.
         link: LinkIndex,
+        /// When.
+        at: Mono,
         /// Whether it is up now.
         up: bool,
         /// Why it is down, for people.

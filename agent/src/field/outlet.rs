@@ -78,8 +78,8 @@ impl Outlet {
 
     async fn tell(&mut self, up: bool, why: Option<String>) -> Result<(), EngineGone> {
         self.up = Some(up);
-        let link = self.link;
-        self.send(FromField::Link { link, up, why }).await
+        let (link, at) = (self.link, clock::mono());
+        self.send(FromField::Link { link, at, up, why }).await
     }
 
     fn say_held_up(&mut self, now: Mono) {

@@ -3,7 +3,7 @@
 //! One commit is on its way at a time; meanwhile records wait in [`Staging`]. A checkpoint is made
 //! at the moment its commit begins, so that it describes what the records before it have led to.
 
-use super::Journal;
+use super::{FIELD_QUEUE, Journal};
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::staging::Staging;
@@ -20,9 +20,6 @@ use std::future::pending;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-
-/// Messages of the field that are handled between two looks at everything else.
-const AT_ONCE: usize = 1024;
 
 /// A stop waits this long for the disk.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
@@ -46,19 +43,21 @@ pub(super) struct Shift {
 }
 
 enum Wake {
-    Field(Option<FromField>),
-    Journal(Event),
-    Committed(Commit),
     Stop,
+    Committed(Commit),
+    Journal(Event),
+    Field(Option<FromField>),
     Time,
 }
 
 impl Shift {
+    /// Begins; `losses` is what the outbox has to tell of the time before.
     pub(super) fn new(
         engine: Engine,
         store: Store,
         current: CurrentValues,
         health: watch::Sender<Health>,
+        losses: Vec<Event>,
     ) -> Shift {
         let now = clock::mono();
         let mut shift = Shift {
@@ -81,6 +80,9 @@ impl Shift {
         }
         shift.current.settled();
         shift.act(now);
+        for loss in losses {
+            shift.tell(loss);
+        }
         shift.tell_health();
         shift
     }
@@ -94,44 +96,47 @@ impl Shift {
     ) -> Tally {
         loop {
             let deadline = self.deadline();
-            // Readings first: a window closes only after everything that was read in it.
+            // The field comes after what is rare: a flood of readings holds up nothing else.
             let wake = tokio::select! {
                 biased;
-                message = field.recv() => Wake::Field(message),
-                Some(event) = journal.recv() => Wake::Journal(event),
-                done = committed(&mut self.commit) => Wake::Committed(done),
                 _ = stop.wait_for(|stop| *stop) => Wake::Stop,
+                done = committed(&mut self.commit) => Wake::Committed(done),
+                Some(event) = journal.recv() => Wake::Journal(event),
+                message = field.recv() => Wake::Field(message),
                 () = sleep_until(deadline) => Wake::Time,
             };
-            let now = clock::mono();
+            if let Wake::Field(Some(message)) = &wake {
+                self.take(message);
+            }
+            // But readings are handled first: a window closes only after what was read in it.
+            self.take_waiting(&mut field);
             match wake {
                 Wake::Field(None) | Wake::Stop => break,
-                Wake::Field(Some(message)) => {
-                    self.take(message);
-                    for _ in 1..AT_ONCE {
-                        let Ok(message) = field.try_recv() else { break };
-                        self.take(message);
-                    }
-                }
-                Wake::Journal(event) => self.engine.handle_event(now, event),
-                Wake::Committed(done) => self.committed(now, done),
-                Wake::Time => {}
+                Wake::Committed(done) => self.committed(done),
+                Wake::Journal(event) => self.tell(event),
+                Wake::Field(Some(_)) | Wake::Time => {}
             }
             self.keep_time();
+            let now = clock::mono();
             self.act(now);
             self.commit_if_due(now);
-        }
-        while let Ok(message) = field.try_recv() {
-            self.take(message);
         }
         self.close().await;
         self.engine.tally()
     }
 
-    fn take(&mut self, message: FromField) {
+    /// Takes what the field has sent so far, no more than its queue holds.
+    fn take_waiting(&mut self, field: &mut mpsc::Receiver<FromField>) {
+        for _ in 0..FIELD_QUEUE {
+            let Ok(message) = field.try_recv() else { break };
+            self.take(&message);
+        }
+    }
+
+    fn take(&mut self, message: &FromField) {
         match message {
-            FromField::Link { link, up, why } => {
-                self.engine.handle_link(link, clock::mono(), up, why);
+            FromField::Link { link, at, up, why } => {
+                self.engine.handle_link(*link, *at, *up, why.clone());
             }
             FromField::Read { read, at, answer } => {
                 let words = answer
@@ -141,17 +146,24 @@ impl Shift {
                         Answer::Registers(registers) => Words::Registers(registers),
                         Answer::Bits(bits) => Words::Bits(bits),
                     });
-                self.engine.handle_read(read, at, words);
+                self.engine.handle_read(*read, *at, words);
             }
             FromField::Readings {
                 device,
                 at,
                 readings,
             } => {
-                self.engine.handle_readings(device, at, &readings);
+                self.engine.handle_readings(*device, *at, readings);
             }
         }
         self.act(clock::mono());
+    }
+
+    /// Puts an event into the journal. Its actions are done at once: there may be many events.
+    fn tell(&mut self, event: Event) {
+        let now = clock::mono();
+        self.engine.handle_event(now, event);
+        self.act(now);
     }
 
     /// Lets the engine do what it has a deadline for.
@@ -248,14 +260,14 @@ impl Shift {
         }));
     }
 
-    fn committed(&mut self, now: Mono, done: Commit) {
+    fn committed(&mut self, done: Commit) {
         match done {
             Ok(losses) => {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the outbox takes records again");
                 }
                 for loss in losses {
-                    self.engine.handle_event(now, loss);
+                    self.tell(loss);
                 }
             }
             Err(failed) => {
@@ -265,7 +277,7 @@ impl Shift {
                         failed.error
                     );
                 }
-                self.staging.put_back(now, failed.records);
+                self.staging.put_back(clock::mono(), failed.records);
             }
         }
     }
@@ -276,7 +288,7 @@ impl Shift {
             if let Some(commit) = self.commit.take()
                 && let Ok(done) = commit.await
             {
-                self.committed(clock::mono(), done);
+                self.committed(done);
             }
             self.keep_time();
             let now = clock::mono();
@@ -363,3 +375,6 @@ fn json(message: &impl Serialize) -> Option<Vec<u8>> {
     // Serialising plain data to memory fails only on a map with keys that are not text.
     serde_json::to_vec(message).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,8 +74,8 @@ pub struct Opened {
     pub run: Run,
     /// The newest checkpoint.
     pub checkpoint: Option<Vec<u8>>,
-    /// The newest checkpoint was lost with a damaged directory, this is an earlier one: counters
-    /// in it may be continued with a margin, windows in it may have been sent already.
+    /// The newest checkpoint was lost with a damaged directory, this is an earlier one: windows and
+    /// counts in it may have been stored since.
     pub checkpoint_is_old: bool,
     /// Losses that no stored record tells yet ([`Event::Loss`]): to be committed as records.
     pub losses: Vec<Event>,

@@ -18,7 +18,7 @@ fn odometer(elapsed: u64, unknown: u64) -> Odometer {
 }
 
 fn read(counting: &mut Counting, role: Counts, raw: i64, now: Odometer) {
-    counting.read(role, &Value::Int(raw), &now, START, Some(3_600_000));
+    counting.read(role, &Value::Int(raw), &now, 0, Some(3_600_000));
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn parts_over_unknown_time_are_counted_and_marked() {
     read(&mut c, Counts::Scrap, 0, odometer(0, 0));
     c.begin_window();
     let later = odometer(90_000, 30_000);
-    c.read(Counts::Good, &Value::Int(40), &later, START + 60_000, None);
-    c.read(Counts::Scrap, &Value::Int(0), &later, START + 60_000, None);
+    c.read(Counts::Good, &Value::Int(40), &later, 60_000, None);
+    c.read(Counts::Scrap, &Value::Int(0), &later, 60_000, None);
     let parts = c.parts().0;
     assert_eq!(
         (parts.total, parts.gap_total, parts.gap_from),
@@ -149,4 +149,19 @@ fn a_counter_that_became_another_one_starts_anew() {
     other.resume(&before);
     read(&mut other, Counts::Good, 105, odometer(1000, 0));
     assert_eq!(other.parts().0.good, Some(0));
+}
+
+#[test]
+fn counters_that_leap_over_their_whole_range_overflow_nothing() {
+    let dial = Dial {
+        parts: 4,
+        top: None,
+    };
+    let mut c = Counting::new([Some(dial), Some(dial), None], false);
+    for role in [Counts::Good, Counts::Scrap] {
+        read(&mut c, role, i64::MIN, odometer(0, 0));
+        read(&mut c, role, i64::MAX, odometer(1000, 500));
+    }
+    let parts = c.parts().0;
+    assert_eq!((parts.total, parts.gap_total), (Some(u64::MAX), u64::MAX));
 }

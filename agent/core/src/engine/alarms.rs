@@ -33,9 +33,15 @@ pub(super) fn watching(plant: &Plant, device: DeviceIndex) -> Vec<u16> {
 }
 
 impl World for Engine {
-    fn state(&self, device: DeviceIndex) -> Option<State> {
+    /// What a machine shows counts, in a break too: its fault does not end there. Whether it stands
+    /// by plan is known even while nothing is read.
+    fn is(&self, device: DeviceIndex, state: State) -> Option<bool> {
         let machine = self.devices[usize::from(device.0)].machine.as_ref()?;
-        Some(machine.shown()).filter(|state| *state != State::Unknown)
+        match (state, machine.shown()) {
+            (State::PlannedStop, _) => Some(machine.state() == State::PlannedStop),
+            (_, State::Unknown) => None,
+            (state, shown) => Some(state == shown),
+        }
     }
 
     fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<&Value> {

@@ -3,7 +3,7 @@
 
 use super::Engine;
 use crate::alarm::Alarm;
-use crate::machine::{Ledger, Machine};
+use crate::machine::Ledger;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::sync::Arc;
@@ -15,19 +15,46 @@ const VERSION: u8 = 1;
 /// A silence longer than this is a wrong clock and not a silence.
 const LONGEST_SILENCE_MS: i64 = 400 * 24 * 3_600_000;
 
+/// After a run whose newest checkpoint was lost, alarms count on from this much later.
+const LOST_OCCURRENCES: u64 = 1000;
+
+/// The checkpoint that a run before has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left<'c> {
+    /// The newest one: everything is continued.
+    Newest(&'c [u8]),
+    /// An earlier one, because the newest was lost: its windows and counts may have been stored
+    /// since, and would be again. Devices begin anew; alarms go on, with numbers nobody has used.
+    Earlier(&'c [u8]),
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     /// Label of the moment it describes.
     at: Wall,
-    /// The latest label so far.
-    high: Wall,
-    fold: u32,
+    /// See [`Timeline::history`].
+    labels: (Wall, u32),
     devices: Vec<(Arc<str>, Ledger)>,
     alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
+    /// Activations that may have been counted since.
+    #[serde(skip)]
+    lost_occurrences: u64,
 }
 
 impl Checkpoint {
-    pub(super) fn decode(bytes: &[u8]) -> Option<Checkpoint> {
+    pub(super) fn of(left: Left<'_>) -> Option<Checkpoint> {
+        match left {
+            Left::Newest(bytes) => Checkpoint::decode(bytes),
+            Left::Earlier(bytes) => {
+                let mut checkpoint = Checkpoint::decode(bytes)?;
+                checkpoint.devices.clear();
+                checkpoint.lost_occurrences = LOST_OCCURRENCES;
+                Some(checkpoint)
+            }
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Checkpoint> {
         let (&version, rest) = bytes.split_first()?;
         if version != VERSION {
             return None;
@@ -38,7 +65,7 @@ impl Checkpoint {
     /// The moment from which the accounting goes on: that of the checkpoint, so that the time
     /// between is accounted as unknown; or now, where nobody can say how long it was.
     pub(super) fn resume_at(&self, timeline: &mut Timeline, now: Now) -> Mono {
-        timeline.resume(now.mono, self.high, self.fold);
+        timeline.resume(self.labels);
         if self.silence_is_known(now) {
             timeline.moment(self.at)
         } else {
@@ -77,13 +104,12 @@ impl Engine {
                 (device, settings.id.clone(), alarm.clone())
             })
             .collect();
-        let (high, fold) = self.timeline.reached(now);
         let checkpoint = Checkpoint {
             at: self.timeline.label(now),
-            high,
-            fold,
+            labels: self.timeline.history(),
             devices,
             alarms,
+            lost_occurrences: 0,
         };
         let mut bytes = Vec::from([VERSION]);
         match postcard::to_allocvec(&checkpoint) {
@@ -94,36 +120,53 @@ impl Engine {
         bytes
     }
 
-    /// Continues from a checkpoint; `start` is what [`Checkpoint::resume_at`] said.
-    pub(super) fn resume(&mut self, before: Checkpoint, start: Mono, now: Now) {
-        for (id, ledger) in &before.devices {
-            let found = self
-                .plant
-                .devices
-                .iter()
-                .position(|device| device.id == *id);
-            if let Some(machine) = found.and_then(|index| self.devices[index].machine.as_mut()) {
-                machine.resume(ledger);
+    /// Continues from a checkpoint, from the moment that [`Checkpoint::resume_at`] said.
+    pub(super) fn resume(&mut self, before: Checkpoint, now: Now) {
+        for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
+            let known = before.devices.iter().find(|(id, _)| *id == device.id);
+            match (known, &mut entry.machine) {
+                (Some((_, ledger)), Some(machine)) => machine.resume(ledger),
+                // It was not there: it has no past, and begins when the others have come to now.
+                (_, machine) => *machine = None,
             }
         }
         if !before.silence_is_known(now) {
-            let next = self.timeline.label(now.mono);
-            self.close_windows_at(now.mono, before.at, next);
+            self.skip_silence(before.at, now.mono);
         }
-        for (device, id, alarm) in before.alarms {
+        self.resume_alarms(before.alarms);
+        for alarm in &mut self.alarms {
+            alarm.occurrence += before.lost_occurrences;
+        }
+        self.roll(now.mono);
+        let (label, planned) = (self.timeline.label(now.mono), self.span.planned);
+        for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
+            if entry.machine.is_none() {
+                entry.machine = super::machine(device, now.mono, label, planned);
+            }
+        }
+    }
+
+    /// Nobody can say how long the silence was: the open windows end before it.
+    fn skip_silence(&mut self, from: Wall, to: Mono) {
+        self.close_windows_at(to, from, self.timeline.label(to));
+        self.timeline.begin_anew(from, to);
+        for entry in &mut self.devices {
+            if let Some(machine) = &mut entry.machine {
+                machine.skip();
+            }
+        }
+    }
+
+    fn resume_alarms(&mut self, before: Vec<(Arc<str>, Arc<str>, Alarm)>) {
+        for (device, id, alarm) in before {
             let found = self.plant.alarms.iter().position(|settings| {
                 settings.id == id && self.plant.device(settings.device).id == device
             });
             if let Some(index) = found {
                 self.alarms[index] = alarm;
+                // Nothing has been read yet.
+                self.alarms[index].undecided = true;
             }
         }
-        debug_assert!(start <= now.mono);
-        self.roll(now.mono);
-    }
-
-    /// The machines, for a look from outside.
-    pub fn machine(&self, device: crate::tag::DeviceIndex) -> Option<&Machine> {
-        self.devices[usize::from(device.0)].machine.as_ref()
     }
 }

@@ -79,6 +79,8 @@ impl Engine {
     fn begin(&mut self, device: DeviceIndex, at: Mono) {
         self.roll(at);
         self.advance(usize::from(device.0), at);
+        // It may have been stale since it was last looked at.
+        self.tell_state(usize::from(device.0));
     }
 
     fn finish(&mut self, device: DeviceIndex, at: Mono) {
@@ -154,8 +156,10 @@ impl Engine {
         };
         let fresh_until = at + settings.stale_after_ms;
         machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
-        if rule.is_none() && entry.unmapped.as_ref() != Some(value) {
-            entry.unmapped = Some(value.clone());
+        if rule.is_none()
+            && !entry.unmapped.contains(value)
+            && entry.unmapped.push(value.clone()).is_ok()
+        {
             let event = Event::UnmappedState {
                 device: settings.id.clone(),
                 value: value.clone(),
@@ -194,11 +198,8 @@ impl Engine {
 }
 
 fn within_range(tag: &Tag, reading: Reading) -> Reading {
-    let Some((low, high)) = tag.range else {
-        return reading;
-    };
-    match reading.value().and_then(Value::number) {
-        Some(number) if !(low..=high).contains(&number) => Reading::Bad(Reason::OutOfRange),
+    match reading.value() {
+        Some(value) if !tag.in_range(value) => Reading::Bad(Reason::OutOfRange),
         _ => reading,
     }
 }

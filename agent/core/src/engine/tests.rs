@@ -11,6 +11,10 @@ use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod late;
+mod restart;
+mod storm;
+
 /// A wall clock at the start of a minute, and a monotonic one far from zero.
 const WALL: i64 = 1_790_000_040_000;
 const MONO: u64 = 5_000_000_000;
@@ -134,21 +138,21 @@ impl Bench {
     }
 
     fn resumed(start: u64, checkpoint: Option<&[u8]>) -> Bench {
-        let plant = Arc::new(plant());
+        let reads = Plan::new(&plant()).reads.len();
+        assert_eq!(reads, 1, "the tests speak of one read of three registers");
+        Bench::left(plant(), now(start), checkpoint.map(Left::Newest))
+    }
+
+    fn left(plant: Plant, start: Now, left: Option<Left<'_>>) -> Bench {
+        let plant = Arc::new(plant);
         let plan = Arc::new(Plan::new(&plant));
-        assert_eq!(
-            plan.reads.len(),
-            1,
-            "the tests speak of one read of three registers"
-        );
         let run = Run {
             id: 1,
             boot: 1,
             cfg: plant.cfg,
         };
-        let engine = Engine::new(plant, plan, run, now(start), checkpoint);
         let mut bench = Bench {
-            engine,
+            engine: Engine::new(plant, plan, run, start, left),
             records: vec![],
             published: vec![],
         };
@@ -313,6 +317,37 @@ fn an_alarm_is_raised_cleared_and_published() {
 }
 
 #[test]
+fn a_break_is_a_planned_stop_and_ends_no_fault() {
+    let mut plant = plant();
+    let by_plan = rule::parse("state == planned_stop", 0.0, &|_, _| {
+        Ok(rule::Name::State(DeviceIndex(0)))
+    });
+    plant.alarms[1].when = by_plan.unwrap();
+    plant.alarms[1].on_delay_ms = 0;
+    plant.calendar.shifts = vec![crate::calendar::Shift {
+        name: "all".into(),
+        days: [true; 7],
+        start: 0,
+        end: 0,
+        // The second minute of the tests.
+        breaks: vec![(14 * 60 + 15, 14 * 60 + 16)],
+    }];
+    let mut bench = Bench::left(plant, now(0), None);
+    let active = |bench: &Bench| [0, 1].map(|at| bench.engine.alarms[at].state.is_active());
+    for second in 0..=60 {
+        assert_eq!(active(&bench), [second > 0, false]);
+        bench.read(second * 1000, [7, 0, 0]);
+    }
+    bench.pass(61_000);
+    assert_eq!(active(&bench), [true, true]);
+    // Silent by now, which does not change the plan.
+    bench.pass(119_000);
+    assert_eq!(active(&bench), [true, true]);
+    bench.pass(121_000);
+    assert_eq!(active(&bench), [true, false]);
+}
+
+#[test]
 fn silence_is_told_when_the_last_good_sample_is_as_old_as_the_delay() {
     let mut bench = Bench::new();
     bench.read(0, [2, 0, 0]);
@@ -461,22 +496,7 @@ fn everything_at_once_fits_into_the_actions_of_one_call() {
             breaks: vec![(n * 120 + 30, n * 120 + 45)],
         })
         .collect();
-    let (plant, run) = (
-        Arc::new(plant),
-        Run {
-            id: 1,
-            boot: 1,
-            cfg: 0,
-        },
-    );
-    let plan = Arc::new(Plan::new(&plant));
-    let engine = Engine::new(plant, plan, run, now(0), None);
-    let mut bench = Bench {
-        engine,
-        records: vec![],
-        published: vec![],
-    };
-    bench.drain();
+    let mut bench = Bench::left(plant, now(0), None);
     let good = [2; 100];
     bench
         .engine

@@ -2,6 +2,7 @@
 
 use super::{Current, Engine};
 use crate::alarm::AlarmState;
+use crate::machine::Machine;
 use crate::message::{AlarmMessage, InfoMessage, StateMessage};
 use crate::plant::{Code, Model, Plant};
 use crate::record::Run;
@@ -47,6 +48,11 @@ impl Engine {
     /// How far the wall clock can be believed.
     pub const fn clock(&self) -> ClockState {
         self.timeline.clock
+    }
+
+    /// The accounting of a device; none if it has no state.
+    pub fn machine(&self, device: DeviceIndex) -> Option<&Machine> {
+        self.devices[usize::from(device.0)].machine.as_ref()
     }
 
     /// What a device is.

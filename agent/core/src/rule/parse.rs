@@ -178,9 +178,13 @@ impl<'a> Parser<'a> {
                 let is = State::from_name(operand.text).ok_or_else(|| {
                     operand.mistake(
                         format!("`{}` is not a state", operand.text),
-                        Some("producing, setup, delayed, faulted, idle, planned_stop or unknown"),
+                        Some("producing, setup, delayed, faulted, idle or planned_stop"),
                     )
                 })?;
+                if is == State::Unknown {
+                    let what = "an unknown state neither raises nor clears an alarm";
+                    return Err(operand.mistake(what, Some("use `no_data`")));
+                }
                 match op {
                     Op::Equal => Ok(Rule::State {
                         device,

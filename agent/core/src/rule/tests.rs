@@ -33,8 +33,8 @@ struct Shop {
 }
 
 impl World for Shop {
-    fn state(&self, _: DeviceIndex) -> Option<State> {
-        self.state
+    fn is(&self, _: DeviceIndex, state: State) -> Option<bool> {
+        self.state.map(|is| is == state)
     }
     fn value(&self, _: DeviceIndex, tag: TagIndex) -> Option<&Value> {
         [&self.temperature, &self.mode][usize::from(tag.0)].as_ref()
@@ -74,6 +74,23 @@ fn conditions_of_the_example() {
 }
 
 #[test]
+fn the_deadband_of_a_negation_lies_on_the_other_side() {
+    let at = |celsius: f64| Shop {
+        temperature: Some(Value::Float(celsius)),
+        ..Shop::default()
+    };
+    let rule = parsed("not temperature > 620");
+    assert_eq!(rule.evaluate(&at(615.0), false), Some(true));
+    assert_eq!(rule.evaluate(&at(615.0), true), Some(true));
+    assert_eq!(rule.evaluate(&at(625.0), false), Some(false));
+    // Active, it clears only the deadband above the limit.
+    assert_eq!(rule.evaluate(&at(625.0), true), Some(true));
+    assert_eq!(rule.evaluate(&at(631.0), true), Some(false));
+    let twice = parsed("not not temperature > 620");
+    assert_eq!(twice.evaluate(&at(615.0), true), Some(true));
+}
+
+#[test]
 fn undecided_parts_decide_only_where_they_cannot_matter() {
     let shop = Shop {
         state: Some(State::Producing),
@@ -102,6 +119,13 @@ fn texts_and_precedence() {
     assert_eq!(rule.evaluate(&shop, false), Some(true));
     let rule = parsed("(state == idle or state == faulted) and mode == 'x'");
     assert_eq!(rule.evaluate(&shop, false), Some(false));
+}
+
+#[test]
+fn an_unknown_state_is_no_condition() {
+    let mistake = parse("state == unknown", 0.0, &resolve).unwrap_err();
+    assert_eq!((mistake.at, mistake.len), (9, 7));
+    assert_eq!(mistake.hint.as_deref(), Some("use `no_data`"));
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn the_jitter_of_two_readings_is_no_step() {
 }
 
 #[test]
-fn labels_run_over_twice_count_up_until_they_are_new_again() {
+fn labels_run_over_twice_count_up() {
     let mut line = Timeline::new(now(0, 600_000));
     assert_eq!(line.fold_at(Wall(600_000)), 0);
     line.step(Mono(60_000), -120_000);
@@ -41,4 +41,16 @@ fn labels_run_over_twice_count_up_until_they_are_new_again() {
     assert_eq!(line.fold_at(Wall(660_000)), 0);
     line.step(Mono(200_000), 50_000);
     assert_eq!(line.fold_at(line.label(Mono(200_000))), 0);
+}
+
+#[test]
+fn a_clock_set_back_again_later_has_a_fold_of_its_own() {
+    let mut line = Timeline::new(now(0, 600_000));
+    line.step(Mono(60_000), -60_000);
+    assert_eq!(line.fold_at(Wall(600_000)), 1);
+    // Past the first time, then back over both.
+    assert_eq!(line.fold_at(Wall(660_000)), 0);
+    line.step(Mono(180_000), -120_000);
+    assert_eq!(line.fold_at(Wall(600_000)), 2);
+    assert_eq!(line.fold_at(Wall(720_000)), 0);
 }

@@ -1,0 +1,149 @@
+use super::*;
+use crate::store;
+use andon_core::calendar::Calendar;
+use andon_core::modbus::plan::Plan;
+use andon_core::plant::{Device, Gateway, Model, Plant};
+use andon_core::sample::Reason;
+use andon_core::tag::{Kind, LinkIndex, Order, Point, Source, Table, Tag};
+use std::sync::Arc;
+
+/// A device with one register that is no state and no count.
+fn plant() -> Plant {
+    let register = Point {
+        table: Table::Holding,
+        address: 0,
+        kind: Kind::U16,
+        order: Order::Abcd,
+        scale: 1.0,
+        offset: 0.0,
+    };
+    let tag = Tag {
+        name: "speed".into(),
+        unit: "".into(),
+        role: None,
+        range: None,
+        every_ms: 1000,
+        source: Source::Modbus(register),
+    };
+    let model = Model {
+        every_ms: 1000,
+        tags: vec![tag],
+        state: None,
+        codes: vec![],
+    };
+    Plant {
+        gateway: Gateway {
+            root: "andon".into(),
+            site: "s".into(),
+            area: "a".into(),
+            id: "gw".into(),
+        },
+        calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        links: vec!["plc".into()],
+        devices: vec![Device {
+            id: "press-1".into(),
+            name: "press-1".into(),
+            line: None,
+            asset: None,
+            profile: None,
+            link: LinkIndex(0),
+            unit: 1,
+            model: Arc::new(model),
+            rated_rate: None,
+            stale_after_ms: 3_000,
+            publishes_1m: true,
+            no_scrap: false,
+            min_coverage: 5_000,
+            min_exposure_ms: 1_800_000,
+            merge_faults_ms: 0,
+        }],
+        alarms: vec![],
+        cfg: 1,
+    }
+}
+
+/// A shift on an outbox in `dir`, with these losses to tell.
+fn shift(dir: &std::path::Path, losses: Vec<Event>) -> Shift {
+    let start = store::begin(dir, 1).unwrap();
+    let budget = 64 << 20;
+    let (store, opened) = store::open(store::Options { start, budget }).unwrap();
+    let plant = Arc::new(plant());
+    let plan = Arc::new(Plan::new(&plant));
+    let current = CurrentValues::open(dir, &plant.gateway);
+    let engine = Engine::new(plant, plan, opened.run, clock::now(), None);
+    let (health, _) = watch::channel(Shift::health(&engine));
+    Shift::new(engine, store, current, health, losses)
+}
+
+fn loss(seq: u64) -> Event {
+    Event::Loss {
+        why: String::from("damaged"),
+        run: None,
+        seq_from: seq,
+        seq_to: seq,
+        count: 1,
+        class: None,
+    }
+}
+
+#[tokio::test]
+async fn any_number_of_losses_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let losses = || (0..500).map(loss).collect::<Vec<_>>();
+    let mut shift = shift(dir.path(), losses());
+    shift.committed(Ok(losses()));
+    shift.close().await;
+    let stored = shift.store.read(None, 2000).await.unwrap();
+    let is_loss = |stored: &&store::Stored| {
+        matches!(
+            stored.record.body,
+            andon_core::record::Body::Event(Event::Loss { .. })
+        )
+    };
+    assert_eq!(stored.iter().filter(is_loss).count(), 1000);
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_link_that_went_down_is_not_late() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shift = shift(dir.path(), vec![]);
+    let at = Mono(clock::mono().0 - 5_000);
+    shift.take(&FromField::Link {
+        link: LinkIndex(0),
+        at,
+        up: false,
+        why: None,
+    });
+    shift.close().await;
+    let stored = shift.store.read(None, 10).await.unwrap();
+    let [config, link] = &stored[..] else {
+        panic!("{stored:?}");
+    };
+    assert!(
+        link.record.ts < config.record.ts,
+        "the link went down before the start"
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_readings_does_not_hold_up_a_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let (flood, field) = mpsc::channel(4 * FIELD_QUEUE);
+    for _ in 0..4 * FIELD_QUEUE {
+        let message = FromField::Readings {
+            device: DeviceIndex(0),
+            at: clock::mono(),
+            readings: vec![(
+                TagIndex(0),
+                andon_core::sample::Reading::Bad(Reason::Timeout),
+            )],
+        };
+        flood.try_send(message).unwrap();
+    }
+    let (_no_losses, journal) = mpsc::channel(1);
+    let (_stop, stopped) = watch::channel(true);
+    let tally = shift(dir.path(), vec![])
+        .work(field, journal, stopped)
+        .await;
+    assert_eq!(tally.samples, FIELD_QUEUE as u64);
+}
