@@ -8,10 +8,11 @@
 mod alarms;
 mod checkpoint;
 mod ingest;
+mod newest;
 mod view;
 
 pub use checkpoint::Left;
-pub use ingest::Slot;
+pub use newest::{Slot, is_text};
 pub use view::Health;
 
 use crate::alarm::Alarm;
@@ -31,6 +32,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use newest::Newest;
 
 /// Stale data, silent devices and the clock are looked at this often.
 const HOUSEKEEPING_MS: u64 = 1000;
@@ -99,7 +101,7 @@ pub struct Engine {
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
-    slots: Vec<Slot>,
+    newest: Newest,
     links: Vec<Option<bool>>,
     alarms: Vec<Alarm>,
     alarm_deadline: Option<Mono>,
@@ -112,7 +114,7 @@ pub struct Engine {
 /// A device with everything that is kept for it.
 #[derive(Debug)]
 struct Entry {
-    /// Its first tag in `slots`.
+    /// Its first tag in `newest`.
     first_slot: usize,
     /// None if it has no state mapping: no state, no times, no figures.
     machine: Option<Machine>,
@@ -156,7 +158,7 @@ impl Engine {
             window_merged: 1,
             next_housekeeping: now.mono,
             now: start,
-            slots: alloc::vec![Slot::default(); limits::tags(&plant)],
+            newest: Newest::new(&plant),
             links: alloc::vec![None; plant.links.len()],
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             alarm_deadline: None,

@@ -1,9 +1,10 @@
 //! Every capacity, from the configuration, and what it costs: memory is a plan.
 
 use crate::alarm::Alarm;
-use crate::engine::{Action, Slot};
+use crate::engine::{Action, Slot, is_text};
 use crate::machine::Machine;
 use crate::plant::{self, Plant};
+use crate::sample::Text;
 use alloc::vec::Vec;
 use core::mem::size_of;
 
@@ -34,6 +35,12 @@ pub fn tags(plant: &Plant) -> usize {
         .sum()
 }
 
+/// Those of them that hold text.
+pub fn texts(plant: &Plant) -> usize {
+    let tags = plant.devices.iter().flat_map(|device| &device.model.tags);
+    tags.filter(|tag| is_text(tag)).count()
+}
+
 /// Actions that one call of the engine can ask for: every device may close some windows, change its
 /// state twice and say so; every alarm may change and say so.
 pub fn actions(plant: &Plant) -> usize {
@@ -59,6 +66,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "newest sample of each tag",
             count: tags(plant),
             each: size_of::<Slot>(),
+        },
+        Allocation {
+            what: "newest text of each tag that has one",
+            count: texts(plant),
+            each: size_of::<Text>(),
         },
         Allocation {
             what: "accounting of each device",

@@ -113,7 +113,7 @@ pub trait World {
     /// Whether a device is in a state, `None` while nobody knows.
     fn is(&self, device: DeviceIndex, state: State) -> Option<bool>;
     /// The value of a tag, `None` unless usable now.
-    fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<&Value>;
+    fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<Value>;
     /// Whether a device has no good sample.
     fn no_data(&self, device: DeviceIndex) -> bool;
 }
@@ -138,7 +138,7 @@ impl Rule {
                 tag,
                 op,
                 limit,
-            } => limit.compare(*op, world.value(*device, *tag)?, widen),
+            } => limit.compare(*op, &world.value(*device, *tag)?, widen),
             Rule::NoData(device) => Some(world.no_data(*device)),
             Rule::Figure => None,
             Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {

@@ -373,7 +373,10 @@ async fn sleep_until(deadline: Mono) {
 
 fn json(message: &impl Serialize) -> Option<Vec<u8>> {
     // Serialising plain data to memory fails only on a map with keys that are not text.
-    serde_json::to_vec(message).ok()
+    let mut bytes = serde_json::to_vec(message).ok()?;
+    // Kept for as long as it holds: without the room that growing has left.
+    bytes.shrink_to_fit();
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl World for Engine {
         }
     }
 
-    fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<&Value> {
+    fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<Value> {
         self.usable(device, tag)
     }
 
@@ -137,7 +137,7 @@ impl Engine {
     /// The value that the condition speaks of; the raw code for a condition on a state.
     fn subject(&self, when: &Rule) -> Option<Value> {
         match when.subject()? {
-            Rule::Tag { device, tag, .. } => self.usable(*device, *tag).cloned(),
+            Rule::Tag { device, tag, .. } => self.usable(*device, *tag),
             Rule::State { device, .. } => self.devices[usize::from(device.0)]
                 .machine
                 .as_ref()?

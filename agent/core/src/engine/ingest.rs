@@ -11,24 +11,6 @@ use crate::tag::{DeviceIndex, Source, Tag, TagIndex};
 use crate::time::Mono;
 use alloc::sync::Arc;
 
-/// The newest sample of a tag.
-#[derive(Debug, Clone)]
-pub struct Slot {
-    /// What it said.
-    pub reading: Reading,
-    /// When.
-    pub at: Mono,
-}
-
-impl Default for Slot {
-    fn default() -> Slot {
-        Slot {
-            reading: Reading::Bad(Reason::NeverRead),
-            at: Mono(0),
-        }
-    }
-}
-
 impl Engine {
     /// A Modbus read was answered, or not.
     pub fn handle_read(&mut self, read: ReadIndex, at: Mono, answer: Result<Words<'_>, Reason>) {
@@ -99,34 +81,31 @@ impl Engine {
         let reading = within_range(tag, reading);
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
-        let slot = &mut self.slots[entry.first_slot + usize::from(index.0)];
+        let slot = entry.first_slot + usize::from(index.0);
         let mut told = false;
         match &reading {
             Reading::Good(_) => entry.last_good = Some(at),
             Reading::Uncertain(..) => {}
             Reading::Bad(reason) => {
                 self.tally.bad_samples += 1;
-                told = Quality::Bad(*reason) != slot.reading.quality() && lies_in_data(*reason);
+                told = Quality::Bad(*reason) != self.newest.quality(slot) && lies_in_data(*reason);
             }
         }
-        let quality = reading.quality();
-        slot.reading = reading;
-        slot.at = at;
+        self.newest.put(slot, &reading, at);
         if told && self.actions.len() < limits::QUALITIES {
-            self.act(Action::Quality(device, index, quality));
+            self.act(Action::Quality(device, index, reading.quality()));
         }
         if tag.role.is_some() {
-            self.count(device, index, tag, at);
+            self.count(device, &reading, tag, at);
         }
         let map = self.plant.device(device).model.state.as_ref();
         if map.is_some_and(|map| map.from == index) {
-            self.show(device, index, at);
+            self.show(device, &reading, at);
         }
     }
 
-    fn count(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono) {
+    fn count(&mut self, device: DeviceIndex, reading: &Reading, tag: &Tag, at: Mono) {
         let entry = &mut self.devices[usize::from(device.0)];
-        let reading = &self.slots[entry.first_slot + usize::from(index.0)].reading;
         // A retained copy may be older than what was counted since: it would look like a reset.
         let (Some(machine), Reading::Good(value), Some(role)) =
             (&mut entry.machine, reading, tag.role)
@@ -140,10 +119,9 @@ impl Engine {
         }
     }
 
-    fn show(&mut self, device: DeviceIndex, index: TagIndex, at: Mono) {
+    fn show(&mut self, device: DeviceIndex, reading: &Reading, at: Mono) {
         let settings = self.plant.device(device);
         let entry = &mut self.devices[usize::from(device.0)];
-        let reading = &self.slots[entry.first_slot + usize::from(index.0)].reading;
         let (Some(machine), Some(map), Some(value)) =
             (&mut entry.machine, &settings.model.state, reading.value())
         else {
@@ -169,15 +147,13 @@ impl Engine {
     }
 
     /// The value of a tag if it can be used at the engine's moment.
-    pub(super) fn usable(&self, device: DeviceIndex, tag: TagIndex) -> Option<&Value> {
+    pub(super) fn usable(&self, device: DeviceIndex, tag: TagIndex) -> Option<Value> {
         let settings = self.plant.device(device);
         let entry = &self.devices[usize::from(device.0)];
-        let slot = &self.slots[entry.first_slot + usize::from(tag.0)];
         let every = settings.model.tags[usize::from(tag.0)].every_ms;
         let stale_after = settings.stale_after_ms.max(3 * every);
-        slot.reading
-            .value()
-            .filter(|_| self.now.since(slot.at) < stale_after)
+        let (value, at) = self.newest.value(entry.first_slot + usize::from(tag.0))?;
+        (self.now.since(at) < stale_after).then_some(value)
     }
 
     /// Whether a device has had no good sample for its stale time.

@@ -36,8 +36,8 @@ impl World for Shop {
     fn is(&self, _: DeviceIndex, state: State) -> Option<bool> {
         self.state.map(|is| is == state)
     }
-    fn value(&self, _: DeviceIndex, tag: TagIndex) -> Option<&Value> {
-        [&self.temperature, &self.mode][usize::from(tag.0)].as_ref()
+    fn value(&self, _: DeviceIndex, tag: TagIndex) -> Option<Value> {
+        [&self.temperature, &self.mode][usize::from(tag.0)].clone()
     }
     fn no_data(&self, _: DeviceIndex) -> bool {
         self.temperature.is_none()

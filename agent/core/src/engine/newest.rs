@@ -1,0 +1,107 @@
+//! The newest sample of every tag, in 24 bytes each: a gateway has some tens of thousands of them.
+
+use crate::plant::Plant;
+use crate::sample::{Quality, Reading, Reason, Text, Value};
+use crate::tag::{Kind, Source, Tag};
+use crate::time::Mono;
+use alloc::vec::Vec;
+
+/// The newest sample of every tag; texts are kept apart, few tags have one.
+#[derive(Debug)]
+pub(super) struct Newest {
+    slots: Vec<Slot>,
+    texts: Vec<Text>,
+}
+
+/// The newest sample of a tag.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot {
+    /// The bits of a number or truth value, or which text.
+    bits: u64,
+    at: Mono,
+    holds: Holds,
+    quality: Quality,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Nothing,
+    Bool,
+    Int,
+    Float,
+    Text,
+}
+
+impl Newest {
+    /// No sample yet, room for one of each tag of the plant.
+    pub(super) fn new(plant: &Plant) -> Newest {
+        let mut newest = Newest {
+            slots: Vec::with_capacity(crate::limits::tags(plant)),
+            texts: Vec::with_capacity(crate::limits::texts(plant)),
+        };
+        for tag in plant.devices.iter().flat_map(|device| &device.model.tags) {
+            // A text keeps its place for good, whatever the tag holds meanwhile.
+            newest.slots.push(Slot {
+                bits: newest.texts.len() as u64,
+                at: Mono(0),
+                holds: Holds::Nothing,
+                quality: Quality::Bad(Reason::NeverRead),
+            });
+            if is_text(tag) {
+                newest.texts.push(Text::new());
+            }
+        }
+        newest
+    }
+
+    /// Takes a sample in.
+    pub(super) fn put(&mut self, index: usize, reading: &Reading, at: Mono) {
+        let slot = &mut self.slots[index];
+        slot.at = at;
+        slot.quality = reading.quality();
+        let (holds, bits) = match reading.value() {
+            None => (Holds::Nothing, slot.bits),
+            Some(Value::Bool(b)) => (Holds::Bool, u64::from(*b)),
+            Some(Value::Int(i)) => (Holds::Int, i.cast_unsigned()),
+            Some(Value::Float(f)) => (Holds::Float, f.to_bits()),
+            Some(Value::Text(text)) => match self.texts.get_mut(slot.bits as usize) {
+                Some(place) => {
+                    place.clone_from(text);
+                    (Holds::Text, slot.bits)
+                }
+                None => (Holds::Nothing, slot.bits),
+            },
+        };
+        slot.holds = holds;
+        slot.bits = bits;
+    }
+
+    /// The value, unless bad, and when it was read.
+    pub(super) fn value(&self, index: usize) -> Option<(Value, Mono)> {
+        let slot = &self.slots[index];
+        let value = match slot.holds {
+            Holds::Nothing => return None,
+            Holds::Bool => Value::Bool(slot.bits != 0),
+            Holds::Int => Value::Int(slot.bits.cast_signed()),
+            Holds::Float => Value::Float(f64::from_bits(slot.bits)),
+            Holds::Text => Value::Text(self.texts.get(slot.bits as usize)?.clone()),
+        };
+        Some((value, slot.at))
+    }
+
+    /// Its quality.
+    pub(super) fn quality(&self, index: usize) -> Quality {
+        self.slots[index].quality
+    }
+}
+
+/// Whether a tag holds text. Such a tag never holds anything else: its type is checked when it is
+/// read.
+pub fn is_text(tag: &Tag) -> bool {
+    match &tag.source {
+        Source::Modbus(point) => point.kind == Kind::Text,
+        Source::Mqtt(place) => place.kind == Kind::Text,
+    }
+}
+
+const _: () = assert!(size_of::<Slot>() == 24);
