@@ -2,7 +2,7 @@
 
 /// Blocks of this size and more are taken from the system and given back to it.
 #[cfg(target_env = "gnu")]
-const DIRECT: libc::c_int = 128 * 1024;
+const DIRECT: libc::c_int = 64 * 1024;
 
 /// Tells glibc's allocator to keep one arena, and to give back what is free. To be called first
 /// thing, before there are other threads. Other allocators are left as they are.

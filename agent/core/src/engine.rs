@@ -123,7 +123,7 @@ struct Entry {
     /// What was last told of its state.
     told: Option<Told>,
     /// Status values that nobody mapped and that have been named.
-    unmapped: heapless::Vec<Value, UNMAPPED>,
+    unmapped: Vec<Value>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
     /// Summaries published in this run.
@@ -456,7 +456,7 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
             machine: machine(device, start, timeline.label(start), span.planned),
             last_good: None,
             told: None,
-            unmapped: heapless::Vec::new(),
+            unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
             summaries: 0,
         });

@@ -257,7 +257,7 @@ fn quality_entries<M: SerializeMap>(map: &mut M, quality: Quality) -> Result<(),
     map.serialize_entry("reason", &quality.reason().map(|reason| reason.to_string()))
 }
 
-/// `{device}/info`.
+/// `{device}/info`: `units` has one for each of `tags`, or none at all.
 #[derive(Debug)]
 pub struct InfoMessage<'a> {
     /// Who sends it.
@@ -272,7 +272,10 @@ impl Serialize for InfoMessage<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let device = self.device;
         let tags: Vec<&str> = device.model.tags.iter().map(|tag| &*tag.name).collect();
-        let units: Vec<&str> = device.model.tags.iter().map(|tag| &*tag.unit).collect();
+        let mut units: Vec<&str> = device.model.tags.iter().map(|tag| &*tag.unit).collect();
+        if units.iter().all(|unit| unit.is_empty()) {
+            units.clear();
+        }
         let publishes: &[&str] = if device.publishes_1m { &["1m"] } else { &[] };
         let mut map = serializer.serialize_map(None)?;
         head(&mut map, self.gateway, self.run)?;

@@ -51,14 +51,15 @@ const ILLEGAL_ADDRESS: u8 = 0x02;
 /// The models of the devices behind a link.
 pub(super) type Models = Vec<(DeviceIndex, Arc<Model>)>;
 
-/// Reads what `plan` has for the outlet's link.
-pub(super) async fn run(
+/// Reads what `plan` has for the outlet's link. There are hundreds of these futures, so this one
+/// holds nothing but the poller.
+pub(super) fn run(
     endpoint: ModbusTcp,
     plan: Arc<Plan>,
     models: Models,
     outlet: Outlet,
     pace: Pace,
-) -> EngineGone {
+) -> impl Future<Output = EngineGone> {
     let now = clock::mono();
     let patience_ms = u64::try_from(endpoint.timeout.as_millis()).unwrap_or(u64::MAX);
     let reads = plan
@@ -78,10 +79,7 @@ pub(super) async fn run(
         refused: Refused::default(),
         exceptions: Vec::new(),
     };
-    match poller.run(pace).await {
-        Ok(never) => match never {},
-        Err(gone) => gone,
-    }
+    poller.run(pace)
 }
 
 /// The state of one link.
@@ -101,17 +99,24 @@ struct Poller {
 }
 
 impl Poller {
-    async fn run(mut self, mut pace: Pace) -> Result<std::convert::Infallible, EngineGone> {
+    async fn run(mut self, mut pace: Pace) -> EngineGone {
         loop {
-            match self.schedule.next(clock::mono()) {
-                Step::Ask { slot, patience_ms } => {
-                    self.ask(slot, Duration::from_millis(patience_ms)).await?;
-                }
-                Step::Skip { slot, reason } => self.tell(slot, Err(reason)).await?,
-                Step::Wait(due) => pace.sleep_until(due).await,
-                Step::Idle => std::future::pending().await,
+            if let Err(gone) = self.step(&mut pace).await {
+                return gone;
             }
         }
+    }
+
+    async fn step(&mut self, pace: &mut Pace) -> Result<(), EngineGone> {
+        match self.schedule.next(clock::mono()) {
+            Step::Ask { slot, patience_ms } => {
+                self.ask(slot, Duration::from_millis(patience_ms)).await?;
+            }
+            Step::Skip { slot, reason } => self.tell(slot, Err(reason)).await?,
+            Step::Wait(due) => pace.sleep_until(due).await,
+            Step::Idle => std::future::pending().await,
+        }
+        Ok(())
     }
 
     /// Makes one read and tells what came of it.

@@ -1,6 +1,6 @@
 //! Samples into the tables: newest value of each tag, status and counters to the machine.
 
-use super::{Action, Engine, device_index, lies_in_data};
+use super::{Action, Engine, UNMAPPED, device_index, lies_in_data};
 use crate::limits;
 use crate::modbus::decode::{Words, decode};
 use crate::modbus::plan::ReadIndex;
@@ -134,10 +134,8 @@ impl Engine {
         };
         let fresh_until = at + settings.stale_after_ms;
         machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
-        if rule.is_none()
-            && !entry.unmapped.contains(value)
-            && entry.unmapped.push(value.clone()).is_ok()
-        {
+        if rule.is_none() && !entry.unmapped.contains(value) && entry.unmapped.len() < UNMAPPED {
+            entry.unmapped.push(value.clone());
             let event = Event::UnmappedState {
                 device: settings.id.clone(),
                 value: value.clone(),
