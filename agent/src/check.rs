@@ -33,7 +33,8 @@ pub fn run(path: &Path, json: bool) -> ExitCode {
     said.map_or(ExitCode::FAILURE, |()| code)
 }
 
-fn complain_of(report: &Report) -> std::io::Result<()> {
+/// Prints mistakes or warnings to stderr, the way every command does.
+pub fn complain_of(report: &Report) -> std::io::Result<()> {
     if report.is_empty() {
         return Ok(());
     }

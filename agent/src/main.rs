@@ -72,17 +72,15 @@ fn main() -> ExitCode {
 
 fn run_agent(file: &std::path::Path) -> ExitCode {
     log_to_stderr();
-    let settings = match config::load(file) {
-        Ok(loaded) => {
-            if !loaded.warnings.is_empty() {
-                eprint!("{}", loaded.warnings);
-            }
-            loaded.settings
-        }
-        Err(report) => {
-            eprint!("{report}");
-            return ExitCode::from(USAGE);
-        }
+    let loaded = config::load(file);
+    let report = match &loaded {
+        Ok(loaded) => &loaded.warnings,
+        Err(report) => report,
+    };
+    // Without anybody to read them the settings are as good, or as bad.
+    let _ = check::complain_of(report);
+    let Ok(config::Loaded { settings, .. }) = loaded else {
+        return ExitCode::from(USAGE);
     };
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -14,7 +14,7 @@ use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
 use andon_core::record::Event;
-use shift::Shift;
+use shift::{OutboxEnded, Shift};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub enum RunError {
     Start(StartError),
     /// The outbox cannot be opened.
     Open(OpenError),
+    /// The outbox ended by itself.
+    OutboxEnded,
 }
 
 impl fmt::Display for RunError {
@@ -67,6 +69,9 @@ impl fmt::Display for RunError {
         match self {
             RunError::Start(error) => error.fmt(f),
             RunError::Open(error) => error.fmt(f),
+            RunError::OutboxEnded => f.write_str(
+                "the outbox has stopped by itself; what was stored is safe, start the agent again",
+            ),
         }
     }
 }
@@ -141,6 +146,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     }
     let _ = hang_up.send(true);
     part(uplink).await;
+    let tally = tally.map_err(|OutboxEnded| RunError::OutboxEnded)?;
     let view = store.view().borrow().clone();
     if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
         tracing::warn!("the outbox did not close in time; what was committed is safe");

@@ -47,7 +47,7 @@ fn config_with_ten_mistakes() -> Outcome {
     assert_eq!(check.status.code(), Some(2), "{told}");
     assert_eq!(run.status.code(), Some(2), "{told}");
     let refused = String::from_utf8(run.stderr)?;
-    assert_eq!(told.trim(), refused.trim(), "check and run differ");
+    assert_eq!(told, refused, "check and run differ");
 
     let lines = |text: &str| -> BTreeSet<usize> {
         let places = text.match_indices("andon.toml:");

@@ -7,7 +7,7 @@ use super::{FIELD_QUEUE, Journal};
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::staging::Staging;
-use crate::store::{Rejected, Store};
+use crate::store::{Rejected, Store, StoreError};
 use crate::upstream::{CurrentValues, Health};
 use andon_core::engine::{Action, Current, Engine, Tally};
 use andon_core::modbus::decode::Words;
@@ -30,6 +30,10 @@ const WARNINGS_A_MINUTE: u32 = 10;
 /// How a commit ended: with losses to tell, or not at all.
 type Commit = Result<Vec<Event>, Rejected>;
 
+/// The outbox's thread has ended by itself: what is made now would be kept by nobody.
+#[derive(Debug)]
+pub(super) struct OutboxEnded;
+
 /// The engine with what it needs to act.
 pub(super) struct Shift {
     engine: Engine,
@@ -38,7 +42,10 @@ pub(super) struct Shift {
     health: watch::Sender<Health>,
     staging: Staging,
     commit: Option<JoinHandle<Commit>>,
+    /// The disk takes nothing now.
     failing: bool,
+    /// The outbox's thread has ended, and will take nothing any more.
+    gone: bool,
     warnings: Warnings,
 }
 
@@ -68,6 +75,7 @@ impl Shift {
             staging: Staging::new(now),
             commit: None,
             failing: false,
+            gone: false,
             warnings: Warnings {
                 minute: now,
                 told: 0,
@@ -93,7 +101,7 @@ impl Shift {
         mut field: mpsc::Receiver<FromField>,
         mut journal: Journal,
         mut stop: watch::Receiver<bool>,
-    ) -> Tally {
+    ) -> Result<Tally, OutboxEnded> {
         loop {
             let deadline = self.deadline();
             // The field comes after what is rare: a flood of readings holds up nothing else.
@@ -119,10 +127,13 @@ impl Shift {
             self.keep_time();
             let now = clock::mono();
             self.act(now);
+            if self.gone {
+                return Err(OutboxEnded);
+            }
             self.commit_if_due(now);
         }
         self.close().await;
-        self.engine.tally()
+        Ok(self.engine.tally())
     }
 
     /// Takes what the field has sent so far, no more than its queue holds.
@@ -271,7 +282,8 @@ impl Shift {
                 }
             }
             Err(failed) => {
-                if !std::mem::replace(&mut self.failing, true) {
+                self.gone = failed.error == StoreError::Closed;
+                if !std::mem::replace(&mut self.failing, true) && !self.gone {
                     tracing::error!(
                         "{}; records wait in memory and are tried again",
                         failed.error

@@ -241,7 +241,6 @@ fn guarded<T>(action: impl FnOnce() -> sled::Result<T>) -> Result<T, Fault> {
         Ok(Err(sled::Error::Io(error))) => Err(io_fault(error)),
         Ok(Err(error)) => Err(Fault::Damaged(error.to_string())),
         Err(panic) => {
-            trace::note("panic", Path::new("sled"));
             let text = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)
@@ -266,4 +265,20 @@ fn io_fault(error: io::Error) -> Fault {
 
 fn is_lock(why: &str) -> bool {
     why.contains("could not acquire lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_sled_is_a_fault_like_any_other() {
+        let fault = |said: &str| Err::<(), _>(Fault::Damaged(format!("sled panicked: {said}")));
+        assert_eq!(guarded(|| panic!("a torn page")), fault("a torn page"));
+        assert_eq!(guarded(|| panic!("page {}", 7)), fault("page 7"));
+        assert_eq!(
+            guarded(|| std::panic::resume_unwind(Box::new(7))),
+            fault("no text")
+        );
+    }
 }

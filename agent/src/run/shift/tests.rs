@@ -144,6 +144,19 @@ async fn a_flood_of_readings_does_not_hold_up_a_stop() {
     let (_stop, stopped) = watch::channel(true);
     let tally = shift(dir.path(), vec![])
         .work(field, journal, stopped)
-        .await;
+        .await
+        .unwrap();
     assert_eq!(tally.samples, FIELD_QUEUE as u64);
+}
+
+#[tokio::test]
+async fn a_run_ends_when_its_outbox_has_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shift = shift(dir.path(), vec![]);
+    shift.store.clone().close().await;
+    shift.staging.hurry();
+    let (_no_readings, field) = mpsc::channel(1);
+    let (_no_losses, journal) = mpsc::channel(1);
+    let (_stop, stopped) = watch::channel(false);
+    assert!(shift.work(field, journal, stopped).await.is_err());
 }

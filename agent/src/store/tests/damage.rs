@@ -395,7 +395,7 @@ fn every_byte_position_damaged_in_turn_never_stops_the_agent() {
 }
 
 #[test]
-fn truncation_that_makes_sled_panic_is_told() {
+fn truncation_wherever_it_cuts_is_told() {
     let whole = tempfile::tempdir().unwrap();
     let (mut queue, _) = open(whole.path());
     for first in (1..=10_000).step_by(200) {
@@ -407,17 +407,13 @@ fn truncation_that_makes_sled_panic_is_told() {
     drop(queue);
     // Opening it writes a snapshot, which then points behind the end of the file.
     drop(open(whole.path()));
-    let mut panicked = false;
+    // Some of these make sled panic when it opens the file; which, differs from run to run.
     for kib in [1, 100, 511, 512, 513, 900, 1024, 1500] {
         let copy = tempfile::tempdir().unwrap();
         copy_dir(whole.path(), copy.path());
         let (file, _) = db(&copy.path().join("outbox").join(&name));
         file.set_len(kib * 1024).unwrap();
-        files::trace::take();
         let (mut queue, opened) = open(copy.path());
-        panicked |= files::trace::take()
-            .iter()
-            .any(|step| step.starts_with("panic"));
         let lost: u64 = told(&opened.losses).iter().map(|(.., count)| count).sum();
         let unknown = told(&opened.losses).iter().any(|(boot, ..)| boot.is_none());
         let left = waiting(&mut queue).len() as u64;
@@ -427,8 +423,4 @@ fn truncation_that_makes_sled_panic_is_told() {
         );
         queue.commit(&batch(summaries(1..=5))).unwrap();
     }
-    assert!(
-        panicked,
-        "sled has learned to say it; catching panics may go"
-    );
 }
