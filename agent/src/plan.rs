@@ -7,7 +7,7 @@ use crate::field::FromField;
 use crate::run;
 use crate::settings::{LinkKind, Settings};
 use crate::staging;
-use andon_core::limits;
+use andon_core::engine;
 use andon_core::plant::{Code, Device, Match, Model, Plant};
 use andon_core::record::Record;
 use andon_core::state::State;
@@ -111,7 +111,7 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
         ),
         estimate("connection to the broker", 1, 64 * KIB),
     ];
-    let of_core = limits::allocations(plant).into_iter();
+    let of_core = engine::allocations(plant).into_iter();
     items.extend(of_core.map(|it| exact(it.what, it.count, it.each)));
     items.extend(link_items(settings));
     items.retain(|item| item.count > 0);

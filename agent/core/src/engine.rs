@@ -7,12 +7,13 @@
 
 mod alarms;
 mod checkpoint;
+mod footprint;
 mod ingest;
 mod newest;
 mod view;
 
 pub use checkpoint::Left;
-pub use newest::{Slot, is_text};
+pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
 use crate::alarm::Alarm;

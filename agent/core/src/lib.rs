@@ -26,10 +26,10 @@ pub mod limits;
 
 pub mod modbus;
 
+pub mod summary;
+
 pub mod count;
 pub mod fault;
-
-pub mod summary;
 
 pub mod machine;
 

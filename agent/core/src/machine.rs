@@ -11,7 +11,7 @@ use crate::plant::Device;
 use crate::sample::{Quality, Reason, Value};
 use crate::state::{State, Times};
 use crate::summary::{Capacity, Needs, Summary, Tier};
-use crate::tag::{Counts, Kind, Source, Tag};
+use crate::tag::Counts;
 use crate::time::{Mono, Wall};
 use serde::{Deserialize, Serialize};
 
@@ -294,16 +294,9 @@ fn dials(device: &Device) -> [Option<Dial>; 3] {
         if let Some(role) = tag.role {
             dials[role.counts as usize] = Some(Dial {
                 parts: role.parts,
-                top: kind(tag).top(),
+                top: tag.kind().top(),
             });
         }
     }
     dials
-}
-
-fn kind(tag: &Tag) -> Kind {
-    match &tag.source {
-        Source::Modbus(point) => point.kind,
-        Source::Mqtt(place) => place.kind,
-    }
 }

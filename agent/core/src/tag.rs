@@ -34,6 +34,14 @@ pub struct Tag {
 }
 
 impl Tag {
+    /// The type of its raw value.
+    pub const fn kind(&self) -> Kind {
+        match &self.source {
+            Source::Modbus(point) => point.kind,
+            Source::Mqtt(place) => place.kind,
+        }
+    }
+
     /// Whether `value` lies in the tag's range, ends included. Without a range, and for text,
     /// everything does.
     pub fn in_range(&self, value: &Value) -> bool {

@@ -1,8 +1,9 @@
 //! The newest sample of every tag, in 24 bytes each: a gateway has some tens of thousands of them.
 
+use crate::limits;
 use crate::plant::Plant;
 use crate::sample::{Quality, Reading, Reason, Text, Value};
-use crate::tag::{Kind, Source, Tag};
+use crate::tag::Kind;
 use crate::time::Mono;
 use alloc::vec::Vec;
 
@@ -15,7 +16,7 @@ pub(super) struct Newest {
 
 /// The newest sample of a tag.
 #[derive(Debug, Clone, Copy)]
-pub struct Slot {
+pub(super) struct Slot {
     /// The bits of a number or truth value, or which text.
     bits: u64,
     at: Mono,
@@ -36,8 +37,8 @@ impl Newest {
     /// No sample yet, room for one of each tag of the plant.
     pub(super) fn new(plant: &Plant) -> Newest {
         let mut newest = Newest {
-            slots: Vec::with_capacity(crate::limits::tags(plant)),
-            texts: Vec::with_capacity(crate::limits::texts(plant)),
+            slots: Vec::with_capacity(limits::tags(plant)),
+            texts: Vec::with_capacity(limits::texts(plant)),
         };
         for tag in plant.devices.iter().flat_map(|device| &device.model.tags) {
             // A text keeps its place for good, whatever the tag holds meanwhile.
@@ -47,7 +48,8 @@ impl Newest {
                 holds: Holds::Nothing,
                 quality: Quality::Bad(Reason::NeverRead),
             });
-            if is_text(tag) {
+            // Such a tag never holds anything else: its type is checked when it is read.
+            if tag.kind() == Kind::Text {
                 newest.texts.push(Text::new());
             }
         }
@@ -92,15 +94,6 @@ impl Newest {
     /// Its quality.
     pub(super) fn quality(&self, index: usize) -> Quality {
         self.slots[index].quality
-    }
-}
-
-/// Whether a tag holds text. Such a tag never holds anything else: its type is checked when it is
-/// read.
-pub fn is_text(tag: &Tag) -> bool {
-    match &tag.source {
-        Source::Modbus(point) => point.kind == Kind::Text,
-        Source::Mqtt(place) => place.kind == Kind::Text,
     }
 }
 

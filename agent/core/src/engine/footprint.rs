@@ -1,0 +1,60 @@
+//! What the core allocates at its start.
+
+use super::{Action, newest::Slot};
+use crate::alarm::Alarm;
+use crate::limits::{actions, tags, texts};
+use crate::machine::Machine;
+use crate::plant::{self, Plant};
+use crate::sample::Text;
+use alloc::vec::Vec;
+
+/// One kind of thing that is allocated at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allocation {
+    /// What it is for.
+    pub what: &'static str,
+    /// How many.
+    pub count: usize,
+    /// Bytes for each.
+    pub each: usize,
+}
+
+impl Allocation {
+    /// Bytes for all of them.
+    pub const fn bytes(&self) -> usize {
+        self.count * self.each
+    }
+}
+
+/// What the core allocates for a plant.
+pub fn allocations(plant: &Plant) -> Vec<Allocation> {
+    let devices = plant.devices.len();
+    let alarms = plant.alarms.len();
+    Vec::from([
+        Allocation {
+            what: "newest sample of each tag",
+            count: tags(plant),
+            each: size_of::<Slot>(),
+        },
+        Allocation {
+            what: "newest text of each tag that has one",
+            count: texts(plant),
+            each: size_of::<Text>(),
+        },
+        Allocation {
+            what: "accounting of each device",
+            count: devices,
+            each: size_of::<Machine>() + size_of::<plant::Device>() + 512,
+        },
+        Allocation {
+            what: "alarms",
+            count: alarms,
+            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256,
+        },
+        Allocation {
+            what: "actions on their way",
+            count: actions(plant),
+            each: size_of::<Action>(),
+        },
+    ])
+}
