@@ -122,9 +122,11 @@ fn run_agent(file: &std::path::Path) -> ExitCode {
 }
 
 async fn stop_on_signal(stop: watch::Sender<bool>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
+        // The terminal was closed under a run started by hand.
+        signal(SignalKind::hangup()),
     ) else {
         tracing::error!("signals cannot be caught; only a kill will stop this run");
         return std::future::pending().await;
@@ -132,6 +134,7 @@ async fn stop_on_signal(stop: watch::Sender<bool>) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        _ = hang_up.recv() => {}
     }
     let _ = stop.send(true);
 }

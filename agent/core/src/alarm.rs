@@ -113,6 +113,14 @@ struct Wait {
 }
 
 impl Alarm {
+    /// A normal alarm that has been active `occurrence` times.
+    pub fn at_rest(occurrence: u64) -> Alarm {
+        Alarm {
+            occurrence,
+            ..Alarm::default()
+        }
+    }
+
     /// Takes the answer of the condition at `now`, and says what happens. `since` is when the
     /// answer began to hold, if that was earlier; the delays are in milliseconds.
     pub fn judge(

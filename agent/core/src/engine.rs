@@ -105,6 +105,9 @@ pub struct Engine {
     newest: Newest,
     links: Vec<Option<bool>>,
     alarms: Vec<Alarm>,
+    /// Alarms that are no longer configured, with their activations: if they come back, they go
+    /// on counting.
+    retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
     actions: Queue<Action>,
     seq: u64,
@@ -153,6 +156,7 @@ impl Engine {
             .as_ref()
             .map_or(now.mono, |before| before.resume_at(&mut timeline, now));
         let span = plant.calendar.span_at(timeline.label(start));
+        let gone = before.as_ref().map_or(0, |before| before.gone(&plant));
         let mut engine = Engine {
             span_until: timeline.moment(span.until),
             window_end: timeline.moment(timeline.next_minute(start)),
@@ -162,8 +166,9 @@ impl Engine {
             newest: Newest::new(&plant),
             links: alloc::vec![None; plant.links.len()],
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
+            retired: Vec::new(),
             alarm_deadline: None,
-            actions: Queue::with_capacity(limits::actions(&plant)),
+            actions: Queue::with_capacity(limits::actions(&plant) + gone),
             seq: 0,
             events: 0,
             tally: Tally::default(),

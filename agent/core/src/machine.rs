@@ -13,6 +13,7 @@ use crate::state::{State, Times};
 use crate::summary::{Capacity, Needs, Summary, Tier};
 use crate::tag::Counts;
 use crate::time::{Mono, Wall};
+use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// What a machine shows, and what that makes of its time.
@@ -36,6 +37,9 @@ pub struct Machine {
     code: Option<Value>,
     /// Quality of the status.
     quality: Quality,
+    /// Why there was no good sample since the last one: the first reason, for the rest follow from
+    /// it.
+    failing: Option<Reason>,
     ledger: Ledger,
 }
 
@@ -66,6 +70,7 @@ impl Machine {
             since: at,
             code: None,
             quality: Quality::Bad(Reason::NeverRead),
+            failing: None,
             ledger: Ledger {
                 window_start: start,
                 times: Times::default(),
@@ -129,7 +134,7 @@ impl Machine {
             self.pass(self.fresh_until, merge_faults_ms);
             self.shown = State::Unknown;
             self.code = None;
-            self.quality = Quality::Bad(Reason::Stale);
+            self.quality = Quality::Bad(self.failing.unwrap_or(Reason::Stale));
             self.account(merge_faults_ms);
         }
         self.pass(to, merge_faults_ms);
@@ -157,10 +162,19 @@ impl Machine {
         self.fresh_until = fresh_until;
         self.shown = state;
         self.quality = quality;
+        self.failing = None;
         if self.code.as_ref() != Some(code) {
             self.code = Some(code.clone());
         }
         self.account(merge_faults_ms);
+    }
+
+    /// The status could not be read, or not understood.
+    pub fn fail(&mut self, reason: Reason) {
+        let first = *self.failing.get_or_insert(reason);
+        if self.code.is_none() {
+            self.quality = Quality::Bad(first);
+        }
     }
 
     /// A good reading of a counter; true if it is the first, from which counting begins.
@@ -241,14 +255,36 @@ pub struct Label {
 impl Ledger {
     /// The parts of the window so far, ending at the label `end`, and an empty window in its place.
     pub fn close(&mut self, device: &Device, end: Wall, label: Label) -> Option<Summary> {
+        let summary = self.close_alone(&device.id, end, label)?;
+        let planned_ms = summary.planned_ms();
+        Some(Summary {
+            line: device.line.clone(),
+            every_ms: device.model.every_ms,
+            capacity: device.rated_rate.map(|rate| Capacity {
+                planned: made_at(rate, planned_ms),
+                producing: made_at(rate, summary.times.of(State::Producing)),
+                uncounted: made_at(rate, summary.uncounted_ms),
+                rate,
+            }),
+            needs: Needs {
+                coverage: device.min_coverage,
+                exposure_ms: device.min_exposure_ms,
+                no_scrap: device.no_scrap,
+            },
+            ..summary
+        })
+    }
+
+    /// The same for a device that is no longer configured: times and parts, but no capacity, for
+    /// nobody knows its rated rate any more.
+    pub fn close_alone(&mut self, id: &Arc<str>, end: Wall, label: Label) -> Option<Summary> {
         if self.times.total() == 0 {
             return None;
         }
         let (parts, uncounted_ms) = self.counting.parts();
-        let planned_ms = self.times.total() - self.times.of(State::PlannedStop);
         let summary = Summary {
-            device: device.id.clone(),
-            line: device.line.clone(),
+            device: id.clone(),
+            line: None,
             tier: Tier::Minute,
             start: self.window_start,
             end,
@@ -256,23 +292,18 @@ impl Ledger {
             rev: 0,
             merged: label.merged,
             clock_step_ms: 0,
-            every_ms: device.model.every_ms,
+            every_ms: 0,
             times: self.times,
             uncounted_ms,
             parts,
             failures: self.faults.failures,
             repairs: self.faults.repairs,
             repair_ms: self.faults.repair_ms,
-            capacity: device.rated_rate.map(|rate| Capacity {
-                planned: made_at(rate, planned_ms),
-                producing: made_at(rate, self.times.of(State::Producing)),
-                uncounted: made_at(rate, uncounted_ms),
-                rate,
-            }),
+            capacity: None,
             needs: Needs {
-                coverage: device.min_coverage,
-                exposure_ms: device.min_exposure_ms,
-                no_scrap: device.no_scrap,
+                coverage: 0,
+                exposure_ms: 0,
+                no_scrap: false,
             },
         };
         self.times = Times::default();

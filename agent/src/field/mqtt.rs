@@ -43,6 +43,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Longest wait between two attempts to connect.
 const RECONNECT_LAST_MS: u64 = 5_000;
 
+/// A connection that lasted this long did work.
+const LASTING_MS: u64 = 10_000;
+
 /// How long a topic is left out that closed a connection.
 const LEFT_OUT_MS: u64 = 3_600_000;
 
@@ -58,6 +61,8 @@ pub struct Subscriber {
     backoff: Backoff,
     /// A packet over the limit closed the last connection.
     careful: bool,
+    /// When the present connection was ready.
+    up_since: Option<Mono>,
 }
 
 /// One topic with what is read from it.
@@ -107,6 +112,7 @@ impl Subscriber {
             outlet,
             backoff,
             careful: false,
+            up_since: None,
         }
     }
 
@@ -115,6 +121,14 @@ impl Subscriber {
         loop {
             if let Err(gone) = self.connect_once().await {
                 return gone;
+            }
+            // One that is closed again and again (another client with our id) is not one that works.
+            let lasted = self
+                .up_since
+                .take()
+                .map_or(0, |since| clock::mono().since(since));
+            if lasted >= LASTING_MS && !self.careful {
+                self.backoff.reset();
             }
             sleep(Duration::from_millis(self.backoff.next_ms())).await;
         }
@@ -173,9 +187,7 @@ impl Subscriber {
                     let subscribed = subscribing.is_done();
                     self.incoming(packet, &mut subscribing, &client).await?;
                     if subscribing.is_done() && !subscribed {
-                        if !self.careful {
-                            self.backoff.reset();
-                        }
+                        self.up_since = Some(clock::mono());
                         self.outlet.up().await?;
                     }
                     continue;

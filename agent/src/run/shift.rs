@@ -11,7 +11,7 @@ use crate::store::{Rejected, Store, StoreError};
 use crate::upstream::{CurrentValues, Health};
 use andon_core::engine::{Action, Current, Engine, Tally};
 use andon_core::modbus::decode::Words;
-use andon_core::record::Event;
+use andon_core::record::{Body, Event};
 use andon_core::sample::Quality;
 use andon_core::tag::{DeviceIndex, TagIndex};
 use andon_core::time::Mono;
@@ -197,7 +197,10 @@ impl Shift {
     fn act(&mut self, now: Mono) {
         while let Some(action) = self.engine.poll_action() {
             match action {
-                Action::Store(record) => self.staging.push(now, record),
+                Action::Store(record) => {
+                    log_alarm(&record.body);
+                    self.staging.push(now, record);
+                }
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
@@ -337,6 +340,22 @@ impl Shift {
                 device.id
             );
         }
+    }
+}
+
+/// With the broker away the log is where an engineer sees that an alarm was raised.
+fn log_alarm(body: &Body) {
+    if let Body::Event(Event::Alarm {
+        device,
+        alarm,
+        occurrence,
+        from,
+        to,
+        ..
+    }) = body
+    {
+        let (from, to) = (from.as_str(), to.as_str());
+        tracing::warn!("alarm {device}.{alarm} number {occurrence}: {from} to {to}");
     }
 }
 

@@ -3,14 +3,20 @@
 
 use super::Engine;
 use crate::alarm::Alarm;
-use crate::machine::Ledger;
+use crate::machine::{Label, Ledger};
+use crate::plant::Plant;
+use crate::record::Body;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 const VERSION: u8 = 1;
+
+/// Alarms whose activations are remembered although they are no longer configured.
+const MOST_RETIRED: usize = 1024;
 
 /// A silence longer than this is a wrong clock and not a silence.
 const LONGEST_SILENCE_MS: i64 = 400 * 24 * 3_600_000;
@@ -79,6 +85,20 @@ impl Checkpoint {
     }
 }
 
+impl Checkpoint {
+    /// How many of its devices are not configured any more.
+    pub(super) fn gone(&self, plant: &Plant) -> usize {
+        self.devices
+            .iter()
+            .filter(|(id, _)| !is_configured(plant, id))
+            .count()
+    }
+}
+
+fn is_configured(plant: &Plant, id: &str) -> bool {
+    plant.devices.iter().any(|device| *device.id == *id)
+}
+
 impl Engine {
     /// What the next run needs, at the newest moment that was handled.
     pub fn checkpoint(&mut self) -> Vec<u8> {
@@ -103,6 +123,10 @@ impl Engine {
                 let device = self.plant.device(settings.device).id.clone();
                 (device, settings.id.clone(), alarm.clone())
             })
+            .chain(self.retired.iter().map(|(device, id, occurrence)| {
+                let alarm = Alarm::at_rest(*occurrence);
+                (device.clone(), id.clone(), alarm)
+            }))
             .collect();
         let checkpoint = Checkpoint {
             at: self.timeline.label(now),
@@ -121,7 +145,8 @@ impl Engine {
     }
 
     /// Continues from a checkpoint, from the moment that [`Checkpoint::resume_at`] said.
-    pub(super) fn resume(&mut self, before: Checkpoint, now: Now) {
+    pub(super) fn resume(&mut self, mut before: Checkpoint, now: Now) {
+        self.close_gone(&mut before, now.mono);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
             let known = before.devices.iter().find(|(id, _)| *id == device.id);
             match (known, &mut entry.machine) {
@@ -146,6 +171,21 @@ impl Engine {
         }
     }
 
+    /// What a device had counted that is no longer configured goes out as a window of its own.
+    fn close_gone(&mut self, before: &mut Checkpoint, now: Mono) {
+        let plant = Arc::clone(&self.plant);
+        for (id, ledger) in &mut before.devices {
+            if is_configured(&plant, id) {
+                continue;
+            }
+            let fold = self.timeline.fold_at(ledger.window_start);
+            if let Some(summary) = ledger.close_alone(id, before.at, Label { fold, merged: 1 }) {
+                self.tally.windows += 1;
+                self.store(now, 1, Body::Summary(Box::new(summary)));
+            }
+        }
+    }
+
     /// Nobody can say how long the silence was: the open windows end before it.
     fn skip_silence(&mut self, from: Wall, to: Mono) {
         self.close_windows_at(to, from, self.timeline.label(to));
@@ -166,6 +206,8 @@ impl Engine {
                 self.alarms[index] = alarm;
                 // Nothing has been read yet.
                 self.alarms[index].undecided = true;
+            } else if self.retired.len() < MOST_RETIRED {
+                self.retired.push((device, id, alarm.occurrence));
             }
         }
     }

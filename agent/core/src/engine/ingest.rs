@@ -122,10 +122,12 @@ impl Engine {
     fn show(&mut self, device: DeviceIndex, reading: &Reading, at: Mono) {
         let settings = self.plant.device(device);
         let entry = &mut self.devices[usize::from(device.0)];
-        let (Some(machine), Some(map), Some(value)) =
-            (&mut entry.machine, &settings.model.state, reading.value())
-        else {
+        let (Some(machine), Some(map)) = (&mut entry.machine, &settings.model.state) else {
             return;
+        };
+        let value = match reading {
+            Reading::Good(value) | Reading::Uncertain(value, _) => value,
+            Reading::Bad(reason) => return machine.fail(*reason),
         };
         let rule = map.rules.iter().find(|(pattern, _)| pattern.matches(value));
         let (state, quality) = match rule {

@@ -291,6 +291,28 @@ fn a_silent_device_becomes_unknown_after_its_stale_time_and_not_before() {
 }
 
 #[test]
+fn why_a_state_is_unknown_is_the_first_reason_since_it_was_known() {
+    let mut bench = Bench::new();
+    let why = |bench: &Bench| bench.engine.state(DeviceIndex(0)).unwrap().quality;
+    assert_eq!(why(&bench), Quality::Bad(Reason::NeverRead));
+    bench.fail(500);
+    assert_eq!(why(&bench), Quality::Bad(Reason::Timeout));
+    bench.read(1_000, [2, 0, 0]);
+    assert_eq!(why(&bench), Quality::Good);
+    bench.fail(2_000);
+    assert_eq!(why(&bench), Quality::Good, "it holds until it is stale");
+    bench.pass(5_000);
+    assert_eq!(why(&bench), Quality::Bad(Reason::Timeout));
+    bench.read(6_000, [2, 0, 0]);
+    bench.pass(10_000);
+    assert_eq!(
+        why(&bench),
+        Quality::Bad(Reason::Stale),
+        "nobody even tried"
+    );
+}
+
+#[test]
 fn an_alarm_is_raised_cleared_and_published() {
     let mut bench = Bench::new();
     bench.read(0, [2, 0, 0]);

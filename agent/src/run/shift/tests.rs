@@ -94,12 +94,8 @@ async fn any_number_of_losses_is_told() {
     shift.committed(Ok(losses()));
     shift.close().await;
     let stored = shift.store.read(None, 2000).await.unwrap();
-    let is_loss = |stored: &&store::Stored| {
-        matches!(
-            stored.record.body,
-            andon_core::record::Body::Event(Event::Loss { .. })
-        )
-    };
+    let is_loss =
+        |stored: &&store::Stored| matches!(stored.record.body, Body::Event(Event::Loss { .. }));
     assert_eq!(stored.iter().filter(is_loss).count(), 1000);
 }
 

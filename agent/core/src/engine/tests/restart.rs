@@ -1,6 +1,7 @@
 //! What becomes of open windows, counters and alarms over a restart.
 
 use super::*;
+use crate::alarm::AlarmState;
 
 impl Bench {
     /// Goes on as another run of this plant does, at a moment with a label of its own.
@@ -56,8 +57,12 @@ fn a_device_that_was_removed_takes_nothing_of_the_others_with_it() {
     let mut bench = Bench::resumed(2_500, Some(&checkpoint));
     bench.read(3_000, [2, 9, 0]);
     bench.pass(60_000);
-    assert_eq!(bench.keys(), [(0, 0)]);
-    assert_eq!(bench.summaries()[0].parts.good, Some(2));
+    let [gone, kept] = &bench.summaries()[..] else {
+        panic!("{:?}", bench.summaries());
+    };
+    assert_eq!((&*kept.device, kept.parts.good), ("press-1", Some(2)));
+    assert_eq!((&*gone.device, gone.window_ms()), ("press-0", 2_000));
+    assert_eq!(gone.end, Wall(WALL + 2_000));
 }
 
 #[test]
@@ -197,4 +202,21 @@ fn an_earlier_checkpoint_brings_nothing_back_but_alarms() {
     assert_eq!(summaries.len(), 1);
     assert_eq!(summaries[0].start, Wall(WALL + 130_000));
     assert_eq!(summaries[0].parts.good, Some(2));
+}
+
+#[test]
+fn an_alarm_that_was_removed_and_comes_back_goes_on_counting() {
+    let mut bench = Bench::new();
+    bench.read(0, [2, 0, 0]);
+    bench.read(1_000, [7, 0, 0]);
+    assert_eq!(bench.engine.alarms[0].occurrence, 1);
+    let mut without = plant();
+    without.alarms.remove(0);
+    let checkpoint = bench.engine.checkpoint();
+    let mut bench = Bench::continued(without, now(2_000), &checkpoint);
+    let checkpoint = bench.engine.checkpoint();
+    let mut bench = Bench::resumed(3_000, Some(&checkpoint));
+    assert_eq!(bench.engine.alarms[0].state, AlarmState::Normal);
+    bench.read(4_000, [7, 0, 0]);
+    assert_eq!(bench.engine.alarms[0].occurrence, 2);
 }
