@@ -129,6 +129,8 @@ fn beyond_minutes(section: &str, id: &str, common: &Common) -> Option<NotPublish
 /// A `[[device]]` before its references are followed.
 struct Found {
     id: At<Arc<str>>,
+    /// Whether `id` is the device's own; without one the rest is checked all the same.
+    named: bool,
     name: Option<Arc<str>>,
     asset: Option<Arc<str>>,
     profile: Option<At<String>>,
@@ -152,10 +154,17 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     });
     let common = common(&mut section);
     section.finish();
-    let id = id?;
-    not_published.extend(beyond_minutes("[[device]]", &id.value, &common));
+    let named = id.is_some();
+    let id = id.unwrap_or_else(|| At {
+        value: "?".into(),
+        span: span.clone(),
+    });
+    if named {
+        not_published.extend(beyond_minutes("[[device]]", &id.value, &common));
+    }
     Some(Found {
         id,
+        named,
         name,
         asset,
         profile,
@@ -216,6 +225,9 @@ fn build(
     check_scrap(no_scrap, own, base, out);
     let stale_after_ms = stale_after(own, base, &model, speaks, out);
     let publishes = own.publishes.as_ref().or(base.publishes.as_ref());
+    if !found.named {
+        return None;
+    }
     Some(Device {
         name: found.name.unwrap_or_else(|| found.id.value.clone()),
         id: found.id.value,

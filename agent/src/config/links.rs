@@ -87,6 +87,21 @@ pub(super) fn links(sections: Vec<Section<'_>>, base: &Path, out: &Findings) -> 
     links
 }
 
+/// Every key that some link has besides.
+const OTHER_KEYS: [&str; 11] = [
+    "timeout",
+    "baud",
+    "parity",
+    "stop_bits",
+    "optional",
+    "max_payload",
+    "username",
+    "password_file",
+    "ca_file",
+    "cert_file",
+    "key_file",
+];
+
 /// The keys of which a link has exactly one, and its others.
 const KINDS: [(&str, Speaks); 3] = [
     ("modbus_tcp", Speaks::ModbusTcp),
@@ -104,16 +119,10 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
             found.push((item, speaks));
         }
     }
+    let before = out.count();
     let kind = match found.as_slice() {
         [(_, speaks)] => kind(&mut section, *speaks, base),
-        [] => {
-            let what = "this link says nothing about how to reach it";
-            out.mistake(Finding::at(span.clone(), what).hint(
-                "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"` or \
-                 `mqtt = \"mqtt://HOST:1883\"`",
-            ));
-            None
-        }
+        [] => None,
         [(first, _), (second, _), ..] => {
             let what = format!("a link is either `{}` or `{}`", first.key, second.key);
             out.mistake(
@@ -124,9 +133,21 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
             None
         }
     };
-    let timeout_span = section.span_of("timeout").unwrap_or(span);
-    if kind.is_some() {
-        section.finish();
+    let timeout_span = section.span_of("timeout").unwrap_or_else(|| span.clone());
+    if kind.is_none() {
+        // What the link is nobody knows; what no link has is a mistake all the same.
+        for key in OTHER_KEYS {
+            section.take(key);
+        }
+    }
+    section.finish();
+    // A misspelt address is told as what it is.
+    if found.is_empty() && out.count() == before {
+        let what = "this link says nothing about how to reach it";
+        out.mistake(Finding::at(span, what).hint(
+            "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"` or \
+             `mqtt = \"mqtt://HOST:1883\"`",
+        ));
     }
     if let (Some(id), None) = (&id, &kind) {
         out.lose(&id.value);

@@ -508,3 +508,47 @@ fn the_memory_plan_grows_with_what_is_configured() {
     assert_eq!(item(&more, "tags, states").count, 3);
     assert!(plan::memory(&more).sum() > plan::memory(&settings).sum());
 }
+
+#[test]
+fn a_part_that_is_of_no_use_hides_no_other_mistake() {
+    let text = r#"
+[gateway]
+id = "gw"
+site = "s"
+area = "a"
+[upstream]
+broker = "mqtt://127.0.0.1"
+[[link]]
+id = "plc"
+modbus_tcpp = "h:9"
+timeot = "5 s"
+timeout = "1 s"
+[[link]]
+id = "both"
+modbus_tcp = "h:502"
+mqtt = "mqtt://h"
+tiemout = "5 s"
+[[device]]
+id = "status"
+link = "plcc"
+profile = "nope"
+tags = { a = { at = "holding:0", type = "u61" } }
+"#;
+    let Err(report) = load_text(text) else {
+        panic!("eight mistakes are taken for none");
+    };
+    let report = report.to_string();
+    for told in [
+        "`modbus_tcpp`",
+        "`timeot`",
+        "either `modbus_tcp` or `mqtt`",
+        "`tiemout`",
+        "`status` is reserved",
+        "no link `plcc`",
+        "no profile `nope`",
+        "u61",
+    ] {
+        assert!(report.contains(told), "{told} is not told:\n{report}");
+    }
+    assert!(report.contains("8 mistakes"), "{report}");
+}

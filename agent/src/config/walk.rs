@@ -26,6 +26,11 @@ impl Findings {
         self.mistakes.borrow_mut().push(finding);
     }
 
+    /// How many mistakes there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.mistakes.borrow().len()
+    }
+
     pub(super) fn warn(&self, finding: Finding) {
         self.warnings.borrow_mut().push(finding);
     }
