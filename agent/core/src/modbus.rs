@@ -1,6 +1,7 @@
 //! Modbus without the wire: which reads to make, and what their answers mean.
 
 pub mod answer;
+pub mod cost;
 pub mod decode;
 pub mod pieces;
 pub mod plan;
