@@ -5,3 +5,4 @@ pub mod cost;
 pub mod decode;
 pub mod pieces;
 pub mod plan;
+pub mod refused;
