@@ -9,10 +9,10 @@ use crate::plant::{Manners, Medium};
 use crate::tag::Table;
 
 /// Characters of a read request: unit, function, address, count, check.
-const REQUEST: u64 = 8;
+pub const REQUEST: u64 = 8;
 
 /// Characters of an answer besides its content: unit, function, length, check.
-const ANSWER: u64 = 5;
+pub const ANSWER: u64 = 5;
 
 /// Microseconds that a device is assumed to think before it answers. Meters and drives state 1 to
 /// 20 ms; `status` shows what it really is.
