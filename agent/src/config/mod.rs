@@ -11,6 +11,7 @@ mod devices;
 mod gateway;
 mod links;
 mod local;
+mod manners;
 mod models;
 mod nearest;
 mod report;
@@ -175,7 +176,7 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
                 id: gateway.id.clone(),
             },
             calendar,
-            links: links.iter().map(|link| link.id.clone()).collect(),
+            links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
             cfg: 0,
@@ -312,7 +313,7 @@ fn topics(link: LinkIndex, devices: &[Device]) -> Vec<Topic> {
     let mut topics: BTreeMap<Arc<str>, Vec<(DeviceIndex, TagIndex)>> = BTreeMap::new();
     for (device, configured) in (0..).zip(devices).filter(|(_, d)| d.link == link) {
         for (tag, configured) in (0..).zip(&configured.model.tags) {
-            if let Source::Mqtt(place) = &configured.source {
+            if let Source::Message(place) = &configured.source {
                 let readers = topics.entry(place.topic.clone()).or_default();
                 readers.push((DeviceIndex(device), TagIndex(tag)));
             }

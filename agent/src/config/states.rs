@@ -144,7 +144,7 @@ impl StatePart {
 fn compared(raw: &Raw, tag: &Tag) -> Result<Match, (String, String)> {
     let kind = match &tag.source {
         Source::Modbus(point) => point.kind,
-        Source::Mqtt(place) => place.kind,
+        Source::Message(place) => place.kind,
     };
     match (kind, raw) {
         (Kind::Text, Raw::Text(text)) if text.len() <= Text::new().capacity() => {

@@ -43,7 +43,7 @@ impl TagPart {
     }
 
     pub(super) fn is_mqtt(&self) -> bool {
-        matches!(self.tag.source, Source::Mqtt(_))
+        matches!(self.tag.source, Source::Message(_))
     }
 
     /// The tag of a device with this period.
@@ -81,7 +81,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let role_item = section.place("role", one_of(&ROLES));
     let parts = section.place("parts", integer(1, 1_000_000));
     let source = if is_mqtt {
-        mqtt(&mut section, kind.as_ref()).map(Source::Mqtt)
+        mqtt(&mut section, kind.as_ref()).map(Source::Message)
     } else {
         modbus(&mut section, kind.as_ref()).map(Source::Modbus)
     };

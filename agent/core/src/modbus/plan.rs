@@ -10,12 +10,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Registers in one read (Modbus Application Protocol 1.1b3, §6.3 and §6.4).
-pub const MAX_REGISTERS: u16 = 125;
-
-/// Bits in one read (Modbus Application Protocol 1.1b3, §6.1 and §6.2).
-pub const MAX_BITS: u16 = 2_000;
-
 /// One past the last protocol address.
 const ADDRESSES: u32 = 0x1_0000;
 
@@ -127,7 +121,7 @@ fn blocks(model: &Model) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut rest = &places[..];
     while let Some(first) = rest.first() {
-        let reach = u32::from(first.start) + u32::from(limit(first.table));
+        let reach = u32::from(first.start) + u32::from(first.table.limit());
         let fits = |place: &&Place| {
             (place.table, place.every_ms) == (first.table, first.every_ms) && place.end <= reach
         };
@@ -157,7 +151,7 @@ fn places(model: &Model) -> Vec<Place> {
             end: (u32::from(point.address) + u32::from(width(point))).min(ADDRESSES),
             tag: TagIndex(index),
         }),
-        Source::Mqtt(_) => None,
+        Source::Message(_) => None,
     };
     model.tags.iter().zip(0..).filter_map(point).collect()
 }
@@ -186,15 +180,6 @@ pub const fn width(point: &Point) -> u16 {
         1
     } else {
         point.kind.registers()
-    }
-}
-
-/// Addresses that one read of `table` may ask for.
-pub const fn limit(table: Table) -> u16 {
-    if table.is_bits() {
-        MAX_BITS
-    } else {
-        MAX_REGISTERS
     }
 }
 

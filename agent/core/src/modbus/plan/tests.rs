@@ -1,6 +1,6 @@
 use super::*;
 use crate::calendar::Calendar;
-use crate::plant::{Device, Gateway};
+use crate::plant::{Device, Gateway, Link, Manners};
 use crate::tag::{Kind, Order, Tag};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -27,7 +27,7 @@ pub fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
 }
 
 fn mqtt_tag() -> Tag {
-    let source = Source::Mqtt(crate::tag::Place {
+    let source = Source::Message(crate::tag::Place {
         topic: "a/b".into(),
         pointer: None,
         kind: Kind::F64,
@@ -56,6 +56,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         profile: None,
         link: LinkIndex(0),
         unit,
+        manners: Manners::default(),
         model: model.clone(),
         rated_rate: None,
         stale_after_ms: 3000,
@@ -74,7 +75,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
             id: "g".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
-        links: vec!["plc".into()],
+        links: vec![Link::network("plc")],
         devices: models.iter().zip(1..).map(device).collect(),
         alarms: vec![],
         cfg: 0,
@@ -197,7 +198,7 @@ proptest! {
         seen.sort_unstable();
         prop_assert!(seen.iter().copied().eq((0..).map(TagIndex).take(model.tags.len())));
         for read in &plan.reads {
-            prop_assert!(read.count >= 1 && read.count <= limit(read.table));
+            prop_assert!(read.count >= 1 && read.count <= read.table.limit());
             prop_assert!(u32::from(read.start) + u32::from(read.count) <= ADDRESSES);
             prop_assert!(read.tags.is_sorted());
             for tag in read.tags.iter().map(|t| &model.tags[usize::from(t.0)]) {
@@ -217,7 +218,7 @@ proptest! {
                     .collect();
                 let made = plan.reads.iter();
                 let made = made.filter(|r| (r.table, r.every_ms) == (table, every_ms)).count();
-                prop_assert_eq!(made, fewest(spans, u32::from(limit(table))));
+                prop_assert_eq!(made, fewest(spans, u32::from(table.limit())));
             }
         }
     }
