@@ -7,6 +7,8 @@ use alloc::boxed::Box;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod telegraf;
+
 pub fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
     Tag {
         name: "t".into(),
