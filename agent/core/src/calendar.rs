@@ -206,4 +206,4 @@ impl Calendar {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

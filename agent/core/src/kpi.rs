@@ -324,7 +324,7 @@ impl<'a> Sums<'a> {
         let both = parts.and_then(|parts| capacity.map(|capacity| (parts * 1000, capacity)));
         let value = both.and_then(|(made, capacity)| {
             self.covered()?;
-            if self.summary.parts.gap_from.is_some() {
+            if self.summary.parts.gap_before_ms > 0 {
                 return Err(Why::CountsAcrossGap);
             }
             let counted = u128::from(capacity.planned.saturating_sub(capacity.uncounted));

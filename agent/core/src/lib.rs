@@ -34,6 +34,7 @@ pub mod count;
 pub mod fault;
 
 pub mod machine;
+pub mod tiers;
 
 pub mod window;
 

@@ -178,9 +178,8 @@ impl Machine {
     }
 
     /// A good reading of a counter; true if it is the first, from which counting begins.
-    pub fn count(&mut self, role: Counts, value: &Value, label: Wall, rate: Option<u64>) -> bool {
+    pub fn count(&mut self, role: Counts, value: &Value, rate: Option<u64>) -> bool {
         let now = Odometer {
-            at: label,
             elapsed_ms: self.ledger.elapsed_ms,
             planned_ms: self.ledger.planned_ms,
             unknown_ms: self.ledger.unknown_ms,
@@ -286,6 +285,7 @@ impl Ledger {
             device: id.clone(),
             line: None,
             tier: Tier::Minute,
+            shift: None,
             start: self.window_start,
             end,
             fold: label.fold,

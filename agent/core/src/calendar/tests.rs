@@ -2,13 +2,13 @@ use super::*;
 use alloc::vec;
 use jiff::civil::date;
 
-pub(super) const HOUR: i64 = 3_600_000;
+pub(crate) const HOUR: i64 = 3_600_000;
 
-pub(super) fn zone(name: &str) -> TimeZone {
+pub(crate) fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap()
 }
 
-pub(super) fn at(zone: &TimeZone, text: &str) -> Wall {
+pub(crate) fn at(zone: &TimeZone, text: &str) -> Wall {
     let local: DateTime = text.parse().unwrap();
     Wall(
         zone.to_ambiguous_timestamp(local)
@@ -19,7 +19,7 @@ pub(super) fn at(zone: &TimeZone, text: &str) -> Wall {
 }
 
 /// The calendar of `press-line.toml`.
-pub(super) fn press_line(zone: TimeZone) -> Calendar {
+pub(crate) fn press_line(zone: TimeZone) -> Calendar {
     let day = Shift {
         name: "day".into(),
         days: [true, true, true, true, true, true, false],

@@ -96,7 +96,7 @@ impl Engine {
             self.act(Action::Quality(device, index, reading.quality()));
         }
         if tag.role.is_some() {
-            self.count(device, &reading, tag, at);
+            self.count(device, &reading, tag);
         }
         let map = self.plant.device(device).model.state.as_ref();
         if map.is_some_and(|map| map.from == index) {
@@ -104,7 +104,7 @@ impl Engine {
         }
     }
 
-    fn count(&mut self, device: DeviceIndex, reading: &Reading, tag: &Tag, at: Mono) {
+    fn count(&mut self, device: DeviceIndex, reading: &Reading, tag: &Tag) {
         let entry = &mut self.devices[usize::from(device.0)];
         // A retained copy may be older than what was counted since: it would look like a reset.
         let (Some(machine), Reading::Good(value), Some(role)) =
@@ -113,7 +113,7 @@ impl Engine {
             return;
         };
         let rate = self.plant.device(device).rated_rate;
-        if machine.count(role.counts, value, self.timeline.label(at), rate) {
+        if machine.count(role.counts, value, rate) {
             // Lost with a crash, what is made from now on could not be counted.
             self.act(Action::Checkpoint);
         }

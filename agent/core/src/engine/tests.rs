@@ -425,7 +425,7 @@ fn a_restart_continues_the_window_and_the_counters() {
     assert_eq!(summary.times.of(State::Producing), 52_000);
     assert_eq!((summary.parts.good, summary.parts.gap_total), (Some(59), 8));
     assert_eq!(
-        summary.parts.gap_from, None,
+        summary.parts.gap_before_ms, 0,
         "the window contains the whole gap"
     );
 }
