@@ -11,7 +11,7 @@ use andon_core::engine;
 use andon_core::plant::{Code, Device, Match, Model, Plant};
 use andon_core::record::Record;
 use andon_core::state::State;
-use andon_core::summary::Summary;
+use andon_core::summary::{Summary, Tier};
 use andon_core::tag::Tag;
 use std::mem::size_of;
 use std::sync::Arc;
@@ -246,7 +246,7 @@ pub fn disk(settings: &Settings) -> DiskPlan {
     let devices = &settings.plant.devices;
     let sending = devices
         .iter()
-        .filter(|device| device.publishes_1m && device.model.state.is_some());
+        .filter(|device| device.publishes.contains(Tier::Minute) && device.model.state.is_some());
     let minutes = count(sending.count()) * 24 * 60;
     let events = count(devices.len()) * EVENTS_A_DAY;
     let per_day = (minutes + events) * SUMMARY_BYTES * DISK_PER_TEN / 10;

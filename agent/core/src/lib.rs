@@ -18,6 +18,8 @@ pub mod tag;
 pub mod calendar;
 pub mod state;
 
+pub mod summary;
+
 pub mod rule;
 
 pub mod line;
@@ -27,8 +29,6 @@ pub mod plant;
 pub mod limits;
 
 pub mod modbus;
-
-pub mod summary;
 
 pub mod count;
 pub mod fault;
@@ -43,6 +43,8 @@ pub mod kpi;
 pub mod alarm;
 
 pub mod record;
+
+pub mod history;
 
 pub mod message;
 

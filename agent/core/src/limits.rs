@@ -19,16 +19,33 @@ pub fn texts(plant: &Plant) -> usize {
     tags.filter(|tag| tag.kind() == Kind::Text).count()
 }
 
-/// Actions that one call of the engine can ask for: every device may close some windows, change its
-/// state twice and say so; every alarm may change and say so.
+/// Actions that one call of the engine can ask for: that every device ends a window and more, in a
+/// turn of a long silence; besides, whatever follows from an input.
 pub fn actions(plant: &Plant) -> usize {
-    5 * plant.devices.len() + reserve(plant)
+    one_closing(plant) + reserve(plant)
 }
 
-/// Of those, what must be left when one more window is closed in the same call: that window, the
-/// last one, one cut by a step of the clock, and everything that changes besides.
+/// Actions that follow where a window of every tier ends: the records, and what is kept of them.
+pub fn one_closing(plant: &Plant) -> usize {
+    published(plant) + 5
+}
+
+/// Of [`actions`], what must be left for an input: the window that ends before it, the one that the
+/// rest of a silence is, the one cut by a step of the clock, and the tiers that such a step ends;
+/// every device may change its state twice and say so, every alarm may change and say so.
 pub fn reserve(plant: &Plant) -> usize {
-    7 * plant.devices.len() + 3 * plant.alarms.len() + QUALITIES + 64
+    let devices = plant.devices.len();
+    3 * one_closing(plant)
+        + published(plant)
+        + 5 * devices
+        + 3 * plant.alarms.len()
+        + QUALITIES
+        + 64
+}
+
+fn published(plant: &Plant) -> usize {
+    let tiers = plant.devices.iter().map(|device| device.publishes);
+    tiers.map(|tiers| tiers.iter().count()).sum()
 }
 
 /// Changes of quality that one call tells; a read has up to 125 tags, and one line of the log names

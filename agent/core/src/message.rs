@@ -8,7 +8,7 @@ use crate::plant::{self, Code, Device, Gateway};
 use crate::record::{Body, Class, Event, Record, Run};
 use crate::sample::{Quality, Value};
 use crate::state::State;
-use crate::summary::Summary;
+use crate::summary::{Summary, Tier};
 use crate::time::Wall;
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -79,6 +79,12 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
         map.serialize_entry("line", line)?;
     }
     map.serialize_entry("window", summary.tier.as_str())?;
+    if summary.tier == Tier::Shift {
+        // Null between shifts, and where days of silence were several.
+        let shift = summary.shift.as_ref();
+        map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
+        map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+    }
     map.serialize_entry("start_ms", &summary.start)?;
     map.serialize_entry("end_ms", &summary.end)?;
     map.serialize_entry("window_ms", &summary.window_ms())?;
@@ -276,7 +282,7 @@ impl Serialize for InfoMessage<'_> {
         if units.iter().all(|unit| unit.is_empty()) {
             units.clear();
         }
-        let publishes: &[&str] = if device.publishes_1m { &["1m"] } else { &[] };
+        let publishes: Vec<&str> = device.publishes.iter().map(Tier::as_str).collect();
         let mut map = serializer.serialize_map(None)?;
         head(&mut map, self.gateway, self.run)?;
         map.serialize_entry("device", &device.id)?;
@@ -288,7 +294,7 @@ impl Serialize for InfoMessage<'_> {
         map.serialize_entry("every_ms", &device.model.every_ms)?;
         map.serialize_entry("tags", &tags)?;
         map.serialize_entry("units", &units)?;
-        map.serialize_entry("publishes", publishes)?;
+        map.serialize_entry("publishes", &publishes)?;
         map.end()
     }
 }

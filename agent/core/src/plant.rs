@@ -6,7 +6,8 @@ use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
 use crate::state::State;
-use crate::tag::{DeviceIndex, LinkIndex, Table, Tag, TagIndex};
+use crate::summary::{Needs, TierSet};
+use crate::tag::{Counts, DeviceIndex, LinkIndex, Table, Tag, TagIndex};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -137,8 +138,8 @@ pub struct Device {
     pub rated_rate: Option<u64>,
     /// Time after the last good sample from which the state is unknown.
     pub stale_after_ms: u64,
-    /// Whether `1m` summaries are published.
-    pub publishes_1m: bool,
+    /// The tiers whose summaries are published.
+    pub publishes: TierSet,
     /// Whether it counts no scrap at all (`scrap = "none"`).
     pub no_scrap: bool,
     /// Figures need at least this share of known time, in ten-thousandths.
@@ -147,6 +148,32 @@ pub struct Device {
     pub min_exposure_ms: u64,
     /// A fault back within this time is the same one.
     pub merge_faults_ms: u64,
+}
+
+impl Device {
+    /// What its figures need before they are published.
+    pub const fn needs(&self) -> Needs {
+        Needs {
+            coverage: self.min_coverage,
+            exposure_ms: self.min_exposure_ms,
+            no_scrap: self.no_scrap,
+        }
+    }
+
+    /// The count that follows from two others, if two are read.
+    pub fn third(&self) -> Option<Counts> {
+        let is_read = |counts: Counts| {
+            let mut roles = self.model.tags.iter().filter_map(|tag| tag.role);
+            roles.any(|role| role.counts == counts)
+        };
+        let [good, scrap, total] = [Counts::Good, Counts::Scrap, Counts::Total].map(is_read);
+        match (good, scrap, total) {
+            (false, true, true) => Some(Counts::Good),
+            (true, false, true) => Some(Counts::Scrap),
+            (true, true, false) => Some(Counts::Total),
+            _ => None,
+        }
+    }
 }
 
 /// What machines of one kind have in common.

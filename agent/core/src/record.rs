@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// Version of the stored form.
-pub const STORED_VERSION: u8 = 1;
+pub const STORED_VERSION: u8 = 2;
 
 /// Which run of the agent made a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

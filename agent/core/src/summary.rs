@@ -62,6 +62,11 @@ impl TierSet {
         TierSet(self.0 & !(1 << tier as u8))
     }
 
+    /// Whether it is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Each of them, the shortest first.
     pub fn iter(self) -> impl Iterator<Item = Tier> {
         Tier::ALL
@@ -169,7 +174,41 @@ pub struct Needs {
     pub no_scrap: bool,
 }
 
+impl Needs {
+    /// Nothing is needed.
+    pub const NONE: Needs = Needs {
+        coverage: 0,
+        exposure_ms: 0,
+        no_scrap: false,
+    };
+}
+
 impl Summary {
+    /// These parts, of no device and no window yet.
+    pub fn of(sum: &Sum) -> Summary {
+        Summary {
+            device: "".into(),
+            line: None,
+            tier: Tier::Minute,
+            shift: None,
+            start: Wall(0),
+            end: Wall(0),
+            fold: 0,
+            rev: 0,
+            merged: 1,
+            clock_step_ms: 0,
+            every_ms: 0,
+            times: sum.times,
+            uncounted_ms: sum.uncounted_ms,
+            parts: sum.parts,
+            failures: sum.failures,
+            repairs: sum.repairs,
+            repair_ms: sum.repair_ms,
+            capacity: sum.capacity,
+            needs: Needs::NONE,
+        }
+    }
+
     /// What is added up when windows are.
     pub const fn sum(&self) -> Sum {
         Sum {
@@ -214,6 +253,11 @@ pub struct Sum {
 }
 
 impl Sum {
+    /// Planned busy time: everything but `planned_stop`.
+    pub fn planned_ms(&self) -> u64 {
+        self.times.total() - self.times.of(crate::state::State::PlannedStop)
+    }
+
     /// Adds the window that follows.
     pub fn add(&mut self, next: &Sum) {
         let before_ms = self.times.total();

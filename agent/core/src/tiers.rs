@@ -146,112 +146,115 @@ impl Tiers {
         frames: &Frames,
         mut tell: impl FnMut(Ended),
     ) -> TierSet {
-        self.add_minute(minute, sum, frames, TierSet::NONE, |ended, _| tell(ended))
-    }
-
-    /// Adds a minute that was stored before a restart, and is in no stored piece. `cut` are the
-    /// tiers that were ended before it then. `tell` is not told of these again.
-    pub fn recall_minute(
-        &mut self,
-        minute: &Window,
-        sum: &Sum,
-        cut: TierSet,
-        frames: &Frames,
-        mut tell: impl FnMut(Ended),
-    ) {
-        self.add_minute(minute, sum, frames, cut, |ended, told| {
-            if !told {
-                tell(ended);
+        if let Some(closed) = self.piece.cut(minute) {
+            tell(Ended::Piece(piece(&closed, self.cut, TierSet::NONE)));
+        }
+        let (mut cut, mut ended) = (TierSet::NONE, TierSet::NONE);
+        for (index, tier) in SUMMED.into_iter().enumerate() {
+            let open = &mut self.summed[index];
+            if let Some(closed) = open.cut(minute) {
+                cut = cut.with(tier);
+                tell(Ended::Tier(tier, closed));
             }
-        });
-    }
-
-    /// Adds a piece that was stored before a restart. The tiers that ended before or with it then
-    /// end there now, whatever has become of the calendar meanwhile. `tell` is also told whether a
-    /// window had ended before the restart.
-    pub fn recall_piece(
-        &mut self,
-        piece: &Piece,
-        frames: &Frames,
-        mut tell: impl FnMut(Tier, Closed, bool),
-    ) {
-        let Piece { window, sum, .. } = piece;
-        self.add_summed(window, sum, frames, (piece.cut, piece.ended), &mut tell);
-    }
-
-    /// Ends every open window where it stands.
-    pub fn end(&mut self, mut tell: impl FnMut(Ended)) {
-        let mut ended = TierSet::NONE;
-        for (open, tier) in self.summed.iter_mut().zip(SUMMED) {
-            if let Some(closed) = open.take() {
+            let Some(frame) = &frames.frames[index] else {
+                continue;
+            };
+            if let Some(closed) = open.add(minute, sum, frame, frames.touched[index]) {
                 ended = ended.with(tier);
                 tell(Ended::Tier(tier, closed));
             }
         }
-        if let Some(closed) = self.piece.take() {
+        if self.piece.0.is_none() {
+            self.cut = cut;
+        }
+        if let Some(closed) = self.piece.add(minute, sum, &frames.piece, 1) {
             tell(Ended::Piece(piece(&closed, self.cut, ended)));
         }
+        cut
+    }
+
+    /// Adds a minute that was stored before a restart and is in no stored piece. `cut` are the tiers
+    /// that were ended before it then.
+    pub fn recall_minute(&mut self, minute: &Window, sum: &Sum, cut: TierSet, frames: &Frames) {
+        self.recall(minute, sum, cut, frames);
+        if self.piece.recall(minute, sum, &frames.piece, 1) {
+            self.cut = cut;
+        }
+    }
+
+    /// Adds a piece that was stored before a restart, and calls `see` with the windows that ended
+    /// with it.
+    pub fn recall_piece(
+        &mut self,
+        piece: &Piece,
+        frames: &Frames,
+        mut see: impl FnMut(Tier, Closed),
+    ) {
+        self.recall(&piece.window, &piece.sum, piece.cut, frames);
+        for (open, tier) in self.summed.iter_mut().zip(SUMMED) {
+            if piece.ended.contains(tier)
+                && let Some(closed) = open.take()
+            {
+                see(tier, closed);
+            }
+        }
+    }
+
+    /// Where windows ended before the restart they end now, and nowhere else, whatever has become of
+    /// the calendar meanwhile: what is open in the end goes on up to where its last moment's frame
+    /// ends by the calendar of today.
+    fn recall(&mut self, window: &Window, sum: &Sum, cut: TierSet, frames: &Frames) {
+        for (index, tier) in SUMMED.into_iter().enumerate() {
+            let open = &mut self.summed[index];
+            if cut.contains(tier) {
+                open.take();
+            }
+            if let Some(frame) = &frames.frames[index] {
+                open.recall(window, sum, frame, frames.touched[index]);
+            }
+        }
+    }
+
+    /// Ends every open window where it stands. What is told last is a piece, perhaps an empty one, so
+    /// that it is kept that they have ended.
+    pub fn end(&mut self, mut tell: impl FnMut(Ended)) {
+        let mut last = None;
+        for (open, tier) in self.summed.iter_mut().zip(SUMMED) {
+            if let Some(closed) = open.take() {
+                last = Some(closed.window.end);
+                tell(Ended::Tier(tier, closed));
+            }
+        }
+        let Some(end) = last else {
+            return;
+        };
+        let piece = match self.piece.take() {
+            Some(closed) => piece(&closed, self.cut, TierSet::ALL),
+            None => Piece {
+                window: Window {
+                    start: end,
+                    end,
+                    fold: 0,
+                    stepped_ms: 0,
+                    clock_step_ms: 0,
+                },
+                sum: Sum::default(),
+                cut: TierSet::NONE,
+                ended: TierSet::ALL,
+            },
+        };
+        tell(Ended::Piece(piece));
+    }
+
+    /// Whether any window of a tier is open.
+    pub fn is_open(&self) -> bool {
+        self.summed.iter().any(|open| open.0.is_some())
     }
 
     /// The open window of a tier as far as its minutes have been closed.
     pub fn so_far(&self, tier: Tier) -> Option<Closed> {
         let at = SUMMED.iter().position(|summed| *summed == tier)?;
         self.summed[at].0.as_ref().map(Parts::closed)
-    }
-
-    fn add_minute(
-        &mut self,
-        minute: &Window,
-        sum: &Sum,
-        frames: &Frames,
-        told: TierSet,
-        mut tell: impl FnMut(Ended, bool),
-    ) -> TierSet {
-        if let Some(closed) = self.piece.cut(minute, false) {
-            tell(Ended::Piece(piece(&closed, self.cut, TierSet::NONE)), false);
-        }
-        let told = (told, TierSet::NONE);
-        let (cut, ended) = self.add_summed(minute, sum, frames, told, |tier, closed, told| {
-            tell(Ended::Tier(tier, closed), told);
-        });
-        if self.piece.0.is_none() {
-            self.cut = cut;
-        }
-        if let Some(closed) = self.piece.add(minute, sum, &frames.piece, 1) {
-            tell(Ended::Piece(piece(&closed, self.cut, ended)), false);
-        }
-        cut
-    }
-
-    /// Adds a window to every tier. `told` are the tiers that were ended before and with it; returned
-    /// are those that are.
-    fn add_summed(
-        &mut self,
-        window: &Window,
-        sum: &Sum,
-        frames: &Frames,
-        told: (TierSet, TierSet),
-        mut tell: impl FnMut(Tier, Closed, bool),
-    ) -> (TierSet, TierSet) {
-        let (mut cut, mut ended) = (TierSet::NONE, TierSet::NONE);
-        for (index, tier) in SUMMED.into_iter().enumerate() {
-            let open = &mut self.summed[index];
-            let was_cut = told.0.contains(tier);
-            if let Some(closed) = open.cut(window, was_cut) {
-                cut = cut.with(tier);
-                tell(tier, closed, was_cut);
-            }
-            let Some(frame) = &frames.frames[index] else {
-                continue;
-            };
-            let had_ended = told.1.contains(tier);
-            let by_calendar = open.add(window, sum, frame, frames.touched[index]);
-            if let Some(closed) = by_calendar.or_else(|| had_ended.then(|| open.take())?) {
-                ended = ended.with(tier);
-                tell(tier, closed, had_ended);
-            }
-        }
-        (cut, ended)
     }
 }
 
@@ -277,6 +280,10 @@ struct Parts {
 }
 
 impl Parts {
+    fn is_followed_by(&self, next: &Window) -> bool {
+        next.start == self.window.end + next.stepped_ms
+    }
+
     fn closed(&self) -> Closed {
         Closed {
             window: self.window,
@@ -290,10 +297,9 @@ impl Parts {
 impl Open {
     /// Ends what does not go on with `next`: the clock was stepped out of the frame, or time lies
     /// between that is in no window.
-    fn cut(&mut self, next: &Window, always: bool) -> Option<Closed> {
+    fn cut(&mut self, next: &Window) -> Option<Closed> {
         let open = self.0.as_ref()?;
-        let follows = next.start == open.window.end + next.stepped_ms;
-        if follows && open.frame.contains(next.start) && !always {
+        if open.is_followed_by(next) && open.frame.contains(next.start) {
             return None;
         }
         self.take()
@@ -301,6 +307,28 @@ impl Open {
 
     /// Adds a window; what ends with it.
     fn add(&mut self, next: &Window, sum: &Sum, frame: &Frame, touched: u32) -> Option<Closed> {
+        let open = self.with(next, sum, frame, touched);
+        if open.window.end < open.frame.until {
+            return None;
+        }
+        self.take()
+    }
+
+    /// Adds a window that was stored; true if it is the first. What it does not follow is not open:
+    /// between the two something was lost.
+    fn recall(&mut self, next: &Window, sum: &Sum, frame: &Frame, touched: u32) -> bool {
+        let follows = self
+            .0
+            .as_ref()
+            .is_some_and(|open| open.is_followed_by(next));
+        if !follows {
+            self.0 = None;
+        }
+        self.with(next, sum, frame, touched).frame = *frame;
+        !follows
+    }
+
+    fn with(&mut self, next: &Window, sum: &Sum, frame: &Frame, touched: u32) -> &mut Parts {
         let open = match &mut self.0 {
             Some(open) => {
                 open.window.clock_step_ms += next.stepped_ms + next.clock_step_ms;
@@ -316,10 +344,7 @@ impl Open {
         open.window.end = next.end;
         open.merged = open.merged.max(touched);
         open.sum.add(sum);
-        if open.window.end < open.frame.until {
-            return None;
-        }
-        self.take()
+        open
     }
 
     fn take(&mut self) -> Option<Closed> {

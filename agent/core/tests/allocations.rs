@@ -13,6 +13,7 @@ use andon_core::record::Run;
 use andon_core::rule::{Name, parse};
 use andon_core::sample::{Reading, Reason, Value};
 use andon_core::state::State;
+use andon_core::summary::TierSet;
 use andon_core::tag::{
     Counts, DeviceIndex, Kind, LinkIndex, Order, Point, Role, Source, Table, Tag, TagIndex,
 };
@@ -96,7 +97,7 @@ fn plant() -> Plant {
         model: Arc::clone(&model),
         rated_rate: Some(3_600_000),
         stale_after_ms: 3000,
-        publishes_1m: true,
+        publishes: TierSet::ALL,
         no_scrap: false,
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,

@@ -9,7 +9,7 @@ use super::tags::TagPart;
 use super::values::{id, integer, label, text};
 use super::walk::{At, Findings, Item, Section};
 use andon_core::plant::{Device, Model};
-use andon_core::summary::Tier;
+use andon_core::summary::TierSet;
 use andon_core::tag::LinkIndex;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -21,20 +21,6 @@ const RESERVED: [&str; 4] = ["gateway", "status", "event", "cmd"];
 /// Half of the time must be known, and half an hour of work, before a figure says something.
 const MIN_COVERAGE: u16 = 5000;
 const MIN_EXPOSURE_MS: u64 = 30 * 60 * 1000;
-
-/// What was asked for in `publishes`, beyond what this version has.
-#[derive(Debug)]
-pub(super) struct NotPublished {
-    pub(super) section: String,
-    pub(super) tiers: Vec<Tier>,
-}
-
-/// The machines, and what they want published that is not.
-#[derive(Debug, Default)]
-pub(super) struct Machines {
-    pub(super) devices: Vec<Device>,
-    pub(super) not_published: Vec<NotPublished>,
-}
 
 struct Profile {
     id: At<Arc<str>>,
@@ -50,13 +36,13 @@ pub(super) fn machines(
     device_sections: Vec<Section<'_>>,
     links: &[LinkPart],
     out: &Findings,
-) -> Machines {
-    let mut machines = Machines::default();
-    let mut profiles = profiles(profile_sections, &mut machines.not_published, out);
+) -> Vec<Device> {
+    let mut machines = Vec::new();
+    let mut profiles = profiles(profile_sections, out);
     let mut shared = Shared::new();
     let mut seen: Vec<At<Arc<str>>> = Vec::new();
     for section in device_sections {
-        let Some(found) = read_device(section, &mut machines.not_published) else {
+        let Some(found) = read_device(section) else {
             continue;
         };
         if let Some(first) = seen.iter().find(|other| other.value == found.id.value) {
@@ -66,7 +52,7 @@ pub(super) fn machines(
         seen.push(found.id.clone());
         let name = found.id.value.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
-            Some(device) => machines.devices.push(device),
+            Some(device) => machines.push(device),
             None => out.lose(&name),
         }
     }
@@ -76,11 +62,7 @@ pub(super) fn machines(
     machines
 }
 
-fn profiles(
-    sections: Vec<Section<'_>>,
-    not_published: &mut Vec<NotPublished>,
-    out: &Findings,
-) -> Vec<Profile> {
+fn profiles(sections: Vec<Section<'_>>, out: &Findings) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = Vec::new();
     for mut section in sections {
         let id = section.need("id", "id = \"press\"", id);
@@ -93,7 +75,6 @@ fn profiles(
             duplicate("profile", &id, &first.id.span, out);
             continue;
         }
-        not_published.extend(beyond_minutes("[[profile]]", &id.value, &common));
         profiles.push(Profile {
             id,
             common,
@@ -114,19 +95,6 @@ fn duplicate(what: &str, id: &At<Arc<str>>, first: &Range<usize>, out: &Findings
     );
 }
 
-fn beyond_minutes(section: &str, id: &str, common: &Common) -> Option<NotPublished> {
-    let tiers = &common.publishes.as_ref()?.value;
-    let tiers: Vec<Tier> = tiers
-        .iter()
-        .copied()
-        .filter(|t| *t != Tier::Minute)
-        .collect();
-    (!tiers.is_empty()).then(|| NotPublished {
-        section: format!("{section} {id}"),
-        tiers,
-    })
-}
-
 /// A `[[device]]` before its references are followed.
 struct Found {
     id: At<Arc<str>>,
@@ -141,7 +109,7 @@ struct Found {
     span: Range<usize>,
 }
 
-fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
+fn read_device(section: Section<'_>) -> Option<Found> {
     let mut section = section.later(&["each", "modbus_tcp", "address", "calendar", "crew"]);
     let owned = |item: &Item<'_>| text(item).map(str::to_owned);
     let span = section.span();
@@ -160,9 +128,6 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         value: "?".into(),
         span: span.clone(),
     });
-    if named {
-        not_published.extend(beyond_minutes("[[device]]", &id.value, &common));
-    }
     Some(Found {
         id,
         named,
@@ -232,7 +197,6 @@ fn build(
     let no_scrap = own.no_scrap.as_ref().or(base.no_scrap.as_ref());
     check_scrap(no_scrap, own, base, out);
     let stale_after_ms = stale_after(own, base, &model, speaks, out);
-    let publishes = own.publishes.as_ref().or(base.publishes.as_ref());
     if !found.named {
         return None;
     }
@@ -247,7 +211,7 @@ fn build(
         manners,
         rated_rate: own.rated_rate.or(base.rated_rate),
         stale_after_ms,
-        publishes_1m: publishes.is_none_or(|tiers| tiers.value.contains(&Tier::Minute)),
+        publishes: own.publishes.or(base.publishes).unwrap_or(TierSet::ALL),
         no_scrap: no_scrap.is_some(),
         min_coverage: own
             .min_coverage

@@ -32,9 +32,7 @@ pub use report::{Entry, Report};
 use crate::plan;
 use crate::settings::{Link, LinkKind, MqttLink, NotActive, Settings, Topic};
 use andon_core::plant::{Device, Gateway, Plant};
-use andon_core::summary::Tier;
 use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
-use devices::{Machines, NotPublished};
 use gateway::{GatewayPart, Language};
 use links::{KindPart, LinkPart};
 use report::{Finding, Severity};
@@ -130,10 +128,7 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
     let calendar = calendar::calendar(shifts, root.section("calendar"), zone);
     let links = links::links(root.sections("link"), base, out);
     let profiles = root.sections("profile");
-    let Machines {
-        devices,
-        not_published,
-    } = devices::machines(profiles, root.sections("device"), &links, out);
+    let devices = devices::machines(profiles, root.sections("device"), &links, out);
     check_numbers(&links, &devices, out);
     let (mut alarms, alarms_not_active) =
         alarms::alarms(root.sections("alarm"), &devices, text, out);
@@ -146,7 +141,6 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
     let gateway = gateway?;
     let (upstream, topics_root) = upstream??;
     let mut not_active = not_active_links(&links, &devices);
-    not_active.extend(not_published.into_iter().map(not_active_tiers));
     not_active.extend(alarms_not_active);
     not_active.extend(local);
     if gateway
@@ -280,14 +274,6 @@ fn not_active_links(links: &[LinkPart], devices: &[Device]) -> Vec<NotActive> {
         }
     });
     tell.collect()
-}
-
-fn not_active_tiers(asked: NotPublished) -> NotActive {
-    let tiers: Vec<&str> = asked.tiers.into_iter().map(Tier::as_str).collect();
-    NotActive {
-        section: format!("{} publishes {}", asked.section, tiers.join(", ")),
-        why: "this version keeps and sends windows of one minute only".into(),
-    }
 }
 
 fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {

@@ -8,7 +8,7 @@ use super::tags::{TagPart, tags};
 use super::values::{delay, duration, label, list, number, one_of, period, rate, show_ms};
 use super::walk::{At, Findings, Item, Section};
 use andon_core::plant::{Code, Model};
-use andon_core::summary::Tier;
+use andon_core::summary::{Tier, TierSet};
 use andon_core::tag::Counts;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(super) struct Common {
     pub(super) rated_rate: Option<u64>,
     pub(super) stale_after: Option<At<u64>>,
     pub(super) no_scrap: Option<At<bool>>,
-    pub(super) publishes: Option<At<Vec<Tier>>>,
+    pub(super) publishes: Option<TierSet>,
     pub(super) min_coverage: Option<u16>,
     pub(super) min_exposure: Option<u64>,
     pub(super) merge_faults: Option<u64>,
@@ -55,7 +55,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         rated_rate: section.read("rated_rate", rate),
         stale_after: section.place("stale_after", duration(100, 24 * 3_600_000)),
         no_scrap: section.place("scrap", flag),
-        publishes: section.place("publishes", list("a list such as [\"1m\"]", one_of(&TIERS))),
+        publishes: section.read("publishes", tiers),
         min_coverage: section.read("min_coverage", share),
         min_exposure: section.read("min_exposure", delay),
         merge_faults: section.read("merge_faults", delay),
@@ -64,6 +64,11 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         codes: section.read("codes", codes),
         manners: manners(section),
     }
+}
+
+fn tiers(item: &Item<'_>) -> Option<TierSet> {
+    let tiers = list("a list such as [\"1m\", \"shift\"]", one_of(&TIERS))(item)?;
+    Some(tiers.into_iter().collect())
 }
 
 /// A mapping that is there but wrong leaves the state open, not missing.

@@ -4,6 +4,7 @@ use super::*;
 use andon_core::plant::{Manners, Match, Priority};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
+use andon_core::summary::TierSet;
 use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Table};
 use std::time::Duration;
 
@@ -126,7 +127,8 @@ fn press_line_presses_come_from_their_profile() {
         (5000, 1_800_000)
     );
     assert_eq!(press_1.merge_faults_ms, 0);
-    assert!(press_1.publishes_1m && !press_1.no_scrap);
+    assert_eq!(press_1.publishes, TierSet::ALL);
+    assert!(!press_1.no_scrap);
     assert_eq!(meter.model.every_ms, 5000);
     assert_eq!(&*meter.name, "meter-1", "the id is the name by default");
     assert_eq!(meter.rated_rate, None);
@@ -328,8 +330,6 @@ fn press_line_says_what_is_not_active() {
         told,
         [
             "[[link]] rs485: this version does not speak on serial lines; nobody reads meter-1 or judges its alarms",
-            "[[device]] oven-7 publishes 1h, shift: this version keeps and sends windows of one \
-             minute only",
             "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
              yet",
             "[http]: this version serves no page and no API",
@@ -383,7 +383,7 @@ fn a_device_needs_only_id_link_and_tags() {
         (saw.unit, saw.model.every_ms, saw.stale_after_ms),
         (1, 1000, 3000)
     );
-    assert!(saw.publishes_1m);
+    assert_eq!(saw.publishes, TierSet::ALL);
     assert!(settings.not_active.is_empty());
     assert!(settings.plant.calendar.shifts.is_empty());
 }

@@ -38,7 +38,7 @@ fn device(link: u16, source: Source) -> Device {
         }),
         rated_rate: None,
         stale_after_ms: 3000,
-        publishes_1m: true,
+        publishes: andon_core::summary::TierSet::ALL,
         no_scrap: false,
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,

@@ -201,6 +201,7 @@ impl Shift {
                     log_alarm(&record.body);
                     self.staging.push(now, record);
                 }
+                Action::Keep(page) => drop(page),
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),

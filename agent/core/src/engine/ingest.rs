@@ -127,7 +127,10 @@ impl Engine {
         };
         let value = match reading {
             Reading::Good(value) | Reading::Uncertain(value, _) => value,
-            Reading::Bad(reason) => return machine.fail(*reason),
+            Reading::Bad(reason) => {
+                machine.fail(*reason);
+                return self.mark(usize::from(device.0));
+            }
         };
         let rule = map.rules.iter().find(|(pattern, _)| pattern.matches(value));
         let (state, quality) = match rule {
@@ -136,7 +139,9 @@ impl Engine {
         };
         let fresh_until = at + settings.stale_after_ms;
         machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
-        if rule.is_none() && !entry.unmapped.contains(value) && entry.unmapped.len() < UNMAPPED {
+        let is_new =
+            rule.is_none() && !entry.unmapped.contains(value) && entry.unmapped.len() < UNMAPPED;
+        if is_new {
             entry.unmapped.push(value.clone());
             let event = Event::UnmappedState {
                 device: settings.id.clone(),
@@ -144,6 +149,7 @@ impl Engine {
             };
             self.event(at, event);
         }
+        self.mark(usize::from(device.0));
     }
 
     /// The value of a tag if it can be used at the engine's moment.

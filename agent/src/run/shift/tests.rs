@@ -52,7 +52,7 @@ fn plant() -> Plant {
             model: Arc::new(model),
             rated_rate: None,
             stale_after_ms: 3_000,
-            publishes_1m: true,
+            publishes: andon_core::summary::TierSet::ALL,
             no_scrap: false,
             min_coverage: 5_000,
             min_exposure_ms: 1_800_000,

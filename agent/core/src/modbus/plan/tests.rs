@@ -61,7 +61,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         model: model.clone(),
         rated_rate: None,
         stale_after_ms: 3000,
-        publishes_1m: true,
+        publishes: crate::summary::TierSet::ALL,
         no_scrap: false,
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
