@@ -1,13 +1,15 @@
 //! `[[profile]]` and `[[device]]`: a device is its profile, overridden key by key.
 
+use super::addresses::ADDRESSES;
 use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
 use super::report::Finding;
+use super::shipped;
 use super::tags::TagPart;
 use super::values::{id, integer, label, text};
-use super::walk::{At, Findings, Item, Section};
+use super::walk::{At, Findings, Item, Section, Written};
 use andon_core::plant::{Device, Model};
 use andon_core::summary::Tier;
 use andon_core::tag::LinkIndex;
@@ -40,6 +42,8 @@ struct Profile {
     id: At<Arc<str>>,
     common: Common,
     used: bool,
+    /// The bytes of its file if it came with the agent.
+    shipped: Option<Range<usize>>,
 }
 
 /// Models that devices share: those of a profile, by what its links speak.
@@ -47,30 +51,43 @@ type Shared = HashMap<(usize, bool), Arc<Model>>;
 
 pub(super) fn machines(
     profile_sections: Vec<Section<'_>>,
+    shipped: Vec<Section<'_>>,
     device_sections: Vec<Section<'_>>,
     links: &[LinkPart],
     out: &Findings,
 ) -> Machines {
     let mut machines = Machines::default();
-    let mut profiles = profiles(profile_sections, &mut machines.not_published, out);
+    let mut profiles = profiles(profile_sections, shipped, &mut machines.not_published, out);
     let mut shared = Shared::new();
-    let mut seen: Vec<At<Arc<str>>> = Vec::new();
+    let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
+    let mut template = None;
+    let mut before = out.count();
     for section in device_sections {
+        // Copies of one section stand in one place.
+        if template != Some(section.span()) {
+            out.merge_copies(before);
+            before = out.count();
+            template = Some(section.span());
+        }
         let Some(found) = read_device(section, &mut machines.not_published) else {
             continue;
         };
-        if let Some(first) = seen.iter().find(|other| other.value == found.id.value) {
-            duplicate("device", &found.id, &first.span, out);
+        if let Some(first) = seen.get(&found.id.value) {
+            duplicate("device", &found.id, first, out);
             continue;
         }
-        seen.push(found.id.clone());
+        if found.named {
+            seen.insert(found.id.value.clone(), found.id.span.clone());
+        }
         let name = found.id.value.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
             Some(device) => machines.devices.push(device),
             None => out.lose(&name),
         }
     }
-    for profile in profiles.iter().filter(|profile| !profile.used) {
+    out.merge_copies(before);
+    let unused = |profile: &&Profile| !profile.used && profile.shipped.is_none();
+    for profile in profiles.iter().filter(unused) {
         check_unused(profile, out);
     }
     machines
@@ -78,11 +95,19 @@ pub(super) fn machines(
 
 fn profiles(
     sections: Vec<Section<'_>>,
+    shipped: Vec<Section<'_>>,
     not_published: &mut Vec<NotPublished>,
     out: &Findings,
 ) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = Vec::new();
-    for mut section in sections {
+    let mut all: Vec<_> = sections.into_iter().map(|section| (section, None)).collect();
+    for mut file in shipped {
+        let span = file.span();
+        let sections = file.sections("profile").into_iter();
+        all.extend(sections.map(|section| (section, Some(span.clone()))));
+        file.finish();
+    }
+    for (mut section, shipped) in all {
         let id = section.need("id", "id = \"press\"", id);
         let common = common(&mut section);
         section.finish();
@@ -98,6 +123,7 @@ fn profiles(
             id,
             common,
             used: false,
+            shipped,
         });
     }
     profiles
@@ -142,14 +168,25 @@ struct Found {
 }
 
 fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
-    let mut section = section.later(&["each", "modbus_tcp", "address", "calendar", "crew"]);
+    let mut section = section.later(&["address", "calendar", "crew"]);
+    if section.take("each").is_some() && section.is_plain() {
+        section = section.written(Written::WithPlaceholders);
+    }
     let owned = |item: &Item<'_>| text(item).map(str::to_owned);
     let span = section.span();
     let id = section.need("id", "id = \"press-1\"", device_id);
     let name = section.read("name", label);
     let asset = section.read("asset", label);
     let profile = section.place("profile", owned);
-    let link = section.need("link", "link = \"plc\"", owned);
+    let link = section.place("link", owned);
+    // Addresses have become links; what is still there came with one too many.
+    let keys = ["link", ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]];
+    for key in ADDRESSES {
+        section.take(key);
+    }
+    if !keys.iter().any(|key| section.has(key) || section.has_blanked(key)) {
+        without_link(&section, &keys);
+    }
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
@@ -176,6 +213,13 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     })
 }
 
+fn without_link(section: &Section<'_>, keys: &[&str]) {
+    let what = "nothing says where this device is read";
+    let hint = "add `link = \"ID\"` of a [[link]], or `modbus_tcp = \"HOST:502\"`";
+    let out = section.out();
+    out.mistake(Finding::at(section.place_of_missing(keys), what).hint(hint));
+}
+
 fn device_id(item: &Item<'_>) -> Option<Arc<str>> {
     let id = id(item)?;
     if RESERVED.contains(&&*id) {
@@ -195,6 +239,7 @@ fn build(
     shared: &mut Shared,
     out: &Findings,
 ) -> Option<Device> {
+    let before = out.count();
     let profile = find_profile(&found, profiles, out);
     let link = find_link(&found, links, out);
     let profile = profile?;
@@ -230,6 +275,11 @@ fn build(
     check_scrap(no_scrap, own, base, out);
     let stale_after_ms = stale_after(own, base, &model, speaks, out);
     let publishes = own.publishes.as_ref().or(base.publishes.as_ref());
+    // Nobody can correct a profile of the agent; what does not fit it is the device.
+    let shipped = profile.and_then(|index| profiles[index].shipped.as_ref());
+    if let (Some(shipped), Some(chosen)) = (shipped, &found.profile) {
+        out.blame(before, shipped, &chosen.span);
+    }
     if !found.named {
         return None;
     }
@@ -267,6 +317,7 @@ fn find_profile(found: &Found, profiles: &[Profile], out: &Findings) -> Option<O
     let at = profiles.iter().position(|p| *p.id.value == *wanted.value);
     if at.is_none() && !out.is_lost(&wanted.value) {
         let names = profiles.iter().map(|profile| &*profile.id.value);
+        let names = names.chain(shipped::PROFILES.iter().map(|(name, _)| *name));
         let hint = suggest(&wanted.value, names, "add a `[[profile]]` with this id");
         let what = format!("there is no profile `{}`", wanted.value);
         out.mistake(Finding::at(wanted.span.clone(), what).hint(hint));

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
-/// Where findings are collected while a file is walked.
+/// Where findings are collected while the files are walked.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     mistakes: RefCell<Vec<Finding>>,
@@ -18,6 +18,7 @@ pub(super) struct Findings {
     lost: RefCell<BTreeSet<String>>,
     blanked: RefCell<Vec<(usize, String)>>,
     all_lost: Cell<bool>,
+    names_lost: Cell<bool>,
     secrets: RefCell<Vec<Range<usize>>>,
 }
 
@@ -81,12 +82,80 @@ impl Findings {
         self.all_lost.set(true);
     }
 
+    /// A file that is named could not be read: no profile, link or device can be called missing.
+    pub(super) fn lose_names(&self) {
+        self.names_lost.set(true);
+    }
+
     pub(super) fn is_lost(&self, name: &str) -> bool {
-        self.all_lost.get() || self.lost.borrow().contains(name)
+        self.all_lost.get() || self.names_lost.get() || self.lost.borrow().contains(name)
     }
 
     pub(super) fn lost_any(&self, matches: impl Fn(&str) -> bool) -> bool {
-        self.all_lost.get() || self.lost.borrow().iter().any(|name| matches(name))
+        self.all_lost.get() || self.names_lost.get() || self.lost.borrow().iter().any(|name| matches(name))
+    }
+
+    /// Takes over what was found in one file whose first byte has this place.
+    pub(super) fn absorb(&self, of_file: Findings, offset: usize, file: usize) {
+        let shifted = |finding: Finding| finding.shifted(offset, file);
+        let mistakes = of_file.mistakes.take().into_iter().map(shifted);
+        self.mistakes.borrow_mut().extend(mistakes);
+        let warnings = of_file.warnings.take().into_iter().map(shifted);
+        self.warnings.borrow_mut().extend(warnings);
+        self.lost.borrow_mut().extend(of_file.lost.take());
+        let blanked = of_file.blanked.take().into_iter();
+        let blanked = blanked.map(|(header, key)| (header + offset, key));
+        self.blanked.borrow_mut().extend(blanked);
+        let secrets = of_file.secrets.take().into_iter();
+        let secrets = secrets.map(|span| span.start + offset..span.end + offset);
+        self.secrets.borrow_mut().extend(secrets);
+        if of_file.all_lost.get() && file == 0 {
+            self.lose_everything();
+        } else if of_file.all_lost.get() || of_file.names_lost.get() {
+            self.lose_names();
+        }
+    }
+
+    /// Mistakes after the first `from` that are the same for several copies of one section become
+    /// one: they stand in one place and differ in numbers only.
+    pub(super) fn merge_copies(&self, from: usize) {
+        let mut mistakes = self.mistakes.borrow_mut();
+        let from = from.min(mistakes.len());
+        let copies = mistakes.split_off(from);
+        let mut firsts: Vec<(String, Finding, BTreeSet<String>)> = Vec::new();
+        for finding in copies {
+            let shape = finding.what.replace(|c: char| c.is_ascii_digit(), "");
+            let same = firsts
+                .iter_mut()
+                .find(|(other, first, _)| *other == shape && first.span == finding.span);
+            match same {
+                Some((_, _, wordings)) => drop(wordings.insert(finding.what)),
+                None => {
+                    let wordings = BTreeSet::from([finding.what.clone()]);
+                    firsts.push((shape, finding, wordings));
+                }
+            }
+        }
+        mistakes.extend(firsts.into_iter().map(|(_, mut first, wordings)| {
+            match wordings.len() - 1 {
+                0 => {}
+                1 => first.what += " (the same for 1 more device)",
+                more => first.what += &format!(" (the same for {more} more devices)"),
+            }
+            first
+        }));
+    }
+
+    /// Mistakes after the first `from` that stand in `place` are told where it was chosen.
+    pub(super) fn blame(&self, from: usize, place: &Range<usize>, chosen: &Range<usize>) {
+        let mut mistakes = self.mistakes.borrow_mut();
+        for finding in mistakes.iter_mut().skip(from) {
+            let inside = |span: &Range<usize>| place.contains(&span.start);
+            if let Some(there) = finding.span.take_if(|span| inside(span)) {
+                finding.span = Some(chosen.clone());
+                finding.also = Some((there, "in the profile that comes with Andon".into()));
+            }
+        }
     }
 
     pub(super) fn mistakes(&self) -> Vec<Finding> {
@@ -109,7 +178,25 @@ pub(super) struct At<T> {
     pub(super) span: Range<usize>,
 }
 
-/// One value of the file, with the key it stands behind.
+/// How a section was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Written<'a> {
+    /// As TOML.
+    Plainly,
+    /// As TOML with placeholders, which makes every value of them a text.
+    WithPlaceholders,
+    /// As a row of a table; every value is a text.
+    InRow(&'a Header),
+}
+
+/// The first row of a table.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) span: Range<usize>,
+    pub(super) columns: Vec<String>,
+}
+
+/// One value of a file, with the key it stands behind.
 #[derive(Debug, Clone)]
 pub(super) struct Item<'a> {
     pub(super) key: &'a str,
@@ -117,9 +204,19 @@ pub(super) struct Item<'a> {
     pub(super) value: &'a DeValue<'a>,
     pub(super) span: Range<usize>,
     pub(super) out: &'a Findings,
+    written: Written<'a>,
 }
 
 impl<'a> Item<'a> {
+    /// The text of a value that may be a text although it is a number or a truth.
+    pub(super) fn loose_text(&self) -> Option<&'a str> {
+        match (self.written, self.value) {
+            (Written::Plainly, _) => None,
+            (_, DeValue::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Reports that the value is of another type, and is nothing.
     pub(super) fn expected<T>(&self, what: &str) -> Option<T> {
         let found = match self.value {
@@ -160,12 +257,15 @@ impl<'a> Item<'a> {
     /// The table it is.
     pub(super) fn section(&self, what: &str) -> Option<Section<'a>> {
         match self.value {
-            DeValue::Table(table) => Some(Section::new(
-                format!("`{}`", self.key),
-                self.span.clone(),
-                table,
-                self.out,
-            )),
+            DeValue::Table(table) => Some(Section {
+                written: self.written,
+                ..Section::new(
+                    format!("`{}`", self.key),
+                    self.span.clone(),
+                    table,
+                    self.out,
+                )
+            }),
             _ => self.expected(what),
         }
     }
@@ -181,6 +281,7 @@ pub(super) struct Section<'a> {
     known: Vec<&'static str>,
     later: &'static [&'static str],
     missing: Vec<(&'static str, &'static str)>,
+    written: Written<'a>,
     out: &'a Findings,
 }
 
@@ -205,8 +306,15 @@ impl<'a> Section<'a> {
             known: Vec::new(),
             later: &[],
             missing: Vec::new(),
+            written: Written::Plainly,
             out,
         }
+    }
+
+    /// The same, written otherwise.
+    pub(super) fn written(mut self, written: Written<'a>) -> Section<'a> {
+        self.written = written;
+        self
     }
 
     pub(super) fn span(&self) -> Range<usize> {
@@ -215,6 +323,10 @@ impl<'a> Section<'a> {
 
     pub(super) fn out(&self) -> &'a Findings {
         self.out
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.written, Written::Plainly)
     }
 
     /// Keys of the contract that this version does not have.
@@ -249,6 +361,7 @@ impl<'a> Section<'a> {
             value: value.get_ref(),
             span: value.span(),
             out: self.out,
+            written: self.written,
         })
     }
 
@@ -325,10 +438,11 @@ impl<'a> Section<'a> {
         };
         let tables = elements.unwrap_or_default().into_iter().filter_map(|item| {
             let section = item.section(&hint)?;
-            Some(Section {
-                name: name.clone(),
-                ..section
-            })
+            let name = match self.written {
+                Written::InRow(_) => "this row".to_owned(),
+                _ => name.clone(),
+            };
+            Some(Section { name, ..section })
         });
         tables.collect()
     }
@@ -344,10 +458,21 @@ impl<'a> Section<'a> {
                 value: value.get_ref(),
                 span: value.span(),
                 out: self.out,
+                written: self.written,
             })
             .collect();
         entries.sort_by_key(|entry| entry.key_span.start);
         entries
+    }
+
+    /// Where to show that all these keys are missing: in the row of a table or, if it has none of
+    /// the columns, in its header.
+    pub(super) fn place_of_missing(&self, keys: &[&str]) -> Range<usize> {
+        let has = |header: &Header| header.columns.iter().any(|name| keys.contains(&&**name));
+        match self.written {
+            Written::InRow(header) if !has(header) => header.span.clone(),
+            _ => self.span.clone(),
+        }
     }
 
     /// Reports the keys nobody asked for and those that are missing; a misspelt key is one
@@ -362,8 +487,11 @@ impl<'a> Section<'a> {
         for &(key, example) in &self.missing {
             if !misspelt.contains(&key) && !self.has_blanked(key) {
                 let what = format!("{} has no `{key}`", self.name);
-                self.out
-                    .mistake(Finding::at(self.span.clone(), what).hint(format!("add `{example}`")));
+                let finding = Finding::at(self.place_of_missing(&[key]), what);
+                self.out.mistake(finding.hint(match self.written {
+                    Written::InRow(_) => format!("write it into the column `{key}`"),
+                    _ => format!("add `{example}`"),
+                }));
             }
         }
     }
