@@ -169,7 +169,10 @@ impl<'i> Links<'i> {
             slug if slug.len() > LONGEST_ID => {
                 // Names of serial adapters differ at their end.
                 let end = slug.len() - LONGEST_ID;
-                slug.get(end..).unwrap_or("link").trim_matches('-').to_owned()
+                slug.get(end..)
+                    .unwrap_or("link")
+                    .trim_matches('-')
+                    .to_owned()
             }
             slug => slug,
         };
@@ -187,7 +190,11 @@ impl<'i> Links<'i> {
 
 /// Takes out of a device what it says of its line.
 fn knobs<'i>(key: &str, device: &mut DeTable<'i>) -> Vec<Entry<'i>> {
-    let keys = if key == "modbus_rtu" { &SERIAL[..] } else { &[] };
+    let keys = if key == "modbus_rtu" {
+        &SERIAL[..]
+    } else {
+        &[]
+    };
     keys.iter()
         .filter_map(|knob| device.remove_entry(*knob))
         .collect()
@@ -204,7 +211,10 @@ fn share<'i>(
     out: &Findings,
 ) {
     if key != known.key {
-        let what = format!("the link `{}` reaches this address by `{}`", known.id, known.key);
+        let what = format!(
+            "the link `{}` reaches this address by `{}`",
+            known.id, known.key
+        );
         out.mistake(
             Finding::at(place.clone(), what)
                 .hint("an address speaks one protocol: write the right one in both places")

@@ -73,15 +73,19 @@ pub(super) fn read(text: &str, out: &Findings) -> Option<Table> {
         );
         return None;
     };
+    let first = first?;
     let columns: Vec<String> = first.cells.iter().map(|(_, name)| key(name)).collect();
     let names: Vec<Range<usize>> = first.cells.into_iter().map(|(span, _)| span).collect();
     for (at, column) in columns.iter().enumerate() {
         let twice = columns[..at].iter().position(|other| other == column);
         if let Some(first) = twice.filter(|_| !column.is_empty()) {
             out.mistake(
-                Finding::at(names[at].clone(), format!("there are two columns `{column}`"))
-                    .hint("keep one of the two")
-                    .also(names[first].clone(), "the first"),
+                Finding::at(
+                    names[at].clone(),
+                    format!("there are two columns `{column}`"),
+                )
+                .hint("keep one of the two")
+                .also(names[first].clone(), "the first"),
             );
         }
     }
@@ -100,11 +104,15 @@ pub(super) fn read(text: &str, out: &Findings) -> Option<Table> {
     }
     let mut rows: Vec<Row> = Vec::new();
     while let Some(row) = records.next(out) {
+        let Some(row) = row else {
+            out.lose_devices();
+            continue;
+        };
         check_width(&row, &header, &names, out);
         if rows.len() == MOST_ROWS {
             let what = format!("there are more than {MOST_ROWS} devices in this table");
             out.mistake(Finding::at(row.span, what).hint("spread them over several gateways"));
-            out.lose_names();
+            out.lose_devices();
             break;
         }
         rows.push(row);
@@ -159,7 +167,10 @@ impl Table {
     /// Which cell belongs to which column.
     pub(super) fn cells(&self) -> Vec<Cell> {
         let columns: Vec<Rc<str>> = self.header.columns.iter().map(|c| (&**c).into()).collect();
-        let rows = self.rows.iter().flat_map(|row| row.cells.iter().zip(&columns));
+        let rows = self
+            .rows
+            .iter()
+            .flat_map(|row| row.cells.iter().zip(&columns));
         rows.map(|((span, _), column)| Cell {
             span: span.clone(),
             column: column.clone(),
@@ -169,9 +180,10 @@ impl Table {
 
     /// The rows as sections `[[device]]`.
     pub(super) fn devices(&self, out: &Findings) -> DeTable<'_> {
-        let devices = self.rows.iter().map(|row| {
-            Spanned::new(row.span.clone(), DeValue::Table(self.device(row, out)))
-        });
+        let devices = self
+            .rows
+            .iter()
+            .map(|row| Spanned::new(row.span.clone(), DeValue::Table(self.device(row, out))));
         let devices = DeValue::Array(devices.collect::<DeArray<'_>>());
         let span = self.header.span.clone();
         let key = Spanned::new(span.clone(), Cow::Borrowed("device"));
@@ -203,9 +215,7 @@ fn value<'t>(text: &'t str, span: &Range<usize>, out: &Findings) -> Option<Spann
         Ok(value) => Some(tree::moved_value(value, &|_| span.clone())),
         Err(error) => {
             let what = format!("this is not a list or table of TOML: {}", error.message());
-            out.mistake(
-                Finding::at(span.clone(), what).hint("write it such as [\"1m\", \"1h\"]"),
-            );
+            out.mistake(Finding::at(span.clone(), what).hint("write it such as [\"1m\", \"1h\"]"));
             None
         }
     }
@@ -231,26 +241,34 @@ impl<'t> Records<'t> {
         }
     }
 
-    fn next(&mut self, out: &Findings) -> Option<Row> {
+    /// The next record; the inner none is one that cannot be read, which is told.
+    fn next(&mut self, out: &Findings) -> Option<Option<Row>> {
         loop {
             self.at = next_line(self.text, self.at);
             if self.at >= self.text.len() {
                 return None;
             }
-            let row = self.record(out);
-            let is_comment = row.cells.first().is_some_and(|(_, text)| text.starts_with('#'));
+            let Some(row) = self.record(out) else {
+                return Some(None);
+            };
+            let is_comment = row
+                .cells
+                .first()
+                .is_some_and(|(_, text)| text.starts_with('#'));
             if !is_comment && row.cells.iter().any(|(_, text)| !text.is_empty()) {
-                return Some(row);
+                return Some(Some(row));
             }
         }
     }
 
-    fn record(&mut self, out: &Findings) -> Row {
+    /// The record that begins here; none if its quotes are wrong, which is told.
+    fn record(&mut self, out: &Findings) -> Option<Row> {
         self.reader.reset();
         let mut row = Row {
             span: self.at..self.at,
             cells: Vec::new(),
         };
+        let mut is_good = true;
         loop {
             let start = self.at;
             let (text, ends) = self.field();
@@ -259,14 +277,21 @@ impl<'t> Records<'t> {
                 true => raw.trim_end_matches(['\r', '\n']),
                 false => &raw[..raw.len().saturating_sub(1)],
             };
-            let span = start..start + raw.len();
-            if let Some((at, what, hint)) = misquoted(raw) {
-                out.mistake(Finding::at(start + at..start + at + 1, what).hint(hint));
+            if let Some(fault) = misquoted(raw) {
+                is_good = false;
+                let at = start + fault.at;
+                out.mistake(Finding::at(at..at + 1, fault.what).hint(fault.hint));
+                if fault.is_open {
+                    // It would have swallowed the rows below.
+                    let line = raw.find(['\r', '\n']).unwrap_or(raw.len());
+                    self.at = start + line;
+                    return None;
+                }
             }
-            row.span.end = span.end;
-            row.cells.push((span, cleaned(&text)));
+            row.span.end = start + raw.len();
+            row.cells.push((start..row.span.end, cleaned(&text)));
             if ends {
-                return row;
+                return is_good.then_some(row);
             }
         }
     }
@@ -313,7 +338,10 @@ fn next_line(text: &str, mut at: usize) -> usize {
 fn separator(header: &str) -> u8 {
     let unquoted: Vec<&str> = header.split('"').step_by(2).collect();
     let count = |separator: char| -> usize {
-        unquoted.iter().map(|part| part.matches(separator).count()).sum()
+        unquoted
+            .iter()
+            .map(|part| part.matches(separator).count())
+            .sum()
     };
     let mut best = (b',', count(','));
     for other in [b';', b'\t'] {
@@ -325,39 +353,48 @@ fn separator(header: &str) -> u8 {
     best.0
 }
 
+/// What is wrong with the quotes of a cell.
+struct Misquoted {
+    /// Byte of the cell.
+    at: usize,
+    /// Whether the cell was meant to end with its line.
+    is_open: bool,
+    what: &'static str,
+    hint: &'static str,
+}
+
 /// Where the quotes of a cell are not as RFC 4180 has them.
-fn misquoted(raw: &str) -> Option<(usize, &'static str, &'static str)> {
-    let rest = raw.strip_prefix('"')?;
-    let mut at = 1;
-    let mut rest = rest;
-    loop {
-        let Some(quote) = rest.find('"') else {
-            return Some((
-                0,
-                "this quote is not closed",
-                "close it; a quote inside a text in quotes is written twice",
-            ));
-        };
-        let after = &rest[quote + 1..];
-        at += quote + 1;
-        match after.strip_prefix('"') {
-            Some(more) => {
-                rest = more;
-                at += 1;
-            }
-            None if after.is_empty() => return None,
-            None => {
-                return Some((
-                    at - 1,
-                    "there is more behind this quote",
-                    "end the cell here; a quote inside a text in quotes is written twice",
-                ));
-            }
+fn misquoted(raw: &str) -> Option<Misquoted> {
+    let mut rest = raw.strip_prefix('"')?;
+    while let Some((_, after)) = rest.split_once('"') {
+        if after.is_empty() {
+            return None;
         }
+        let Some(more) = after.strip_prefix('"') else {
+            let at = raw.len() - after.len() - 1;
+            if raw[..at].contains('\n') {
+                break;
+            }
+            return Some(Misquoted {
+                at,
+                is_open: false,
+                what: "there is more behind this quote",
+                hint: "end the cell here; a quote inside a text in quotes is written twice",
+            });
+        };
+        rest = more;
     }
+    Some(Misquoted {
+        at: 0,
+        is_open: true,
+        what: "this quote is not closed",
+        hint: "close it; a quote inside a text in quotes is written twice",
+    })
 }
 
 /// Without the blanks that come along when cells are copied.
 fn cleaned(text: &str) -> String {
-    text.replace(['\u{a0}', '\u{3000}', '\u{feff}'], " ").trim().to_owned()
+    text.replace(['\u{a0}', '\u{3000}', '\u{feff}'], " ")
+        .trim()
+        .to_owned()
 }

@@ -73,7 +73,10 @@ pub(super) fn machines(
             continue;
         };
         if let Some(first) = seen.get(&found.id.value) {
-            duplicate("device", &found.id, first, out);
+            // One of the two may stand for others whose numbers are wrong.
+            if !out.are_devices_lost() {
+                duplicate("device", &found.id, first, out);
+            }
             continue;
         }
         if found.named {
@@ -100,7 +103,10 @@ fn profiles(
     out: &Findings,
 ) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = Vec::new();
-    let mut all: Vec<_> = sections.into_iter().map(|section| (section, None)).collect();
+    let mut all: Vec<_> = sections
+        .into_iter()
+        .map(|section| (section, None))
+        .collect();
     for mut file in shipped {
         let span = file.span();
         let sections = file.sections("profile").into_iter();
@@ -184,7 +190,10 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     for key in ADDRESSES {
         section.take(key);
     }
-    if !keys.iter().any(|key| section.has(key) || section.has_blanked(key)) {
+    if !keys
+        .iter()
+        .any(|key| section.has(key) || section.has_blanked(key))
+    {
         without_link(&section, &keys);
     }
     let unit = section.place("unit", |item| {
@@ -315,7 +324,7 @@ fn find_profile(found: &Found, profiles: &[Profile], out: &Findings) -> Option<O
         return Some(None);
     };
     let at = profiles.iter().position(|p| *p.id.value == *wanted.value);
-    if at.is_none() && !out.is_lost(&wanted.value) {
+    if at.is_none() && !out.is_definition_lost(&wanted.value) {
         let names = profiles.iter().map(|profile| &*profile.id.value);
         let names = names.chain(shipped::PROFILES.iter().map(|(name, _)| *name));
         let hint = suggest(&wanted.value, names, "add a `[[profile]]` with this id");
@@ -328,7 +337,7 @@ fn find_profile(found: &Found, profiles: &[Profile], out: &Findings) -> Option<O
 fn find_link(found: &Found, links: &[LinkPart], out: &Findings) -> Option<LinkIndex> {
     let wanted = found.link.as_ref()?;
     let at = links.iter().position(|link| *link.id == *wanted.value);
-    if at.is_none() && !out.is_lost(&wanted.value) {
+    if at.is_none() && !out.is_definition_lost(&wanted.value) {
         let names = links.iter().map(|link| &*link.id);
         let hint = suggest(&wanted.value, names, "add a `[[link]]` with this id");
         let what = format!("there is no link `{}`", wanted.value);

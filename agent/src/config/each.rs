@@ -73,7 +73,7 @@ fn copy<'i>(
             Finding::at(span, "the devices of this file are too many, or too large")
                 .hint("a `profile` says once what all of them have in common"),
         );
-        out.lose_names();
+        out.lose_devices();
         return;
     }
     let mut told = BTreeSet::new();
@@ -93,7 +93,7 @@ fn copy<'i>(
     }
     if out.count() > before {
         copies.truncate(1);
-        out.lose_names();
+        out.lose_devices();
     }
     copies.into_iter().for_each(|copy| expanded.push(copy));
 }
@@ -164,15 +164,18 @@ fn check_ids(device: &Spanned<DeValue<'_>>, copies: &[Spanned<DeValue<'_>>], out
         return;
     };
     let mut seen = BTreeSet::new();
-    let ids = copies.iter().filter_map(|copy| copy.get_ref().get("id")?.get_ref().as_str());
+    let ids = copies
+        .iter()
+        .filter_map(|copy| copy.get_ref().get("id")?.get_ref().as_str());
     let Some(twice) = ids.into_iter().find(|id| !seen.insert(*id)) else {
         return;
     };
     let finding = match id.get_ref().as_str() {
-        Some(template) if template.contains('{') => {
-            Finding::at(id.span(), format!("two of these devices would be `{twice}`"))
-                .hint("every number must give another id")
-        }
+        Some(template) if template.contains('{') => Finding::at(
+            id.span(),
+            format!("two of these devices would be `{twice}`"),
+        )
+        .hint("every number must give another id"),
         _ => Finding::at(
             id.span(),
             format!("{} devices would all be `{twice}`", copies.len()),
@@ -212,7 +215,7 @@ fn filled(text: &str, filling: &Filling, span: Range<usize>, tell: &mut Tell<'_>
         let Some(close) = close else {
             let what = "a brace without its other half".to_owned();
             tell(rest, span, what, "placeholders are written `{n}`".into());
-            return result;
+            return result + &rest.replace(['{', '}'], "");
         };
         let (placeholder, after) = rest.split_at(close + 1);
         match value(&placeholder[1..close], filling) {
@@ -239,7 +242,12 @@ fn value(placeholder: &str, filling: &Filling) -> Result<String, (String, String
         None => (placeholder, 0),
         Some((sum, width)) => {
             let digits = width.strip_prefix('0').and_then(|width| width.parse().ok());
-            (sum, digits.filter(|width| (1..=9).contains(width)).ok_or_else(unknown)?)
+            (
+                sum,
+                digits
+                    .filter(|width| (1..=9).contains(width))
+                    .ok_or_else(unknown)?,
+            )
         }
     };
     let n = match filling {
@@ -283,7 +291,9 @@ fn evaluate(text: &str, n: i64) -> Option<Option<i64>> {
             };
             product = product.and_then(|product| product.checked_mul(factor));
         }
-        sum = sum.zip(product).and_then(|(sum, term)| sum.checked_add(term));
+        sum = sum
+            .zip(product)
+            .and_then(|(sum, term)| sum.checked_add(term));
     }
     has_n.then_some(sum)
 }
@@ -330,10 +340,27 @@ mod tests {
             assert_eq!(value.as_deref(), Ok(is), "{placeholder}");
         }
         for placeholder in [
-            "", "m", "N", "n:2", "n:0", "n:", "n:0x", "1", "n+", "n**2", "n/2", "n n", "-n", "n:-1",
-            "name", "99999999999999999999*n",
+            "",
+            "m",
+            "N",
+            "n:2",
+            "n:0",
+            "n:",
+            "n:0x",
+            "1",
+            "n+",
+            "n**2",
+            "n/2",
+            "n n",
+            "-n",
+            "n:-1",
+            "name",
+            "99999999999999999999*n",
         ] {
-            assert!(value(placeholder, &Filling::Number(7)).is_err(), "{placeholder}");
+            assert!(
+                value(placeholder, &Filling::Number(7)).is_err(),
+                "{placeholder}"
+            );
         }
     }
 
@@ -342,7 +369,10 @@ mod tests {
         let told = |placeholder| value(placeholder, &Filling::Number(1)).map_err(|(what, _)| what);
         assert_eq!(told("n-2"), Err("`{n-2}` is -1 for 1".into()));
         let large = "n*9223372036854775807*2";
-        assert_eq!(told(large), Err(format!("`{{{large}}}` is too large for 1")));
+        assert_eq!(
+            told(large),
+            Err(format!("`{{{large}}}` is too large for 1"))
+        );
         assert_eq!(told("n-1").as_deref(), Ok("0"));
     }
 

@@ -124,7 +124,7 @@ impl Files {
         gathering.add_tables(0);
         for (path, named) in included {
             let at = gathering.files.contents.len();
-            if let Some(bytes) = gathering.open(&path, &named) {
+            if let Some(bytes) = gathering.open(&path, &named, Findings::lose_definitions) {
                 gathering.add_toml(&bytes, path.display().to_string(), Kind::Included);
                 gathering.add_tables(at);
             }
@@ -207,7 +207,7 @@ impl Files {
         shipped::PROFILES
             .into_iter()
             .filter(|(name, _)| {
-                wanted.contains(*name) && !defined.contains(*name) && !out.is_lost(name)
+                wanted.contains(*name) && !defined.contains(*name) && !out.is_definition_lost(name)
             })
             .collect()
     }
@@ -295,7 +295,7 @@ impl Gathering<'_> {
     fn add_tables(&mut self, content: usize) {
         for (file, named) in self.named(content, "devices_csv") {
             let path = self.base.join(file);
-            let Some(bytes) = self.open(&path, &named) else {
+            let Some(bytes) = self.open(&path, &named, Findings::lose_devices) else {
                 continue;
             };
             let found = Findings::default();
@@ -310,7 +310,7 @@ impl Gathering<'_> {
                     self.files.sources.name_cells(cells);
                 }
                 None => {
-                    found.lose_names();
+                    found.lose_devices();
                     let empty = Kind::Included(String::new());
                     self.add(&bytes, path.display().to_string(), &text, empty, found);
                 }
@@ -365,18 +365,22 @@ impl Gathering<'_> {
         };
         let items = match item.value {
             DeValue::String(_) => vec![item],
-            _ => item.elements("the name of a file, or a list of them").unwrap_or_default(),
+            _ => item
+                .elements("the name of a file, or a list of them")
+                .unwrap_or_default(),
         };
         let name = |item: Item<'_>| Some((path(&item)?, item.span));
         items.into_iter().filter_map(name).collect()
     }
 
-    /// The bytes of a file that is named somewhere; none if it cannot be had, which is told.
-    fn open(&mut self, path: &Path, named: &Range<usize>) -> Option<Vec<u8>> {
+    /// The bytes of a file that is named somewhere; none if it cannot be had, which is told, and
+    /// with it something is lost.
+    fn open(&mut self, path: &Path, named: &Range<usize>, lose: fn(&Findings)) -> Option<Vec<u8>> {
         let shown = path.display();
         let wrong = |what: String, hint: &str| {
-            self.out.mistake(Finding::at(named.clone(), what).hint(hint));
-            self.out.lose_names();
+            self.out
+                .mistake(Finding::at(named.clone(), what).hint(hint));
+            lose(self.out);
             None
         };
         let there = fs::canonicalize(path).ok();
@@ -420,7 +424,10 @@ fn path(item: &Item<'_>) -> Option<String> {
         );
     }
     if text.contains('\0') {
-        return item.wrong("this is no name of a file", "write a name such as \"devices.csv\"");
+        return item.wrong(
+            "this is no name of a file",
+            "write a name such as \"devices.csv\"",
+        );
     }
     Some(text.to_owned())
 }

@@ -46,7 +46,7 @@ use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
 use devices::{Machines, NotPublished};
 use files::{Files, Trees};
 use gateway::{GatewayPart, Language};
-use links::{KindPart, LinkPart};
+use links::{KindPart, LinkPart, Speaks};
 use report::{Finding, Severity};
 use sources::Sources;
 use std::collections::BTreeMap;
@@ -243,9 +243,9 @@ fn check_numbers(links: &[LinkPart], devices: &[Device], out: &Findings) {
 /// On a shared connection one unit that does not answer holds up the others.
 fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
     for (index, link) in (0..).zip(links) {
-        let KindPart::ModbusTcp(tcp) = &link.kind else {
+        if link.speaks() != Speaks::ModbusTcp {
             continue;
-        };
+        }
         let behind = || {
             devices
                 .iter()
@@ -258,7 +258,8 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
             .flat_map(|device| &device.model.tags)
             .map(|tag| tag.every_ms)
             .min();
-        let timeout = u64::try_from(tcp.timeout.as_millis()).unwrap_or(u64::MAX);
+        let timeout = behind().map(|device| device.manners.timeout_ms).max();
+        let timeout = timeout.unwrap_or(0);
         if let (2.., Some(every)) = (units.len(), every.filter(|every| *every < timeout)) {
             let (timeout, every) = (values::show_ms(timeout), values::show_ms(every));
             let what = format!(

@@ -100,11 +100,7 @@ pub struct Entry<'a> {
 
 impl Report {
     /// Puts findings in the order of the files; the same one said twice is said once.
-    pub(super) fn new(
-        severity: Severity,
-        sources: Sources,
-        mut findings: Vec<Finding>,
-    ) -> Report {
+    pub(super) fn new(severity: Severity, sources: Sources, mut findings: Vec<Finding>) -> Report {
         for finding in &mut findings {
             name_column(finding, &sources);
         }
@@ -241,8 +237,10 @@ impl Report {
 
 /// A table is known by its columns: a finding about a cell names the one it stands in.
 fn name_column(finding: &mut Finding, sources: &Sources) {
-    let start = finding.span.as_ref().map(|span| span.start);
-    let column = start.and_then(|start| sources.column_of(start));
+    let column = finding
+        .span
+        .as_ref()
+        .and_then(|span| sources.column_of(span));
     if let Some(column) = column.filter(|column| !finding.what.contains(&format!("`{column}`"))) {
         finding.what = format!("column `{column}`: {}", finding.what);
     }

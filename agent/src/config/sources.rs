@@ -92,11 +92,11 @@ impl Sources {
         local(span.start)..local(span.end)
     }
 
-    /// The column that a byte stands in, if it stands in a cell.
-    pub(super) fn column_of(&self, at: usize) -> Option<&str> {
-        let cells = &self.files.get(self.file_of(at))?.cells;
-        let next = cells.partition_point(|cell| cell.span.start <= at);
+    /// The column of the cell that a place is, or is in.
+    pub(super) fn column_of(&self, span: &Range<usize>) -> Option<&str> {
+        let cells = &self.files.get(self.file_of(span.start))?.cells;
+        let next = cells.partition_point(|cell| cell.span.start <= span.start);
         let cell = cells.get(next.checked_sub(1)?)?;
-        (at <= cell.span.end).then_some(&*cell.column)
+        (span.end <= cell.span.end).then_some(&*cell.column)
     }
 }

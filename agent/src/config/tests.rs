@@ -8,6 +8,8 @@ use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Table};
 use std::time::Duration;
 
 mod documented;
+mod files;
+mod many;
 mod mistakes;
 mod mutations;
 

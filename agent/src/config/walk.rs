@@ -18,7 +18,8 @@ pub(super) struct Findings {
     lost: RefCell<BTreeSet<String>>,
     blanked: RefCell<Vec<(usize, String)>>,
     all_lost: Cell<bool>,
-    names_lost: Cell<bool>,
+    devices_lost: Cell<bool>,
+    definitions_lost: Cell<bool>,
     secrets: RefCell<Vec<Range<usize>>>,
 }
 
@@ -82,17 +83,38 @@ impl Findings {
         self.all_lost.set(true);
     }
 
-    /// A file that is named could not be read: no profile, link or device can be called missing.
-    pub(super) fn lose_names(&self) {
-        self.names_lost.set(true);
+    /// Some devices could not be read: none can be called missing.
+    pub(super) fn lose_devices(&self) {
+        self.devices_lost.set(true);
+    }
+
+    /// A whole file could not be read: no profile, link or device can be called missing.
+    pub(super) fn lose_definitions(&self) {
+        self.definitions_lost.set(true);
+        self.lose_devices();
     }
 
     pub(super) fn is_lost(&self, name: &str) -> bool {
-        self.all_lost.get() || self.names_lost.get() || self.lost.borrow().contains(name)
+        self.all_lost.get() || self.lost.borrow().contains(name)
     }
 
+    /// Whether a profile or link may be there all the same.
+    pub(super) fn is_definition_lost(&self, id: &str) -> bool {
+        self.definitions_lost.get() || self.is_lost(id)
+    }
+
+    /// Whether a device may be there all the same.
+    pub(super) fn is_device_lost(&self, id: &str) -> bool {
+        self.devices_lost.get() || self.is_lost(id)
+    }
+
+    pub(super) fn are_devices_lost(&self) -> bool {
+        self.all_lost.get() || self.devices_lost.get()
+    }
+
+    /// Whether a device may be there all the same whose id is one of these.
     pub(super) fn lost_any(&self, matches: impl Fn(&str) -> bool) -> bool {
-        self.all_lost.get() || self.names_lost.get() || self.lost.borrow().iter().any(|name| matches(name))
+        self.are_devices_lost() || self.lost.borrow().iter().any(|name| matches(name))
     }
 
     /// Takes over what was found in one file whose first byte has this place.
@@ -109,10 +131,11 @@ impl Findings {
         let secrets = of_file.secrets.take().into_iter();
         let secrets = secrets.map(|span| span.start + offset..span.end + offset);
         self.secrets.borrow_mut().extend(secrets);
-        if of_file.all_lost.get() && file == 0 {
-            self.lose_everything();
-        } else if of_file.all_lost.get() || of_file.names_lost.get() {
-            self.lose_names();
+        match of_file.all_lost.get() {
+            true if file == 0 => self.lose_everything(),
+            true => self.lose_definitions(),
+            false if of_file.devices_lost.get() => self.lose_devices(),
+            false => {}
         }
     }
 
