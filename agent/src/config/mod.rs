@@ -8,6 +8,7 @@
 
 mod addresses;
 mod alarms;
+mod buses;
 mod calendar;
 mod csv;
 mod devices;
@@ -34,7 +35,7 @@ mod tree;
 mod values;
 mod walk;
 
-pub(crate) use values::show_bytes;
+pub(crate) use values::{show_bytes, show_ms};
 
 pub use report::{Entry, Report};
 
@@ -195,6 +196,7 @@ fn settings(trees: &Trees<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             cfg: 0,
         },
     };
+    buses::check(&settings.plant, &links, out);
     check_budgets(&settings, &gateway, out);
     Some(settings)
 }
@@ -261,7 +263,7 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
         let timeout = behind().map(|device| device.manners.timeout_ms).max();
         let timeout = timeout.unwrap_or(0);
         if let (2.., Some(every)) = (units.len(), every.filter(|every| *every < timeout)) {
-            let (timeout, every) = (values::show_ms(timeout), values::show_ms(every));
+            let (timeout, every) = (show_ms(timeout), show_ms(every));
             let what = format!(
                 "a unit of `{}` that does not answer holds up the others for {timeout}",
                 link.id

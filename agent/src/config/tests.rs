@@ -601,3 +601,11 @@ fn a_device_that_is_not_asked_has_no_manners() {
         "{report}"
     );
 }
+
+#[test]
+fn a_value_wider_than_an_answer_of_its_device_is_a_mistake() {
+    let text = PRESS_LINE.replacen("unit = 2\n", "unit = 2\nmax_registers = 1\n", 1);
+    let report = load_text(&text).expect_err("two registers").to_string();
+    assert!(report.contains("`good` takes 2 registers"), "{report}");
+    assert!(report.contains("raise `max_registers` to 2"), "{report}");
+}
