@@ -1,25 +1,21 @@
-//! From the file that was named to all files it names, each with its table ready to be walked.
-//!
-//! `include` and `devices_csv` are followed, `each` is written out, addresses in devices become
-//! links, and profiles that only the agent has are added. After this nothing knows of files any
-//! more: places are bytes of the text of all of them.
+//! From the file that was named to all files it names: `include` and `devices_csv` are followed,
+//! and profiles that only the agent has are added.
 
 use super::csv;
-use super::each;
 use super::glob::glob_matches;
 use super::report::Finding;
 use super::shipped;
 use super::sources::Sources;
 use super::syntax;
 use super::tree;
-use super::walk::{Findings, Item, Section, Written};
-use super::{addresses, values};
+use super::values;
+use super::walk::{Findings, Item, Section};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 /// Larger files are not configurations.
 const LARGEST: u64 = 4 << 20;
@@ -28,58 +24,32 @@ const LARGEST: u64 = 4 << 20;
 const LARGEST_TOGETHER: usize = 16 << 20;
 const MOST_FILES: usize = 1000;
 
-/// What an included file may have.
-const INCLUDED: [&str; 5] = ["profile", "link", "device", "alarm", "devices_csv"];
-
-/// What only the file that was named may have.
-const ONLY_MAIN: [&str; 13] = [
-    "include", "gateway", "upstream", "shift", "calendar", "http", "board", "horn", "sms",
-    "webhook", "mail", "gpio", "push",
-];
-
 static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 /// Everything that was read.
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) sources: Sources,
-    contents: Vec<Content>,
+    pub(super) contents: Vec<Content>,
     /// CRC-32 of the bytes of all files, in the order in which they were read.
     pub(super) crc: u32,
 }
 
-/// One file, past every mistake of syntax.
+/// One file.
 #[derive(Debug)]
-struct Content {
+pub(super) struct Content {
     /// Where its first byte stands.
-    start: usize,
-    kind: Kind,
+    pub(super) start: usize,
+    pub(super) kind: Kind,
 }
 
+/// What a file is, with its text past every mistake.
 #[derive(Debug)]
-enum Kind {
+pub(super) enum Kind {
     Main(String),
     Included(String),
     Csv(csv::Table),
     Shipped(&'static str),
-}
-
-/// The tables of all files.
-#[derive(Debug)]
-pub(super) struct Trees<'f> {
-    main: DeTable<'f>,
-    others: Vec<Tree<'f>>,
-    shipped: Vec<Tree<'f>>,
-}
-
-/// The table of a file that is not the one that was named.
-#[derive(Debug)]
-struct Tree<'f> {
-    file: usize,
-    span: Range<usize>,
-    name: &'static str,
-    written: Written<'f>,
-    table: DeTable<'f>,
 }
 
 /// The bytes of a file.
@@ -140,59 +110,13 @@ impl Files {
         }
     }
 
-    /// The tables of all files.
-    pub(super) fn trees(&self, out: &Findings) -> Trees<'_> {
-        let mut trees = Trees {
-            main: DeTable::new(),
-            others: Vec::new(),
-            shipped: Vec::new(),
-        };
-        for (file, content) in self.contents.iter().enumerate() {
-            let tree = |name, table| Tree {
-                file,
-                span: content.start..content.start + self.sources.text_of(file).len(),
-                name,
-                written: Written::Plainly,
-                table,
-            };
-            match &content.kind {
-                Kind::Main(text) => trees.main = table(text, 0),
-                Kind::Included(text) => {
-                    let table = table(text, content.start);
-                    trees.others.push(tree("an included file", table));
-                }
-                Kind::Csv(rows) => trees.others.push(Tree {
-                    written: Written::InRow(&rows.header),
-                    ..tree("this table", rows.devices(out))
-                }),
-                Kind::Shipped(text) => {
-                    let table = table(text, content.start);
-                    trees.shipped.push(tree("a profile of Andon", table));
-                }
-            }
-        }
-        let main_name = self.sources.name(0);
-        for tree in &mut trees.others {
-            refuse_main_keys(&mut tree.table, &trees.main, main_name, out);
-        }
-        let others = trees.others.iter_mut().map(|tree| &mut tree.table);
-        let mut roots: Vec<&mut DeTable<'_>> =
-            std::iter::once(&mut trees.main).chain(others).collect();
-        let mut spent = 0;
-        for root in &mut roots {
-            each::expand(root, self.sources.text(), &mut spent, out);
-        }
-        addresses::make_links(&mut roots, out);
-        trees
-    }
-
     /// The profiles that devices want and no file has.
     fn wanted_profiles(&self, out: &Findings) -> Vec<(&'static str, &'static str)> {
         let mut wanted = BTreeSet::new();
         let mut defined = BTreeSet::new();
         for content in &self.contents {
             let table = match &content.kind {
-                Kind::Main(text) | Kind::Included(text) => table(text, 0),
+                Kind::Main(text) | Kind::Included(text) => tree::parsed(text, 0),
                 Kind::Csv(rows) => rows.devices(&Findings::default()),
                 Kind::Shipped(_) => continue,
             };
@@ -210,65 +134,6 @@ impl Files {
                 wanted.contains(*name) && !defined.contains(*name) && !out.is_definition_lost(name)
             })
             .collect()
-    }
-}
-
-/// The table of a text that stands at this place.
-fn table(text: &str, start: usize) -> DeTable<'_> {
-    let table = syntax::parse(text).into_inner();
-    tree::moved(table, &|span| span.start + start..span.end + start)
-}
-
-/// Tells of sections that stand in the wrong file, and takes them out.
-fn refuse_main_keys(table: &mut DeTable<'_>, main: &DeTable<'_>, main_name: &str, out: &Findings) {
-    for key in ONLY_MAIN {
-        let Some((name, _)) = table.remove_entry(key) else {
-            continue;
-        };
-        let allowed = format!("an included file has only {}", INCLUDED.join(", "));
-        out.mistake(match main.get_key_value(key) {
-            _ if key == "include" => {
-                Finding::at(name.span(), "an included file does not include others")
-                    .hint(format!("name them in `include` of {main_name}"))
-            }
-            Some((first, _)) => Finding::at(name.span(), format!("there are two `{key}`"))
-                .hint(format!("leave this one out: {allowed}"))
-                .also(first.span(), "the first"),
-            None => Finding::at(name.span(), format!("`{key}` stands in the wrong file"))
-                .hint(format!("move it to {main_name}: {allowed}")),
-        });
-    }
-}
-
-impl<'f> Trees<'f> {
-    /// The file that was named, to be walked.
-    pub(super) fn main<'t>(&'t self, out: &'t Findings) -> Section<'t> {
-        Section::new("the file".into(), 0..0, &self.main, out)
-    }
-
-    /// The files it names, to be walked.
-    pub(super) fn others<'t>(&'t self, out: &'t Findings) -> Vec<Section<'t>> {
-        self.others.iter().map(|tree| tree.section(out)).collect()
-    }
-
-    /// The profiles taken from the agent, to be walked; each section is a whole file.
-    pub(super) fn shipped<'t>(&'t self, out: &'t Findings) -> Vec<Section<'t>> {
-        self.shipped.iter().map(|tree| tree.section(out)).collect()
-    }
-
-    /// Each file with its number of devices.
-    pub(super) fn devices(&self) -> impl Iterator<Item = (usize, usize)> {
-        let others = self.others.iter().map(|tree| (tree.file, &tree.table));
-        std::iter::once((0, &self.main))
-            .chain(others)
-            .map(|(file, table)| (file, tree::tables(table, "device").count()))
-    }
-}
-
-impl<'f> Tree<'f> {
-    fn section<'t>(&'t self, out: &'t Findings) -> Section<'t> {
-        let name = self.name.to_owned();
-        Section::new(name, self.span.clone(), &self.table, out).written(self.written)
     }
 }
 
@@ -358,7 +223,7 @@ impl Gathering<'_> {
         let (Kind::Main(text) | Kind::Included(text)) = &content.kind else {
             return Vec::new();
         };
-        let table = table(text, content.start);
+        let table = tree::parsed(text, content.start);
         let mut section = Section::new(String::new(), 0..0, &table, self.out);
         let Some(item) = section.take(key) else {
             return Vec::new();
@@ -391,6 +256,10 @@ impl Gathering<'_> {
                 return wrong("a file cannot include itself".into(), "leave it out");
             }
             return None;
+        }
+        // Nothing else ends: a pipe would be waited for.
+        if path.exists() && !path.is_file() {
+            return wrong(format!("`{shown}` is not a file"), "name a file");
         }
         match read(path) {
             Ok(bytes) if self.bytes + bytes.len() > LARGEST_TOGETHER => wrong(

@@ -14,6 +14,7 @@ mod csv;
 mod devices;
 mod each;
 mod files;
+mod findings;
 mod gateway;
 mod glob;
 mod links;
@@ -23,6 +24,7 @@ mod manners;
 mod models;
 mod nearest;
 mod report;
+mod roots;
 mod rules;
 mod shipped;
 mod sources;
@@ -45,10 +47,11 @@ use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
 use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
 use devices::{Machines, NotPublished};
-use files::{Files, Trees};
+use files::Files;
 use gateway::{GatewayPart, Language};
 use links::{KindPart, LinkPart, Speaks};
 use report::{Finding, Severity};
+use roots::Roots;
 use sources::Sources;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -92,8 +95,8 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
 fn parse(bytes: &[u8], name: &str, base: &Path) -> Result<Loaded, Report> {
     let out = Findings::default();
     let files = Files::gather(bytes, name, base, &out);
-    let trees = files.trees(&out);
-    let settings = settings(&trees, files.sources.text(), base, &out).map(|mut settings| {
+    let roots = Roots::new(&files, &out);
+    let settings = settings(&roots, files.sources.text(), base, &out).map(|mut settings| {
         settings.plant.cfg = files.crc;
         settings
     });
@@ -102,7 +105,7 @@ fn parse(bytes: &[u8], name: &str, base: &Path) -> Result<Loaded, Report> {
     match settings {
         Some(settings) if !out.has_mistakes() => Ok(Loaded {
             settings,
-            files: trees
+            files: roots
                 .devices()
                 .map(|(file, devices)| FileRead {
                     file: files.sources.name(file).to_owned(),
@@ -116,12 +119,12 @@ fn parse(bytes: &[u8], name: &str, base: &Path) -> Result<Loaded, Report> {
 }
 
 /// Walks the files; none only after a mistake was reported.
-fn settings(trees: &Trees<'_>, text: &str, base: &Path, out: &Findings) -> Option<Settings> {
-    let mut root = trees.main(out).later(&["webhook", "mail", "gpio"]);
+fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Option<Settings> {
+    let mut root = roots.main(out).later(&["webhook", "mail", "gpio"]);
     // What they name has been read.
     root.take("include");
     root.take("devices_csv");
-    let mut others = trees.others(out);
+    let mut others = roots.others(out);
     let gateway = required(&mut root, "gateway", "`id`, `site` and `area`").map(gateway::gateway);
     let upstream =
         required(&mut root, "upstream", "`broker`").map(|section| gateway::upstream(section, base));
@@ -142,7 +145,7 @@ fn settings(trees: &Trees<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let Machines {
         devices,
         not_published,
-    } = devices::machines(profiles, trees.shipped(out), device_sections, &links, out);
+    } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
     check_numbers(&links, &devices, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
     let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);

@@ -1,15 +1,19 @@
 //! Changes to tables before they are walked: places moved, texts replaced, elements added.
 
+use super::syntax;
 use std::borrow::Cow;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
+/// The table of a text whose first byte has this place.
+pub(super) fn parsed(text: &str, start: usize) -> DeTable<'_> {
+    let table = syntax::parse(text).into_inner();
+    moved(table, &|span| span.start + start..span.end + start)
+}
+
 /// A table with its places moved.
-pub(super) fn moved<'i>(
-    table: DeTable<'i>,
-    to: &impl Fn(Range<usize>) -> Range<usize>,
-) -> DeTable<'i> {
+fn moved<'i>(table: DeTable<'i>, to: &impl Fn(Range<usize>) -> Range<usize>) -> DeTable<'i> {
     let entry = |(key, value): (Spanned<Cow<'i, str>>, _)| {
         let span = to(key.span());
         (Spanned::new(span, key.into_inner()), moved_value(value, to))

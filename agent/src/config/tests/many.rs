@@ -229,3 +229,34 @@ fn copies_without_end_are_refused() {
         ["the devices of this file are too many, or too large"]
     );
 }
+
+/// What the example of 200 machines comes to; each count is one of its head's.
+#[test]
+fn the_large_line_is_two_hundred_machines() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/large-line.toml");
+    let loaded = load(&path).unwrap_or_else(|report| panic!("{report}"));
+    let plant = &loaded.settings.plant;
+    let count = |head: &str| {
+        let devices = plant.devices.iter();
+        devices.filter(|device| device.id.starts_with(head)).count()
+    };
+    let heads = ["press-", "oven-", "lathe-", "mill-", "meter-"];
+    assert_eq!(heads.map(count), [60, 40, 50, 40, 10]);
+    // 60 presses, 50 lathes, 8 converters, a broker and a serial line.
+    assert_eq!(plant.links.len(), 120);
+    let last = plant.devices.last().expect("a device");
+    assert_eq!(
+        (&*last.id, &*last.name, last.unit),
+        ("meter-10", "10号电表", 10)
+    );
+    assert_eq!(&*plant.links[usize::from(last.link.0)].id, "meters");
+    // Machines of one kind share one model, ovens have topics of their own.
+    let mut models: Vec<*const andon_core::plant::Model> = plant
+        .devices
+        .iter()
+        .map(|d| Arc::as_ptr(&d.model))
+        .collect();
+    models.sort();
+    models.dedup();
+    assert_eq!(models.len(), 43);
+}
