@@ -17,8 +17,9 @@ use toml::de::{DeTable, DeValue};
 /// Keys of a link that a device may have instead of `link`.
 pub(super) const ADDRESSES: [&str; 3] = ["modbus_tcp", "modbus_rtu", "modbus_rtu_tcp"];
 
-/// What else a device may say of the serial line that its address makes.
-const SERIAL: [&str; 4] = ["baud", "parity", "stop_bits", "optional"];
+/// What else a device may say of the serial line that its address makes: all that a link says of it
+/// and a device does not mean for itself, as it does a `timeout`.
+pub(super) const SERIAL: [&str; 4] = ["baud", "parity", "stop_bits", "optional"];
 
 /// A link with an address of its own.
 struct Known<'i> {

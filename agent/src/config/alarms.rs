@@ -10,6 +10,7 @@ use crate::settings::NotActive;
 use andon_core::plant::{Alarm, Device, Priority};
 use andon_core::rule::{self, Op, Rule};
 use andon_core::tag::DeviceIndex;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ pub(super) fn alarms(
     let mut alarms: Vec<Alarm> = Vec::new();
     let mut not_active = Vec::new();
     let mut ids: Vec<At<Arc<str>>> = Vec::new();
+    let mut seen: HashSet<(DeviceIndex, Arc<str>)> = HashSet::new();
     for section in sections {
         let Some(part) = alarm(section, text) else {
             continue;
@@ -52,10 +54,7 @@ pub(super) fn alarms(
         let before = alarms.len();
         for (device, rule) in spread(&part, devices, out) {
             let index = usize::from(device.0);
-            let twice = alarms[..before]
-                .iter()
-                .any(|other| other.device == device && other.id == part.id.value);
-            if twice {
+            if !seen.insert((device, part.id.value.clone())) {
                 let first = ids.iter().find(|other| other.value == part.id.value);
                 duplicate(&part, &devices[index], first, out);
                 break;

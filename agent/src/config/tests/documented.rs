@@ -83,3 +83,10 @@ fn keys_after(after: &str) -> Vec<String> {
     };
     hint.split(", ").map(str::to_owned).collect()
 }
+
+#[test]
+fn a_device_may_say_of_its_line_what_a_link_may() {
+    let of_a_link = table("With `modbus_rtu`").into_iter();
+    let of_a_link: BTreeSet<&str> = of_a_link.filter(|key| *key != "timeout").collect();
+    assert_eq!(of_a_link, BTreeSet::from(addresses::SERIAL));
+}
