@@ -139,7 +139,11 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     }
     let zone = gateway.as_ref().and_then(|part| part.zone.clone());
     let calendar = calendar::calendar(shifts, root.section("calendar"), zone);
-    let links = links::links(sections(&mut root, &mut others, "link"), base, out);
+    let link_sections = sections(&mut root, &mut others, "link");
+    let before = out.count();
+    let links = links::links(link_sections, base, out);
+    // Links that copies of one device made stand in one place.
+    out.merge_copies(before);
     let profiles = sections(&mut root, &mut others, "profile");
     let device_sections = sections(&mut root, &mut others, "device");
     let Machines {

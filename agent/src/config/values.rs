@@ -368,6 +368,11 @@ pub(super) fn host_port(
     };
     let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let v6 = text.starts_with('[') && host.parse::<std::net::Ipv6Addr>().is_ok();
+    let looks_v4 = !host.is_empty() && host.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if looks_v4 && host.parse::<std::net::Ipv4Addr>().is_err() {
+        let hint = "an address has four numbers from 0 to 255".to_owned();
+        return item.wrong(format!("`{host}` is not an address"), hint);
+    }
     if host.is_empty() || !(v6 || host.chars().all(is_host)) {
         return item.wrong(format!("`{host}` is not a host name or address"), hint());
     }
