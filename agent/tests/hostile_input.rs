@@ -54,7 +54,7 @@ fn try_mutations(kind: &str, count: usize, check: impl Fn(&[u8]) -> bool) {
     let mut random = Random(0x005E_ED0F_A11B_AD00);
     let mutations = (0..count).map(|n| mutated(&seeds[n % seeds.len()], &mut random));
     let good = mutations.filter(|bytes| check(bytes)).count();
-    let few = count / 100;
+    let few = count / 200;
     assert!(
         good > few && good < count - few,
         "{good} mutations of {kind} were accepted"
