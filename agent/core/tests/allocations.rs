@@ -12,7 +12,7 @@ use andon_core::rule::{Name, parse};
 use andon_core::sample::{Reading, Reason, Value};
 use andon_core::state::State;
 use andon_core::tag::{
-    Counts, DeviceIndex, Kind, LinkIndex, Order, Point, Role, Source, Table, Tag, TagIndex,
+    Counts, DeviceIndex, Kind, LinkIndex, Point, Role, Source, Table, Tag, TagIndex,
 };
 use andon_core::time::{ClockState, Mono, Now, Wall};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -55,16 +55,16 @@ fn tag(address: u16) -> Tag {
     Tag {
         name: format!("r{address}").into(),
         unit: "".into(),
-        role: counts.map(|counts| Role { counts, parts: 1 }),
+        role: counts.map(|counts| Role {
+            counts,
+            parts: 1,
+            wrap: None,
+        }),
         range: (address > 50).then_some((0.0, 100_000.0)),
         every_ms: 1000,
         source: Source::Modbus(Point {
-            table: Table::Holding,
-            address,
-            kind: Kind::U16,
-            order: Order::Abcd,
             scale: if address > 80 { 0.1 } else { 1.0 },
-            offset: 0.0,
+            ..Point::new(Table::Holding, address, Kind::U16)
         }),
     }
 }

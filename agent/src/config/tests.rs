@@ -156,12 +156,9 @@ fn press_line_tags_are_what_the_file_says() {
     );
     let point = |table, address, kind, order, scale| {
         Source::Modbus(Point {
-            table,
-            address,
-            kind,
             order,
             scale,
-            offset: 0.0,
+            ..Point::new(table, address, kind)
         })
     };
     let plain = Order::Abcd;
@@ -189,7 +186,13 @@ fn press_line_tags_are_what_the_file_says() {
         tags[5].source,
         point(Table::Discrete, 0, Kind::Bool, plain, 1.0)
     );
-    let role = |counts| Some(Role { counts, parts: 1 });
+    let role = |counts| {
+        Some(Role {
+            counts,
+            parts: 1,
+            wrap: None,
+        })
+    };
     assert_eq!(tags[1].role, role(Counts::Good));
     assert_eq!(tags[2].role, role(Counts::Scrap));
     assert_eq!(tags[3].range, Some((-20.0, 180.0)));

@@ -3,7 +3,7 @@
 //! Many devices answer exception 2 when a single address of a request does not exist: one in a gap
 //! between two tags, or that of a tag that only other models of the machine have.
 
-use crate::modbus::plan::{Read, width};
+use crate::modbus::plan::Read;
 use crate::plant::Model;
 use crate::tag::{Source, TagIndex};
 use alloc::vec::Vec;
@@ -41,7 +41,7 @@ fn spans(read: &Read, model: &Model) -> Vec<Span> {
     let span = |tag: &TagIndex| match &model.tags[usize::from(tag.0)].source {
         Source::Modbus(point) => {
             let start = u32::from(point.address);
-            let end = start + u32::from(width(point));
+            let end = start + u32::from(point.width());
             Some(Span {
                 start,
                 end,

@@ -3,7 +3,7 @@
 
 use super::*;
 use andon_core::sample::{Reading, Value};
-use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Order, Point, Source, Tag, TagIndex};
+use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Point, Source, Tag, TagIndex};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -687,14 +687,7 @@ async fn link_without(
         role: None,
         range: None,
         every_ms: 100,
-        source: Source::Modbus(Point {
-            table: Table::Holding,
-            address: *address,
-            kind: Kind::U16,
-            order: Order::Abcd,
-            scale: 1.0,
-            offset: 0.0,
-        }),
+        source: Source::Modbus(Point::new(Table::Holding, *address, Kind::U16)),
     };
     let tags = addresses.iter().map(tag).collect();
     let model = Model {
