@@ -399,3 +399,6 @@ pub struct Place {
     /// What the value must be.
     pub kind: Kind,
 }
+
+#[cfg(test)]
+mod tests;

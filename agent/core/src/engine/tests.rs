@@ -12,6 +12,7 @@ use alloc::vec;
 use proptest::prelude::*;
 
 mod late;
+mod power;
 mod restart;
 mod storm;
 
