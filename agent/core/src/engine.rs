@@ -221,7 +221,7 @@ impl Engine {
         let known = &mut self.links[usize::from(link.0)];
         if *known != Some(up) {
             *known = Some(up);
-            let link = self.plant.links[usize::from(link.0)].clone();
+            let link = self.plant.links[usize::from(link.0)].id.clone();
             self.event(at, Event::Link { link, up, why });
         }
     }

@@ -20,6 +20,8 @@ pub mod state;
 
 pub mod rule;
 
+pub mod line;
+
 pub mod plant;
 
 pub mod limits;

@@ -2,10 +2,11 @@
 //! engine is built from. Nothing in here can be wrong any more.
 
 use crate::calendar::Calendar;
+use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
 use crate::state::State;
-use crate::tag::{DeviceIndex, LinkIndex, Tag, TagIndex};
+use crate::tag::{DeviceIndex, LinkIndex, Table, Tag, TagIndex};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -18,7 +19,7 @@ pub struct Plant {
     /// When work is planned.
     pub calendar: Calendar,
     /// The buses and connections.
-    pub links: Vec<Arc<str>>,
+    pub links: Vec<Link>,
     /// The machines.
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
@@ -47,6 +48,70 @@ pub struct Gateway {
     pub id: Arc<str>,
 }
 
+/// One bus or connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Id, unique in the gateway.
+    pub id: Arc<str>,
+    /// What a reading costs on it.
+    pub medium: Medium,
+}
+
+impl Link {
+    /// A link over a network.
+    pub fn network(id: &str) -> Link {
+        Link {
+            id: id.into(),
+            medium: Medium::Network,
+        }
+    }
+}
+
+/// What carries the bytes of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// A network: a request costs a round trip, its bytes cost nothing.
+    Network,
+    /// A serial line: each byte takes its time, and only one speaks.
+    Serial(Line),
+}
+
+/// How a device wants to be treated; the defaults are those of a well-behaved one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manners {
+    /// Hard deadline of an answer in milliseconds.
+    pub timeout_ms: u64,
+    /// How often an unanswered request is repeated at once, before its reading is bad.
+    pub retries: u8,
+    /// Pause in milliseconds between an answer of the device and the next request to it.
+    pub between_requests_ms: u64,
+    /// Pause in milliseconds between opening its connection and the first request.
+    pub after_connect_ms: u64,
+    /// Registers that it gives in one answer, 1 to 125; sixteen times as many bits.
+    pub max_registers: u16,
+}
+
+impl Manners {
+    /// Addresses of `table` that it gives in one answer.
+    pub fn most(&self, table: Table) -> u16 {
+        let items = if table.is_bits() { 16 } else { 1 };
+        let most = self.max_registers.max(1).saturating_mul(items);
+        most.min(table.limit())
+    }
+}
+
+impl Default for Manners {
+    fn default() -> Manners {
+        Manners {
+            timeout_ms: 1000,
+            retries: 0,
+            between_requests_ms: 0,
+            after_connect_ms: 0,
+            max_registers: Table::Holding.limit(),
+        }
+    }
+}
+
 /// One machine.
 #[derive(Debug, Clone)]
 pub struct Device {
@@ -62,8 +127,10 @@ pub struct Device {
     pub profile: Option<Arc<str>>,
     /// The link it is read through.
     pub link: LinkIndex,
-    /// Modbus unit id; 0 for MQTT devices.
+    /// Modbus unit id; 0 for devices that send messages.
     pub unit: u8,
+    /// How it wants to be treated, if it is read by Modbus.
+    pub manners: Manners,
     /// Tags and state mapping, shared by the devices of a profile.
     pub model: Arc<Model>,
     /// Rated rate in thousandths of a part per hour.

@@ -38,7 +38,7 @@ impl Tag {
     pub const fn kind(&self) -> Kind {
         match &self.source {
             Source::Modbus(point) => point.kind,
-            Source::Mqtt(place) => place.kind,
+            Source::Message(place) => place.kind,
         }
     }
 
@@ -46,7 +46,7 @@ impl Tag {
     pub const fn power_of_ten(&self) -> Option<TagIndex> {
         match &self.source {
             Source::Modbus(point) => point.power_of_ten,
-            Source::Mqtt(_) => None,
+            Source::Message(_) => None,
         }
     }
 
@@ -54,7 +54,7 @@ impl Tag {
     pub fn limits(&self) -> Option<(i64, i64)> {
         match &self.source {
             Source::Modbus(point) => point.limits(),
-            Source::Mqtt(place) => place.kind.limits(),
+            Source::Message(place) => place.kind.limits(),
         }
     }
 
@@ -108,8 +108,8 @@ pub enum Counts {
 pub enum Source {
     /// Registers or bits read by Modbus.
     Modbus(Point),
-    /// A message that an MQTT broker delivers.
-    Mqtt(Place),
+    /// A message: what a broker delivers, a device answers or a script pushes.
+    Message(Place),
 }
 
 /// A place in a Modbus unit's four tables, and what its content means.
@@ -241,6 +241,12 @@ pub enum Table {
 }
 
 impl Table {
+    /// Addresses that one read may ask for: 125 registers (Modbus Application Protocol 1.1b3, §6.3
+    /// and §6.4) or 2,000 bits (§6.1 and §6.2).
+    pub const fn limit(self) -> u16 {
+        if self.is_bits() { 2_000 } else { 125 }
+    }
+
     /// As written in the configuration: `holding:10`.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,9 @@ use andon_core::calendar::Calendar;
 use andon_core::engine::Engine;
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
-use andon_core::plant::{Alarm, Device, Gateway, Match, Model, Plant, Priority, StateMap};
+use andon_core::plant::{
+    Alarm, Device, Gateway, Link, Manners, Match, Model, Plant, Priority, StateMap,
+};
 use andon_core::record::Run;
 use andon_core::rule::{Name, parse};
 use andon_core::sample::{Reading, Reason, Value};
@@ -123,6 +125,7 @@ fn plant() -> Plant {
         profile: None,
         link: LinkIndex(0),
         unit: 1,
+        manners: Manners::default(),
         model: Arc::clone(&model),
         rated_rate: Some(3_600_000),
         stale_after_ms: 3000,
@@ -161,7 +164,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
-        links: vec!["plc".into()],
+        links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: alarms.collect(),
         cfg: 0,

@@ -1,6 +1,7 @@
 //! `[[profile]]` and `[[device]]`: a device is its profile, overridden key by key.
 
 use super::links::{LinkPart, Speaks};
+use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
 use super::report::Finding;
@@ -204,7 +205,8 @@ fn build(
     let base = profile.map_or(&none, |index| &profiles[index].common);
     let own = &found.common;
     let link = link?;
-    let speaks = links[usize::from(link.0)].speaks();
+    let link_part = &links[usize::from(link.0)];
+    let speaks = link_part.speaks();
     let unit = unit(&found, speaks, out);
     let model = match profile {
         Some(index) if own.shapes_nothing() => shared
@@ -213,6 +215,12 @@ fn build(
             .clone(),
         _ => Arc::new(model(base, own, speaks, out)),
     };
+    let manners = manners::resolved(&own.manners, &base.manners, link_part);
+    if speaks.is_modbus() {
+        manners::check_widths(&merged(base, own), &model, &manners, out);
+    } else {
+        manners::refuse(&own.manners, out);
+    }
     check_sources(&found, base, speaks, out);
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);
@@ -236,6 +244,7 @@ fn build(
         profile: profile.map(|index| profiles[index].id.value.clone()),
         link,
         unit: unit?,
+        manners,
         rated_rate: own.rated_rate.or(base.rated_rate),
         stale_after_ms,
         publishes_1m: publishes.is_none_or(|tiers| tiers.value.contains(&Tier::Minute)),

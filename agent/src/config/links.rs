@@ -5,6 +5,7 @@ use super::report::Finding;
 use super::values::{boolean, duration, host_port, id, integer, serial_port, size, text};
 use super::walk::{At, Findings, Section};
 use crate::settings::{Broker, ModbusTcp};
+use andon_core::plant::{Link, Medium};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +25,10 @@ pub(super) enum Speaks {
 impl Speaks {
     pub(super) fn is_mqtt(self) -> bool {
         self == Speaks::Mqtt
+    }
+
+    pub(super) fn is_modbus(self) -> bool {
+        matches!(self, Speaks::ModbusTcp | Speaks::ModbusRtu)
     }
 
     /// Milliseconds between two readings, if nobody says otherwise.
@@ -53,6 +58,27 @@ pub(super) enum KindPart {
 }
 
 impl LinkPart {
+    /// What the core knows of it.
+    pub(super) fn of_plant(&self) -> Link {
+        Link {
+            id: self.id.clone(),
+            medium: Medium::Network,
+        }
+    }
+
+    /// Where it is named.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Deadline of an answer in milliseconds, for devices that say nothing else.
+    pub(super) fn timeout_ms(&self) -> Option<u64> {
+        match &self.kind {
+            KindPart::ModbusTcp(tcp) => u64::try_from(tcp.timeout.as_millis()).ok(),
+            KindPart::ModbusRtu | KindPart::Mqtt { .. } => None,
+        }
+    }
+
     /// Whether this version reads it.
     pub(super) fn is_active(&self) -> bool {
         !matches!(self.kind, KindPart::ModbusRtu)

@@ -6,11 +6,13 @@
 //! leaves this module but the settings.
 
 mod alarms;
+mod buses;
 mod calendar;
 mod devices;
 mod gateway;
 mod links;
 mod local;
+mod manners;
 mod models;
 mod nearest;
 mod report;
@@ -23,7 +25,7 @@ mod tests;
 mod values;
 mod walk;
 
-pub(crate) use values::show_bytes;
+pub(crate) use values::{show_bytes, show_ms};
 
 pub use report::{Entry, Report};
 
@@ -175,12 +177,13 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
                 id: gateway.id.clone(),
             },
             calendar,
-            links: links.iter().map(|link| link.id.clone()).collect(),
+            links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
             cfg: 0,
         },
     };
+    buses::check(&settings.plant, &links, out);
     check_budgets(&settings, &gateway, out);
     Some(settings)
 }
@@ -233,7 +236,7 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
             .min();
         let timeout = u64::try_from(tcp.timeout.as_millis()).unwrap_or(u64::MAX);
         if let (2.., Some(every)) = (units.len(), every.filter(|every| *every < timeout)) {
-            let (timeout, every) = (values::show_ms(timeout), values::show_ms(every));
+            let (timeout, every) = (show_ms(timeout), show_ms(every));
             let what = format!(
                 "a unit of `{}` that does not answer holds up the others for {timeout}",
                 link.id
@@ -312,7 +315,7 @@ fn topics(link: LinkIndex, devices: &[Device]) -> Vec<Topic> {
     let mut topics: BTreeMap<Arc<str>, Vec<(DeviceIndex, TagIndex)>> = BTreeMap::new();
     for (device, configured) in (0..).zip(devices).filter(|(_, d)| d.link == link) {
         for (tag, configured) in (0..).zip(&configured.model.tags) {
-            if let Source::Mqtt(place) = &configured.source {
+            if let Source::Message(place) = &configured.source {
                 let readers = topics.entry(place.topic.clone()).or_default();
                 readers.push((DeviceIndex(device), TagIndex(tag)));
             }

@@ -1,6 +1,7 @@
 //! What profiles and devices both may say, and the model that the two together make.
 
 use super::links::Speaks;
+use super::manners::{MannersPart, manners};
 use super::nearest::suggest;
 use super::report::Finding;
 use super::states::{StatePart, codes, state};
@@ -37,6 +38,7 @@ pub(super) struct Common {
     pub(super) tags: Option<Vec<TagPart>>,
     pub(super) state: Option<StatePart>,
     pub(super) codes: Option<Vec<Code>>,
+    pub(super) manners: MannersPart,
 }
 
 impl Common {
@@ -61,6 +63,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         tags: section.read("tags", tags),
         state: read_state(section),
         codes: section.read("codes", codes),
+        manners: manners(section),
     }
 }
 

@@ -201,7 +201,7 @@ fn check_types(rule: &Rule, devices: &[Device], text: &str) -> Result<(), Mistak
 fn misfit(tag: &Tag, limit: &Limit) -> Option<(String, &'static str)> {
     let kind = match &tag.source {
         Source::Modbus(point) => point.kind,
-        Source::Mqtt(place) => place.kind,
+        Source::Message(place) => place.kind,
     };
     let (is, hint) = match (kind, limit) {
         (Kind::Text, Limit::Text(_)) | (Kind::Bool, Limit::Bool(_)) => return None,

@@ -40,7 +40,7 @@ impl TagPart {
     }
 
     pub(super) fn is_mqtt(&self) -> bool {
-        matches!(self.tag.source, Source::Mqtt(_))
+        matches!(self.tag.source, Source::Message(_))
     }
 
     /// The tag of a device with this period.
@@ -85,7 +85,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         .as_ref()
         .map_or(entry.span.clone(), |at| at.span.clone());
     let (source, power_of_ten) = if is_mqtt {
-        (mqtt(&mut section, kind.as_ref()).map(Source::Mqtt), None)
+        (mqtt(&mut section, kind.as_ref()).map(Source::Message), None)
     } else {
         match point(&mut section, kind.as_ref()) {
             Some(PointPart {

@@ -1,7 +1,7 @@
 //! Tests of the whole module: what the example comes to, and how each mistake is told.
 
 use super::*;
-use andon_core::plant::{Match, Priority};
+use andon_core::plant::{Manners, Match, Priority};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
 use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Table};
@@ -204,7 +204,7 @@ fn press_line_tags_are_what_the_file_says() {
 
     let oven = &plant.devices[3].model.tags;
     let place = |topic: &str, pointer: Option<&str>, kind| {
-        Source::Mqtt(Place {
+        Source::Message(Place {
             topic: topic.into(),
             pointer: pointer.map(Into::into),
             kind,
@@ -554,4 +554,59 @@ tags = { a = { at = "holding:0", type = "u61" } }
         assert!(report.contains(told), "{told} is not told:\n{report}");
     }
     assert!(report.contains("8 mistakes"), "{report}");
+}
+
+#[test]
+fn a_device_is_treated_as_it_its_profile_or_its_link_say() {
+    let text = PRESS_LINE
+        .replacen(
+            "every = \"1 s\"\nrated_rate",
+            "every = \"1 s\"\nretries = 2\nmax_registers = 16\nrated_rate",
+            1,
+        )
+        .replacen(
+            "unit = 2\n",
+            "unit = 2\ntimeout = \"2 s\"\nretries = 1\nbetween_requests = \"20 ms\"\nafter_connect = \"500 ms\"\n",
+            1,
+        );
+    let devices = load_text(&text)
+        .expect("a good file")
+        .settings
+        .plant
+        .devices;
+    let of_profile = Manners {
+        timeout_ms: 500,
+        retries: 2,
+        max_registers: 16,
+        ..Manners::default()
+    };
+    assert_eq!(devices[0].manners, of_profile);
+    let own = Manners {
+        timeout_ms: 2000,
+        retries: 1,
+        between_requests_ms: 20,
+        after_connect_ms: 500,
+        max_registers: 16,
+    };
+    assert_eq!(devices[1].manners, own);
+}
+
+#[test]
+fn a_device_that_is_not_asked_has_no_manners() {
+    let text = PRESS_LINE.replacen("link = \"shop\"\n", "link = \"shop\"\nretries = 3\n", 1);
+    let report = load_text(&text)
+        .expect_err("nobody asks an MQTT device")
+        .to_string();
+    assert!(
+        report.contains("`retries` says how to ask a Modbus device"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_value_wider_than_an_answer_of_its_device_is_a_mistake() {
+    let text = PRESS_LINE.replacen("unit = 2\n", "unit = 2\nmax_registers = 1\n", 1);
+    let report = load_text(&text).expect_err("two registers").to_string();
+    assert!(report.contains("`good` takes 2 registers"), "{report}");
+    assert!(report.contains("raise `max_registers` to 2"), "{report}");
 }

@@ -346,7 +346,7 @@ impl Topic {
         let mut devices: Vec<(DeviceIndex, Vec<(TagIndex, Place)>)> = Vec::new();
         for (device, tag) in &topic.tags {
             let source = &plant.device(*device).model.tags[usize::from(tag.0)].source;
-            let Source::Mqtt(place) = source else {
+            let Source::Message(place) = source else {
                 continue;
             };
             match devices.iter_mut().find(|(known, _)| known == device) {

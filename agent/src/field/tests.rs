@@ -3,7 +3,7 @@
 use super::*;
 use crate::settings::{Broker, Link, ModbusTcp, MqttLink, Topic, Upstream};
 use andon_core::calendar::Calendar;
-use andon_core::plant::{Device, Gateway, Model};
+use andon_core::plant::{Device, Gateway, Manners, Model};
 use andon_core::tag::{Kind, Place, Point, Source, Table, Tag};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -29,6 +29,7 @@ fn device(link: u16, source: Source) -> Device {
         profile: None,
         link: LinkIndex(link),
         unit: 1,
+        manners: Manners::default(),
         model: Arc::new(Model {
             every_ms: 1000,
             tags: vec![tag(source)],
@@ -58,7 +59,7 @@ fn nobody() -> Broker {
 /// Links 0 (a Modbus endpoint on `port`), 1 (not active) and 2 (a broker that is not there).
 fn settings(port: u16) -> Settings {
     let register = Source::Modbus(Point::new(Table::Holding, 10, Kind::U16));
-    let message = Source::Mqtt(Place {
+    let message = Source::Message(Place {
         topic: "oven".into(),
         pointer: None,
         kind: Kind::F64,
@@ -90,7 +91,9 @@ fn settings(port: u16) -> Settings {
                 id: "gw".into(),
             },
             calendar: Calendar::always(jiff::tz::TimeZone::UTC),
-            links: vec!["plc".into(), "rs485".into(), "shop".into()],
+            links: ["plc", "rs485", "shop"]
+                .map(andon_core::plant::Link::network)
+                .into(),
             devices: vec![device(0, register), device(2, message)],
             alarms: vec![],
             cfg: 0,

@@ -2,7 +2,7 @@ use super::*;
 use crate::calendar::Calendar;
 use crate::modbus::decode::Words;
 use crate::modbus::plan::ReadIndex;
-use crate::plant::{self, Device, Gateway, Match, Model, Priority, StateMap};
+use crate::plant::{self, Device, Gateway, Link, Manners, Match, Model, Priority, StateMap};
 use crate::rule;
 use crate::sample::Reading;
 use crate::summary::Summary;
@@ -81,6 +81,7 @@ fn plant() -> Plant {
         profile: None,
         link: LinkIndex(0),
         unit: 1,
+        manners: Manners::default(),
         model,
         rated_rate: Some(3_600_000),
         stale_after_ms: STALE,
@@ -113,7 +114,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
-        links: vec!["plc".into()],
+        links: vec![Link::network("plc")],
         devices: vec![device],
         alarms: vec![
             alarm("fault", "state == faulted", 0),

@@ -48,7 +48,7 @@ fn spans(read: &Read, model: &Model) -> Vec<Span> {
                 tag: *tag,
             })
         }
-        Source::Mqtt(_) => None,
+        Source::Message(_) => None,
     };
     read.tags.iter().filter_map(span).collect()
 }

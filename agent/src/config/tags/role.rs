@@ -68,7 +68,7 @@ fn counts_nothing(out: &Findings, key: Option<At<i64>>, what: &str) {
 fn check_wrap(out: &Findings, wrap: &At<i64>, source: &Source) {
     let limits = match source {
         Source::Modbus(point) => point.limits(),
-        Source::Mqtt(place) => place.kind.limits(),
+        Source::Message(place) => place.kind.limits(),
     };
     if let Some((_, most)) = limits
         && wrap.value.checked_sub(1).is_some_and(|top| top > most)

@@ -166,7 +166,7 @@ fn decoded(read: &Read, answer: &Answer, model: &Model) -> Vec<(TagIndex, Readin
             let value = decode(point, words, read.start);
             Some((*tag, value.map_or_else(Reading::Bad, Reading::Good)))
         }
-        Source::Mqtt(_) => None,
+        Source::Message(_) => None,
     };
     read.tags.iter().filter_map(reading).collect()
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::store;
 use andon_core::calendar::Calendar;
 use andon_core::modbus::plan::Plan;
-use andon_core::plant::{Device, Gateway, Model, Plant};
+use andon_core::plant::{Device, Gateway, Link, Manners, Model, Plant};
 use andon_core::sample::Reason;
 use andon_core::tag::{Kind, LinkIndex, Point, Source, Table, Tag};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
-        links: vec!["plc".into()],
+        links: vec![Link::network("plc")],
         devices: vec![Device {
             id: "press-1".into(),
             name: "press-1".into(),
@@ -41,6 +41,7 @@ fn plant() -> Plant {
             profile: None,
             link: LinkIndex(0),
             unit: 1,
+            manners: Manners::default(),
             model: Arc::new(model),
             rated_rate: None,
             stale_after_ms: 3_000,
