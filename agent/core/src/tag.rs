@@ -125,8 +125,10 @@ pub struct Point {
     pub order: Order,
     /// Those of the bits that are the value, if not all.
     pub bits: Option<Bits>,
-    /// Characters of a text, two in each register; 0 for other types.
+    /// Characters of a text; 0 for other types.
     pub length: u8,
+    /// How the characters of a text lie in the registers.
+    pub packing: Packing,
     /// Raw values by which the device says that it has none, as bits of the type's width.
     pub absent: Box<[u64]>,
     /// Value = raw × scale × 10^power + offset.
@@ -147,6 +149,7 @@ impl Point {
             order: Order::Abcd,
             bits: None,
             length: 0,
+            packing: Packing::Pairs,
             absent: Box::default(),
             scale: 1.0,
             offset: 0.0,
@@ -156,10 +159,11 @@ impl Point {
 
     /// Addresses that it takes in its table.
     pub const fn width(&self) -> u16 {
-        match (self.table.is_bits(), self.kind) {
-            (true, _) => 1,
-            (false, Kind::Text) => (self.length as u16).div_ceil(2),
-            (false, kind) => kind.registers(),
+        match (self.table.is_bits(), self.kind, self.packing) {
+            (true, _, _) => 1,
+            (false, Kind::Text, Packing::Pairs) => (self.length as u16).div_ceil(2),
+            (false, Kind::Text, Packing::High | Packing::Low) => self.length as u16,
+            (false, kind, _) => kind.registers(),
         }
     }
 
@@ -298,11 +302,13 @@ pub enum Kind {
     EpochS64,
     /// Unsigned 64 bit, milliseconds since 1970-01-01 UTC.
     EpochMs,
+    /// IEEE 754 half.
+    F16,
 }
 
 impl Kind {
     /// Every type with its name in the configuration.
-    pub const ALL: [(&'static str, Kind); 16] = [
+    pub const ALL: [(&'static str, Kind); 17] = [
         ("bool", Kind::Bool),
         ("u16", Kind::U16),
         ("i16", Kind::I16),
@@ -310,6 +316,7 @@ impl Kind {
         ("i32", Kind::I32),
         ("u64", Kind::U64),
         ("i64", Kind::I64),
+        ("f16", Kind::F16),
         ("f32", Kind::F32),
         ("f64", Kind::F64),
         ("string", Kind::Text),
@@ -330,7 +337,7 @@ impl Kind {
     /// Registers it takes; a text has as many as its length needs, see [`Point::width`].
     pub const fn registers(self) -> u16 {
         match self {
-            Kind::Bool | Kind::U16 | Kind::I16 | Kind::Bcd16 | Kind::Text => 1,
+            Kind::Bool | Kind::U16 | Kind::I16 | Kind::F16 | Kind::Bcd16 | Kind::Text => 1,
             Kind::U32 | Kind::I32 | Kind::F32 | Kind::Bcd32 | Kind::EpochS => 2,
             Kind::U64 | Kind::I64 | Kind::F64 | Kind::Bcd64 | Kind::EpochS64 | Kind::EpochMs => 4,
         }
@@ -338,7 +345,12 @@ impl Kind {
 
     /// Whether values of this type are whole numbers, or true and false.
     pub const fn is_integer(self) -> bool {
-        !matches!(self, Kind::F32 | Kind::F64 | Kind::Text)
+        !matches!(self, Kind::Text) && !self.is_float()
+    }
+
+    /// Whether it is a floating-point number.
+    pub const fn is_float(self) -> bool {
+        matches!(self, Kind::F16 | Kind::F32 | Kind::F64)
     }
 
     /// Whether it is decimal digits of four bits each.
@@ -354,7 +366,7 @@ impl Kind {
     /// Least and greatest value of a type of whole numbers.
     pub const fn limits(self) -> Option<(i64, i64)> {
         Some(match self {
-            Kind::Bool | Kind::F32 | Kind::F64 | Kind::Text => return None,
+            Kind::Bool | Kind::F16 | Kind::F32 | Kind::F64 | Kind::Text => return None,
             Kind::U16 => (0, u16::MAX as i64),
             Kind::I16 => (i16::MIN as i64, i16::MAX as i64),
             Kind::U32 => (0, u32::MAX as i64),
@@ -393,6 +405,18 @@ pub enum Order {
     Badc,
     /// Little endian throughout.
     Dcba,
+}
+
+/// How the characters of a text lie in the registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Packing {
+    /// Two in each, in the order of the bytes.
+    #[default]
+    Pairs,
+    /// One in each, in its high byte.
+    High,
+    /// One in each, in its low byte.
+    Low,
 }
 
 /// A place in the messages of a topic.

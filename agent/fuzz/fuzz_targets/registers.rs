@@ -5,11 +5,13 @@
 
 use andon_core::modbus::decode::{Words, decode, scale};
 use andon_core::sample::Value;
-use andon_core::tag::{Bits, Kind, Order, Point, Table, TagIndex};
+use andon_core::tag::{Bits, Kind, Order, Packing, Point, Table, TagIndex};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
 const ORDERS: [Order; 4] = [Order::Abcd, Order::Cdab, Order::Badc, Order::Dcba];
+
+const PACKINGS: [Packing; 3] = [Packing::Pairs, Packing::High, Packing::Low];
 
 #[derive(Debug, Arbitrary)]
 struct Input {
@@ -20,6 +22,7 @@ struct Input {
     is_coil: bool,
     bits: Option<(u8, u8)>,
     length: u8,
+    packing: u8,
     absent: Vec<u64>,
     scale: f64,
     offset: f64,
@@ -38,6 +41,7 @@ fuzz_target!(|input: Input| {
         order: ORDERS[usize::from(input.order) % ORDERS.len()],
         bits: input.bits.and_then(|(low, high)| Bits::new(low, high)),
         length: input.length,
+        packing: PACKINGS[usize::from(input.packing) % PACKINGS.len()],
         absent: input.absent.into(),
         scale: input.scale,
         offset: input.offset,

@@ -181,7 +181,7 @@ fn mqtt(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Place> {
         Some(item) => Some(pointer(&item)?),
         None => None,
     };
-    if let Some(kind) = kind.filter(|kind| kind.value.is_bcd() || kind.value.is_time()) {
+    if let Some(kind) = kind.filter(|kind| is_of_registers(kind.value)) {
         let what = format!("`{}` is a type of registers", kind.value.name());
         let hint = "messages carry numbers as such: use u16, u32, i64 or f64";
         section
@@ -194,6 +194,11 @@ fn mqtt(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Place> {
         pointer,
         kind: kind?.value,
     })
+}
+
+/// Whether it is only a way to write a value into registers.
+fn is_of_registers(kind: Kind) -> bool {
+    kind.is_bcd() || kind.is_time() || kind == Kind::F16
 }
 
 fn topic(item: &Item<'_>) -> Option<Arc<str>> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 mod documented;
 mod mistakes;
 mod mutations;
+mod tags;
 
 const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
 

@@ -42,7 +42,7 @@ pub fn decode(point: &Point, words: Words<'_>, start: u16) -> Result<Value, Reas
 /// The value in exactly the registers of `point`.
 fn of_registers(point: &Point, own: &[u16]) -> Result<Value, Reason> {
     if point.kind == Kind::Text {
-        return text::text(own, point.length, point.order);
+        return text::text(point, own);
     }
     let word = word(own, point.order);
     if point.absent.contains(&word) {
@@ -61,6 +61,10 @@ fn raw(point: &Point, word: u64) -> Result<Value, Reason> {
     let signed = |all: i64| point.bits.map_or(all, |bits| bits.signed_in(word));
     let integer = match point.kind {
         Kind::Bool => return Ok(Value::Bool(unsigned != 0)),
+        // Beyond i64 only a float is wide enough, which a scaled value is anyway.
+        Kind::U64 if point.is_scaled() && unsigned > i64::MAX.unsigned_abs() => {
+            return finite(unsigned as f64);
+        }
         Kind::U16 | Kind::U32 | Kind::U64 => in_range(unsigned)?,
         Kind::I16 => signed(i64::from(word as u16 as i16)),
         Kind::I32 => signed(i64::from(word as u32 as i32)),
@@ -70,6 +74,7 @@ fn raw(point: &Point, word: u64) -> Result<Value, Reason> {
         Kind::EpochS | Kind::EpochS64 => in_range(word)?
             .checked_mul(1000)
             .ok_or(Reason::OutOfRange)?,
+        Kind::F16 => return finite(half(word as u16)),
         Kind::F32 => return finite(f64::from(f32::from_bits(word as u32))),
         Kind::F64 => return finite(f64::from_bits(word)),
         Kind::Text => return Err(Reason::WrongType),
@@ -118,6 +123,23 @@ fn finite(value: f64) -> Result<Value, Reason> {
 
 fn in_range(raw: u64) -> Result<i64, Reason> {
     i64::try_from(raw).map_err(|_| Reason::OutOfRange)
+}
+
+/// IEEE 754 binary16, which has no type of its own yet.
+fn half(bits: u16) -> f64 {
+    let exponent = u32::from(bits >> 10 & 0x1F);
+    let fraction = u32::from(bits & 0x3FF);
+    let magnitude = match exponent {
+        0 => fraction as f32 / (1 << 24) as f32,
+        0x1F => f32::from_bits(0xFF << 23 | fraction << 13),
+        // The same exponent by the bias of binary32.
+        _ => f32::from_bits((exponent + 127 - 15) << 23 | fraction << 13),
+    };
+    f64::from(if bits >> 15 == 1 {
+        -magnitude
+    } else {
+        magnitude
+    })
 }
 
 /// Decimal digits of four bits each, the highest first.

@@ -62,7 +62,7 @@ fn a_counter_wraps_at_the_end_of_its_type_unless_told_otherwise() {
 fn a_point_takes_the_registers_of_its_type_or_its_text() {
     for ((name, kind), registers) in Kind::ALL
         .into_iter()
-        .zip([1, 1, 1, 2, 2, 4, 4, 2, 4, 0, 1, 2, 4, 2, 4, 4])
+        .zip([1, 1, 1, 2, 2, 4, 4, 1, 2, 4, 0, 1, 2, 4, 2, 4, 4])
     {
         assert_eq!(point(kind).width(), registers, "{name}");
         assert_eq!(kind.name(), name);

@@ -4,22 +4,44 @@ use super::address::address;
 use crate::config::report::Finding;
 use crate::config::values::{integer, number, one_of, some, text};
 use crate::config::walk::{At, Findings, Item, Section};
-use andon_core::tag::{Bits, Kind, Order, Point, Table};
+use andon_core::tag::{Bits, Kind, Order, Packing, Point, Table};
 use std::ops::Range;
 use toml::de::DeValue;
 
-/// The orders with how many bytes their names name: two stand in one register.
-const ORDERS: [(&str, (u16, Order)); 6] = [
-    ("abcd", (4, Order::Abcd)),
-    ("cdab", (4, Order::Cdab)),
-    ("badc", (4, Order::Badc)),
-    ("dcba", (4, Order::Dcba)),
-    ("ab", (2, Order::Abcd)),
-    ("ba", (2, Order::Badc)),
+/// An order of bytes by its name, which tells how many of them it is about.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    bytes: usize,
+    order: Order,
+    packing: Packing,
+}
+
+const fn named(name: &'static str, order: Order, packing: Packing) -> (&'static str, Named) {
+    let bytes = name.len();
+    let named = Named {
+        bytes,
+        order,
+        packing,
+    };
+    (name, named)
+}
+
+const ORDERS: [(&str, Named); 8] = [
+    named("abcd", Order::Abcd, Packing::Pairs),
+    named("cdab", Order::Cdab, Packing::Pairs),
+    named("badc", Order::Badc, Packing::Pairs),
+    named("dcba", Order::Dcba, Packing::Pairs),
+    named("ab", Order::Abcd, Packing::Pairs),
+    named("ba", Order::Badc, Packing::Pairs),
+    named("a", Order::Abcd, Packing::High),
+    named("b", Order::Abcd, Packing::Low),
 ];
 
-/// Characters in as many registers as one request may ask for.
-const LONGEST: i64 = 250;
+/// Registers that one request may ask for.
+const MOST: i64 = Table::Holding.limit() as i64;
+
+/// Characters in as many registers.
+const LONGEST: i64 = 2 * MOST;
 
 /// A point, and the name of the tag that scales it: which one that is depends on the device.
 pub(super) struct PointPart {
@@ -29,7 +51,7 @@ pub(super) struct PointPart {
 
 /// The keys of a tag that is read by Modbus.
 struct Keys<'a> {
-    order: Option<At<(u16, Order)>>,
+    order: Option<At<Named>>,
     bit: Option<At<Bits>>,
     bits: Option<At<Bits>>,
     length: Option<At<i64>>,
@@ -72,9 +94,11 @@ pub(super) fn point(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Optio
     if keys.out.count() > mistakes {
         return None;
     }
+    let order = keys.order.as_ref().map(|at| at.value);
     let absent = keys.absent.iter().flat_map(|list| &list.value);
     let point = Point {
-        order: keys.order.as_ref().map_or(Order::Abcd, |at| at.value.1),
+        order: order.map_or(Order::Abcd, |named| named.order),
+        packing: order.map_or(Packing::Pairs, |named| named.packing),
         bits: keys.bit.or(keys.bits).map(|at| at.value),
         length: keys
             .length
@@ -140,12 +164,17 @@ impl Keys<'_> {
         let Some(order) = &self.order else {
             return;
         };
-        let (what, hint) = match (kind, kind.registers(), order.value) {
-            (Kind::Text, _, (_, Order::Cdab | Order::Dcba)) => (
+        let named = order.value;
+        let (what, hint) = match (kind, kind.registers(), named.bytes) {
+            (Kind::Text, ..) if matches!(named.order, Order::Cdab | Order::Dcba) => (
                 "a text has no order of words",
                 "write \"badc\" if the two bytes of each register are swapped",
             ),
-            (Kind::Text, ..) | (_, 1, (2, _)) | (_, 2.., (4, _)) => return,
+            (Kind::Text, ..) | (_, 1, 2) | (_, 2.., 4) => return,
+            (_, _, 1) => (
+                "only a text may have one byte in each register",
+                "use `bits = \"0..7\"` or `bits = \"8..15\"` for half a register",
+            ),
             (_, 1, _) => (
                 "a value of one register has no order of words",
                 "leave `order` out, or write \"ba\" if its two bytes are swapped",
@@ -223,7 +252,7 @@ impl Keys<'_> {
             return;
         };
         match kind {
-            Kind::F32 | Kind::F64 => self.wrong(
+            kind if kind.is_float() => self.wrong(
                 &absent.span,
                 format!("`{}` has values for this itself", kind.name()),
                 "leave `absent` out: NaN is bad anyhow, and `range` refuses other values",
@@ -249,6 +278,11 @@ impl Keys<'_> {
         }
     }
 
+    fn has_one_in_each(&self) -> bool {
+        let order = self.order.as_ref();
+        order.is_some_and(|order| order.value.packing != Packing::Pairs)
+    }
+
     fn fit_length(&self, kind: &At<Kind>) {
         match (&self.length, kind.value) {
             (None, Kind::Text) => self.wrong(
@@ -256,6 +290,13 @@ impl Keys<'_> {
                 "it is not said how long this text is",
                 "add `length = 32`, in characters",
             ),
+            (Some(length), Kind::Text) if self.has_one_in_each() && length.value > MOST => {
+                self.wrong(
+                    &length.span,
+                    format!("one request reads at most {MOST} registers"),
+                    "choose a shorter `length`: trailing blanks need not be read",
+                );
+            }
             (None, _) | (Some(_), Kind::Text) => {}
             (Some(length), _) => self.wrong(
                 &length.span,

@@ -1,7 +1,11 @@
+//! What registers mean, by answers that were worked out by hand or are published.
+
 use super::*;
 use crate::tag::{Bits, Table, TagIndex};
-use alloc::vec::Vec;
-use proptest::prelude::*;
+
+mod properties;
+mod telegraf;
+mod texts;
 
 const ORDERS: [Order; 4] = [Order::Abcd, Order::Cdab, Order::Badc, Order::Dcba];
 
@@ -22,21 +26,6 @@ fn scaled_point(kind: Kind, scale: f64, offset: f64) -> Point {
 
 fn value(point: &Point, registers: &[u16]) -> Result<Value, Reason> {
     decode(point, Words::Registers(registers), 10)
-}
-
-/// The registers in which a device with this byte order sends big-endian `bytes`: written down
-/// byte by byte, independent of how they are decoded.
-fn encode(bytes: &[u8], order: Order) -> Vec<u16> {
-    let n = bytes.len();
-    let at = |i: usize| match order {
-        Order::Abcd => bytes[i],
-        Order::Cdab => bytes[n - 2 - (i & !1) + (i & 1)],
-        Order::Badc => bytes[i ^ 1],
-        Order::Dcba => bytes[n - 1 - i],
-    };
-    (0..n / 2)
-        .map(|w| u16::from_be_bytes([at(2 * w), at(2 * w + 1)]))
-        .collect()
 }
 
 fn int(value: i64) -> Result<Value, Reason> {
@@ -257,6 +246,29 @@ fn sixty_four_bits_in_every_order() {
     }
 }
 
+/// Values of IEEE 754-2008, binary16: the ends of its ranges, and a third.
+#[test]
+fn half_precision() {
+    let cases = [
+        (0x3C00, float(1.0)),
+        (0xC000, float(-2.0)),
+        (0x7BFF, float(65_504.0)),
+        (0x0400, float(0.000_061_035_156_25)),
+        (0x0001, float(0.000_000_059_604_644_775_390_625)),
+        (0x83FF, float(-0.000_060_975_551_605_224_61)),
+        (0x3555, float(0.333_251_953_125)),
+        (0x0000, float(0.0)),
+        (0x7C00, Err(Reason::NotFinite)),
+        (0xFC00, Err(Reason::NotFinite)),
+        (0x7E00, Err(Reason::NotFinite)),
+    ];
+    for (register, expected) in cases {
+        let got = value(&point(Kind::F16, Order::Abcd), &[register]);
+        assert_eq!(got, expected, "{register:04x}");
+    }
+    assert_eq!(value(&point(Kind::F16, Order::Badc), &[0x003C]), float(1.0));
+}
+
 #[test]
 fn what_a_type_cannot_say_is_out_of_range() {
     let above = [0x8000, 0, 0, 0];
@@ -266,6 +278,13 @@ fn what_a_type_cannot_say_is_out_of_range() {
             Err(Reason::OutOfRange)
         );
     }
+    // A float has room for it.
+    let scaled = scaled_point(Kind::U64, 0.5, 0.0);
+    assert_eq!(value(&scaled, &above), float(4_611_686_018_427_387_904.0));
+    assert_eq!(
+        times(&by_power(Kind::U64), &above, 0),
+        float(9_223_372_036_854_775_808.0)
+    );
     // More seconds than milliseconds have room for.
     let far = [0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF];
     assert_eq!(
@@ -584,255 +603,5 @@ fn without_a_power_there_is_no_value() {
     ] {
         let got = scale(&point, &raw, Some(&power));
         assert_eq!(got, Err(Reason::Missing), "{power:?}");
-    }
-}
-
-fn text(length: u8, order: Order) -> Point {
-    Point {
-        length,
-        ..point(Kind::Text, order)
-    }
-}
-
-fn read_text(length: u8, order: Order, registers: &[u16]) -> Result<Value, Reason> {
-    value(&text(length, order), registers)
-}
-
-/// The registers of `bytes`, two in each, the first in the high byte.
-fn packed(bytes: &[u8]) -> Vec<u16> {
-    let pair = |pair: &[u8]| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]);
-    bytes.chunks(2).map(pair).collect()
-}
-
-fn said(text: &str) -> Result<Value, Reason> {
-    Ok(Value::Text(text.try_into().expect("short enough")))
-}
-
-#[test]
-fn texts_have_two_characters_in_each_register() {
-    // What every SunSpec device begins with.
-    assert_eq!(read_text(4, Order::Abcd, &[0x5375, 0x6E53]), said("SunS"));
-    assert_eq!(read_text(4, Order::Badc, &[0x7553, 0x536E]), said("SunS"));
-    assert_eq!(read_text(3, Order::Abcd, &[0x5375, 0x6E53]), said("Sun"));
-    assert_eq!(read_text(3, Order::Badc, &[0x7553, 0x536E]), said("Sun"));
-    assert_eq!(read_text(1, Order::Abcd, &[0x5375]), said("S"));
-    let serial = "0123456789ABCDEF0123456789abcdef";
-    assert_eq!(
-        read_text(32, Order::Abcd, &packed(serial.as_bytes())),
-        said(serial)
-    );
-    assert_eq!(
-        read_text(9, Order::Abcd, &packed("炉7号".as_bytes())),
-        Err(Reason::BadAnswer)
-    );
-    assert_eq!(
-        read_text(7, Order::Abcd, &packed("炉7号".as_bytes())),
-        said("炉7号")
-    );
-}
-
-#[test]
-fn a_text_ends_where_its_padding_begins() {
-    for bytes in [
-        &b"SE25K\0\0\0"[..],
-        b"SE25K   ",
-        b"SE25K \0 ",
-        b"SE25K\r\n\0",
-        b"SE25K\0OL",
-    ] {
-        assert_eq!(
-            read_text(8, Order::Abcd, &packed(bytes)),
-            said("SE25K"),
-            "{bytes:?}"
-        );
-    }
-    assert_eq!(
-        read_text(8, Order::Abcd, &packed(b"  SE 25K")),
-        said("  SE 25K")
-    );
-    for nothing in [&[0; 8], b"        ", b"  \0     "] {
-        assert_eq!(
-            read_text(8, Order::Abcd, &packed(nothing)),
-            Err(Reason::Missing)
-        );
-    }
-}
-
-#[test]
-fn what_is_no_text_is_malformed_and_what_is_too_long_is_not_cut() {
-    let cases = [
-        &b"\xFF\xFF\xFF\xFF"[..],
-        b"ab\xB3\xE5",
-        b"a\x01b ",
-        // One character in each register, in the low byte.
-        b"\0S\0E",
-    ];
-    for bytes in cases {
-        assert_eq!(
-            read_text(4, Order::Abcd, &packed(bytes)),
-            Err(Reason::Malformed),
-            "{bytes:?}"
-        );
-    }
-    let long = [b'x'; 40];
-    let padded = |n: usize| packed(&[&long[..n], &[b' '; 210]].concat());
-    assert_eq!(
-        read_text(250, Order::Abcd, &padded(40)),
-        Err(Reason::TooLong)
-    );
-    let longest = "x".repeat(38);
-    assert_eq!(read_text(248, Order::Abcd, &padded(38)), said(&longest));
-}
-
-proptest! {
-    #[test]
-    fn what_a_device_encodes_comes_back(
-        raw in any::<[u8; 8]>(),
-        order in prop::sample::select(&ORDERS[..]),
-        before in 0..5_u16,
-    ) {
-        let long = i64::from_be_bytes(raw);
-        let short = i32::from_be_bytes([raw[0], raw[1], raw[2], raw[3]]);
-        let get = |kind, bytes: &[u8]| {
-            let mut registers: Vec<u16> = (0..before).collect();
-            registers.extend(encode(bytes, order));
-            decode(&point(kind, order), Words::Registers(&registers), 10 - before)
-        };
-        prop_assert_eq!(get(Kind::I64, &raw), Ok(Value::Int(long)));
-        let unsigned = i64::try_from(u64::from_be_bytes(raw));
-        prop_assert_eq!(get(Kind::U64, &raw), unsigned.map(Value::Int).map_err(|_| Reason::OutOfRange));
-        prop_assert_eq!(get(Kind::I32, &raw[..4]), Ok(Value::Int(i64::from(short))));
-        prop_assert_eq!(get(Kind::U32, &raw[..4]), Ok(Value::Int(i64::from(short as u32))));
-        for (kind, bytes, float) in [
-            (Kind::F64, &raw[..], f64::from_be_bytes(raw)),
-            (Kind::F32, &raw[..4], f64::from(f32::from_bits(short as u32))),
-        ] {
-            let expected = if float.is_finite() { Ok(Value::Float(float)) } else { Err(Reason::NotFinite) };
-            prop_assert_eq!(get(kind, bytes), expected);
-        }
-    }
-
-    #[test]
-    fn texts_digits_and_times_come_back(
-        text in "[!-~炉号é]([ -~炉号é]{0,10}[!-~炉号é])?",
-        padding in prop::sample::select(&[0_u8, b' '][..]),
-        spare in 0..10_u8,
-        number in 0..10_000_000_000_000_000_u64,
-        seconds in any::<u32>(),
-        order in prop::sample::select(&ORDERS[..]),
-    ) {
-        let mut bytes = text.clone().into_bytes();
-        bytes.extend((0..spare).map(|_| padding));
-        let length = u8::try_from(bytes.len()).unwrap();
-        bytes.resize(bytes.len().next_multiple_of(2), padding);
-        let swapped = matches!(order, Order::Badc | Order::Dcba);
-        let text_order = if swapped { Order::Badc } else { Order::Abcd };
-        prop_assert_eq!(read_text(length, text_order, &encode(&bytes, text_order)), said(&text));
-
-        // The decimal digits of the number, read as hexadecimal ones.
-        let digits = u64::from_str_radix(&alloc::format!("{number}"), 16).unwrap();
-        let registers = encode(&digits.to_be_bytes(), order);
-        prop_assert_eq!(value(&point(Kind::Bcd64, order), &registers), int(number as i64));
-        let low = number % 100_000_000;
-        let digits = u32::from_str_radix(&alloc::format!("{low}"), 16).unwrap();
-        let registers = encode(&digits.to_be_bytes(), order);
-        prop_assert_eq!(value(&point(Kind::Bcd32, order), &registers), int(low as i64));
-
-        let registers = encode(&seconds.to_be_bytes(), order);
-        let ms = i64::from(seconds) * 1000;
-        prop_assert_eq!(value(&point(Kind::EpochS, order), &registers), int(ms));
-        let registers = encode(&ms.to_be_bytes(), order);
-        prop_assert_eq!(value(&point(Kind::EpochMs, order), &registers), int(ms));
-    }
-
-    /// A field written into any surroundings, bit by bit, comes back from them.
-    #[test]
-    fn bits_come_back_from_among_others(
-        around in any::<u64>(),
-        (low, high) in (0..64_u8).prop_flat_map(|low| (Just(low), low..64)),
-        field in any::<u64>(),
-        order in prop::sample::select(&ORDERS[..]),
-    ) {
-        let count = u32::from(high - low) + 1;
-        let field = if count == 64 { field } else { field % (1 << count) };
-        let mut word = around;
-        for at in 0..count {
-            let bit = 1 << (u32::from(low) + at);
-            word = if field >> at & 1 == 1 { word | bit } else { word & !bit };
-        }
-        let registers = encode(&word.to_be_bytes(), order);
-        let unsigned = Point { order, ..bits(Kind::U64, low, high) };
-        let expected = i64::try_from(field).map(Value::Int).map_err(|_| Reason::OutOfRange);
-        prop_assert_eq!(value(&unsigned, &registers), expected);
-        let signed = Point { order, ..bits(Kind::I64, low, high) };
-        let negative = field >> (count - 1) == 1;
-        let expected = i128::from(field) - if negative { 1 << count } else { 0 };
-        prop_assert_eq!(value(&signed, &registers), int(i64::try_from(expected).unwrap()));
-    }
-
-    #[test]
-    fn any_point_over_any_words_is_a_value_of_its_type_or_a_reason(
-        (table, (_, kind), order) in (
-            prop::sample::select(&[Table::Coil, Table::Discrete, Table::Holding, Table::Input][..]),
-            prop::sample::select(&Kind::ALL[..]),
-            prop::sample::select(&ORDERS[..]),
-        ),
-        (address, start) in (any::<u16>(), any::<u16>()),
-        near in prop::option::of(0..4_u16),
-        field in prop::option::of((any::<u8>(), any::<u8>())),
-        length in any::<u8>(),
-        absent in prop::collection::vec(any::<u64>(), 0..3),
-        (by, offset, power) in (any::<f64>(), any::<f64>(), any::<i64>()),
-        is_scaled in any::<bool>(),
-        registers in prop::collection::vec(any::<u16>(), 0..130),
-    ) {
-        let point = Point {
-            order,
-            bits: field.and_then(|(low, high)| Bits::new(low, high)),
-            length,
-            absent: absent.into(),
-            scale: if is_scaled { by } else { 1.0 },
-            offset: if is_scaled { offset } else { 0.0 },
-            ..Point::new(table, address, kind)
-        };
-        let start = near.map_or(start, |near| address.saturating_sub(near));
-        let as_bits: Vec<bool> = registers.iter().map(|word| word % 2 == 1).collect();
-        for words in [Words::Registers(&registers), Words::Bits(&as_bits)] {
-            let Ok(value) = decode(&point, words, start) else {
-                continue;
-            };
-            match &value {
-                Value::Bool(_) => prop_assert!(kind == Kind::Bool || table.is_bits()),
-                Value::Int(value) => {
-                    let (least, most) = point.limits().expect("a whole number");
-                    prop_assert!((least..=most).contains(value));
-                }
-                Value::Float(value) => prop_assert!(value.is_finite()),
-                Value::Text(_) => prop_assert_eq!(kind, Kind::Text),
-            }
-            if let Ok(Value::Float(scaled)) = scale(&by_power(kind), &value, Some(&Value::Int(power))) {
-                prop_assert!(scaled.is_finite());
-            }
-        }
-    }
-
-    #[test]
-    fn a_scaled_integer_is_the_float_nearest_to_the_decimal_result(
-        raw in any::<u16>(),
-        tenths in -1000..1000_i64,
-        offset in -1000..1000_i64,
-    ) {
-        prop_assume!((tenths, offset) != (10, 0));
-        let point = scaled_point(Kind::U16, tenths as f64 / 10.0, offset as f64 / 100.0);
-        let hundredths = i64::from(raw) * tenths * 10 + offset;
-        let expected = hundredths as f64 / 100.0;
-        prop_assert_eq!(value(&point, &[raw]), Ok(Value::Float(expected)));
-    }
-
-    #[test]
-    fn a_power_of_ten_moves_the_point_of_the_decimal(raw in any::<i32>(), power in -10..=10_i64) {
-        let registers = encode(&raw.to_be_bytes(), Order::Abcd);
-        let expected: f64 = alloc::format!("{raw}e{power}").parse().unwrap();
-        prop_assert_eq!(times(&by_power(Kind::I32), &registers, power), float(expected));
     }
 }

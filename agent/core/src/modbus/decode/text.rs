@@ -1,22 +1,24 @@
 //! Texts in registers.
 
 use crate::sample::{LONGEST_TEXT, Reason, Text, Value};
-use crate::tag::Order;
+use crate::tag::{Order, Packing, Point};
 
-/// The text of `length` characters in `registers`, two in each, the first in the high byte unless
-/// the bytes are swapped. A NUL ends it, as in the strings of SunSpec (Device Information Model
-/// Specification 1.1, §4.2.7); blanks after it are padding. Registers in which nothing stands are
-/// [`Reason::Missing`].
-pub(super) fn text(registers: &[u16], length: u8, order: Order) -> Result<Value, Reason> {
-    let swapped = matches!(order, Order::Badc | Order::Dcba);
-    let bytes = registers.iter().flat_map(|register| {
-        if swapped {
-            register.to_le_bytes()
-        } else {
-            register.to_be_bytes()
-        }
+/// The text in exactly the registers of `point`. A NUL ends it, as in the strings of SunSpec
+/// (Information Model Specification 1.9: "to terminate or pad"); blanks at its end are padding.
+/// Registers in which nothing stands are [`Reason::Missing`].
+pub(super) fn text(point: &Point, own: &[u16]) -> Result<Value, Reason> {
+    let swapped = matches!(point.order, Order::Badc | Order::Dcba);
+    let bytes = own.iter().flat_map(|register| {
+        let [high, low] = register.to_be_bytes();
+        let (first, second) = match point.packing {
+            Packing::Pairs if swapped => (low, Some(high)),
+            Packing::Pairs => (high, Some(low)),
+            Packing::High => (high, None),
+            Packing::Low => (low, None),
+        };
+        core::iter::once(first).chain(second)
     });
-    let bytes = bytes.take(usize::from(length));
+    let bytes = bytes.take(usize::from(point.length));
     let content = bytes.clone().take_while(|byte| *byte != 0);
     let end = content
         .clone()
