@@ -581,6 +581,9 @@ fn powers_of_ten_are_as_exact_as_a_decimal_scale() {
     assert_eq!(times(&by_power(Kind::Bcd16), &[0x0123], -2), float(1.23));
     let half = [0x3FE0, 0, 0, 0];
     assert_eq!(times(&by_power(Kind::F64), &half, 3), float(500.0));
+    // Divided by ten, not multiplied by the 0.1 that no float is.
+    let three = [0x4008, 0, 0, 0];
+    assert_eq!(times(&by_power(Kind::F64), &three, -1), float(0.3));
     let far = [0x7FE0, 0, 0, 0];
     assert_eq!(
         times(&by_power(Kind::F64), &far, 10),
