@@ -84,13 +84,13 @@ fn raw(point: &Point, word: u64) -> Result<Value, Reason> {
 
 /// The powers of ten by which a device may scale: those of a `sunssf` (SunSpec Information Model
 /// Specification 1.9, scale factors). Any other is no value; 0x8000 says that there is none.
-const POWERS: RangeInclusive<i64> = -10..=10;
+const SCALE_FACTORS: RangeInclusive<i64> = -10..=10;
 
 /// The value at a point that another tag scales: its raw value and what the other tag says, if
 /// that is usable. Without it there is no value, and never the raw one.
 pub fn scale(point: &Point, raw: &Value, power: Option<&Value>) -> Result<Value, Reason> {
     let power = match power {
-        Some(Value::Int(power)) if POWERS.contains(power) => *power as i32,
+        Some(Value::Int(power)) if SCALE_FACTORS.contains(power) => *power as i32,
         _ => return Err(Reason::Missing),
     };
     decimal::scaled(point, raw, power)
@@ -144,8 +144,8 @@ fn half(bits: u16) -> f64 {
 
 /// Decimal digits of four bits each, the highest first.
 fn of_bcd(word: u64) -> Result<u64, Reason> {
-    let digits = (0..16).rev().map(|at| word >> (4 * at) & 0xF);
-    digits.into_iter().try_fold(0, |number, digit| match digit {
+    let mut digits = (0..16).rev().map(|at| word >> (4 * at) & 0xF);
+    digits.try_fold(0, |number, digit| match digit {
         0..=9 => Ok(number * 10 + digit),
         _ => Err(Reason::NotBcd),
     })
