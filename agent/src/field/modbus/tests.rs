@@ -89,12 +89,18 @@ impl Server {
         }
     }
 
-    fn endpoint(&self) -> ModbusTcp {
-        ModbusTcp {
+    fn endpoint(&self) -> Modbus {
+        tcp_link(self.port, PATIENCE)
+    }
+}
+
+fn tcp_link(port: u16, timeout: Duration) -> Modbus {
+    Modbus {
+        endpoint: Endpoint::Tcp {
             host: "127.0.0.1".to_owned(),
-            port: self.port,
-            timeout: PATIENCE,
-        }
+            port,
+        },
+        timeout,
     }
 }
 
@@ -272,11 +278,11 @@ struct Link {
 }
 
 impl Link {
-    fn start(endpoint: ModbusTcp, reads: Vec<Read>) -> Link {
+    fn start(endpoint: Modbus, reads: Vec<Read>) -> Link {
         Link::of_models(endpoint, reads, vec![])
     }
 
-    fn of_models(endpoint: ModbusTcp, reads: Vec<Read>, models: Models) -> Link {
+    fn of_models(endpoint: Modbus, reads: Vec<Read>, models: Models) -> Link {
         let plan = Arc::new(Plan { reads });
         let (tx, rx) = mpsc::channel(64);
         let (stop, stopped) = watch::channel(false);
@@ -495,13 +501,13 @@ async fn a_unit_that_its_gateway_does_not_reach_is_left_to_probing_on_the_same_c
 #[tokio::test]
 async fn while_nothing_listens_every_due_read_is_told_as_disconnected() {
     let server = Server::start(vec![]).await;
-    let endpoint = server.endpoint();
+    let (endpoint, port) = (server.endpoint(), server.port);
     drop(server);
     let reads = vec![
         read(Table::Holding, 1, 0, 2, 100),
         read(Table::Holding, 2, 0, 2, 100),
     ];
-    let mut link = Link::start(endpoint.clone(), reads);
+    let mut link = Link::start(endpoint, reads);
     let FromField::Link {
         up: false,
         why: Some(why),
@@ -510,10 +516,7 @@ async fn while_nothing_listens_every_due_read_is_told_as_disconnected() {
     else {
         panic!("not told that the link is down");
     };
-    assert!(
-        why.starts_with(&format!("127.0.0.1:{}: ", endpoint.port)),
-        "{why}"
-    );
+    assert!(why.starts_with(&format!("127.0.0.1:{port}: ")), "{why}");
     assert!(why.contains("refused"), "{why}");
     for _ in 0..6 {
         let message = link.next().await;
@@ -533,11 +536,7 @@ async fn a_link_comes_up_when_its_device_does_and_says_so_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port: address.port(),
-        timeout: PATIENCE,
-    };
+    let endpoint = tcp_link(address.port(), PATIENCE);
     let mut link = Link::start(endpoint, vec![read(Table::Holding, 1, 0, 2, 50)]);
     assert!(matches!(
         link.next().await,
@@ -576,11 +575,7 @@ async fn a_device_that_takes_one_connection_only_is_told_as_down_with_the_reason
             drop(stream);
         }
     });
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port,
-        timeout: PATIENCE,
-    };
+    let endpoint = tcp_link(port, PATIENCE);
     let mut link = Link::start(endpoint, vec![read(Table::Holding, 1, 0, 2, 50)]);
     let FromField::Link {
         up: false,
@@ -616,11 +611,7 @@ async fn one_dead_unit_of_five_keeps_no_other_from_its_deadlines() {
             });
         }
     });
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port,
-        timeout: PATIENCE,
-    };
+    let endpoint = tcp_link(port, PATIENCE);
     let reads = (1..=5)
         .map(|unit| read(Table::Holding, unit, 0, 10, 200))
         .collect();
@@ -716,11 +707,7 @@ async fn link_without(
         missing.to_vec(),
         Arc::clone(&requests),
     ));
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port,
-        timeout: PATIENCE * 10,
-    };
+    let endpoint = tcp_link(port, PATIENCE * 10);
     let models = vec![(read.device, Arc::new(model))];
     (
         Link::of_models(endpoint, vec![read], models),
@@ -849,10 +836,8 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
     let mut random = Random(0x5EED);
     let faults = (0..2000).map(|_| random_fault(&mut random)).collect();
     let server = Server::start(faults).await;
-    let endpoint = ModbusTcp {
-        timeout: Duration::from_millis(15),
-        ..server.endpoint()
-    };
+    let patience = Duration::from_millis(15);
+    let open = || tcp::Connection::open("127.0.0.1", server.port, PATIENCE);
     let reads = [
         read(Table::Holding, 1, 0, 12, 0),
         read(Table::Input, 2, 500, 40, 0),
@@ -864,12 +849,12 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
         if server.script.lock().unwrap().is_empty() {
             break;
         }
-        let mut open = match connection.take() {
-            Some(open) => open,
-            None => Connection::open(&endpoint).await.unwrap(),
+        let mut connected = match connection.take() {
+            Some(connected) => connected,
+            None => open().await.unwrap(),
         };
         let read = &reads[n % reads.len()];
-        match open.ask(read, endpoint.timeout).await {
+        match connected.ask(read, patience).await {
             Ok(reply) => {
                 match reply {
                     Ok(answer) => {
@@ -878,7 +863,7 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
                     }
                     Err(_) => exceptions += 1,
                 }
-                connection = Some(open);
+                connection = Some(connected);
             }
             Err(_) => faults += 1,
         }
@@ -887,7 +872,7 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
         good > 100 && exceptions > 50 && faults > 1000,
         "{good} {exceptions} {faults}"
     );
-    let mut fresh = Connection::open(&endpoint).await.unwrap();
+    let mut fresh = open().await.unwrap();
     let answer = fresh.ask(&reads[0], PATIENCE).await.unwrap().unwrap();
     assert!(is_right(&reads[0], &answer), "not well again");
 }

@@ -10,8 +10,8 @@
 //! - What is read when is [`Schedule`]'s to decide; while there is no connection every due read is
 //!   told once per period as [`Reason::Disconnected`].
 
-mod connection;
 mod refused;
+mod tcp;
 
 use super::backoff::Backoff;
 use super::outlet::{EngineGone, Outlet};
@@ -19,7 +19,7 @@ use super::pace::Pace;
 use super::schedule::{Change, Schedule, Slot, Step};
 use super::{Answer, FromField};
 use crate::clock;
-use crate::settings::ModbusTcp;
+use crate::settings::{Endpoint, Modbus};
 use andon_core::modbus::answer;
 use andon_core::modbus::pieces::pieces;
 use andon_core::modbus::plan::{Plan, Read, ReadIndex};
@@ -27,7 +27,6 @@ use andon_core::plant::Model;
 use andon_core::sample::Reason;
 use andon_core::tag::{DeviceIndex, Table};
 use andon_core::time::Mono;
-use connection::Connection;
 use refused::Refused;
 use std::fmt;
 use std::io;
@@ -54,21 +53,21 @@ pub(super) type Models = Vec<(DeviceIndex, Arc<Model>)>;
 /// Reads what `plan` has for the outlet's link. There are hundreds of these futures, so this one
 /// holds nothing but the poller.
 pub(super) fn run(
-    endpoint: ModbusTcp,
+    link: Modbus,
     plan: Arc<Plan>,
     models: Models,
     outlet: Outlet,
     pace: Pace,
 ) -> impl Future<Output = EngineGone> {
     let now = clock::mono();
-    let patience_ms = u64::try_from(endpoint.timeout.as_millis()).unwrap_or(u64::MAX);
+    let patience_ms = u64::try_from(link.timeout.as_millis()).unwrap_or(u64::MAX);
     let reads = plan
         .of_link(outlet.link())
         .map(|(index, read)| (index, read.unit, read.every_ms));
     let schedule = Schedule::new(reads, patience_ms, now);
     let seed = now.0 ^ u64::from(outlet.link().0) << 32;
     let poller = Poller {
-        endpoint,
+        link,
         plan,
         outlet,
         schedule,
@@ -84,11 +83,11 @@ pub(super) fn run(
 
 /// The state of one link.
 struct Poller {
-    endpoint: ModbusTcp,
+    link: Modbus,
     plan: Arc<Plan>,
     outlet: Outlet,
     schedule: Schedule,
-    connection: Option<Connection>,
+    connection: Option<tcp::Connection>,
     /// Not to be connected before.
     connect_from: Mono,
     backoff: Backoff,
@@ -236,11 +235,12 @@ impl Poller {
     }
 
     /// A new connection, unless it fails or the last attempt was too short a time ago.
-    async fn connect(&mut self) -> Result<Option<Connection>, EngineGone> {
+    async fn connect(&mut self) -> Result<Option<tcp::Connection>, EngineGone> {
         if clock::mono() < self.connect_from {
             return Ok(None);
         }
-        match Connection::open(&self.endpoint).await {
+        let Endpoint::Tcp { host, port } = &self.link.endpoint;
+        match tcp::Connection::open(host, *port, self.link.timeout).await {
             Ok(connection) => Ok(Some(connection)),
             Err(why) => {
                 self.turned_away(&why).await?;
@@ -252,8 +252,7 @@ impl Poller {
     /// The device does not take the connection, or closes it before it has answered anything.
     async fn turned_away(&mut self, why: &str) -> Result<(), EngineGone> {
         self.connect_from = clock::mono() + self.backoff.next_ms();
-        let ModbusTcp { host, port, .. } = &self.endpoint;
-        let why = format!("{host}:{port}: {why}");
+        let why = format!("{}: {why}", self.link.endpoint);
         self.outlet.down(why).await
     }
 
