@@ -77,7 +77,7 @@ fn summary(path: &Path, loaded: &Loaded) -> String {
         };
         let tags: usize = behind().map(|device| device.model.tags.len()).sum();
         let how = match &link.kind {
-            LinkKind::ModbusTcp(tcp) => format!("Modbus TCP {}:{}", tcp.host, tcp.port),
+            LinkKind::Modbus(link) => format!("Modbus TCP {}", link.endpoint),
             LinkKind::Mqtt(mqtt) => format!(
                 "MQTT {}, {}",
                 broker(&mqtt.broker),

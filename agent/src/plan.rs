@@ -139,7 +139,7 @@ fn link_items(settings: &Settings) -> Vec<Item> {
     let (mut tcp, mut mqtt, mut tls, mut payload) = (0, 0, 0, 0);
     for link in &settings.links {
         match &link.kind {
-            LinkKind::ModbusTcp(_) => tcp += 1,
+            LinkKind::Modbus(_) => tcp += 1,
             LinkKind::Mqtt(link) => {
                 mqtt += 1;
                 payload = payload.max(link.max_payload);

@@ -4,6 +4,5 @@ pub mod answer;
 pub mod cost;
 pub mod decode;
 pub mod load;
-pub mod pieces;
 pub mod plan;
 pub mod refused;

@@ -219,7 +219,7 @@ fn check_numbers(links: &[LinkPart], devices: &[Device], out: &Findings) {
 /// On a shared connection one unit that does not answer holds up the others.
 fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
     for (index, link) in (0..).zip(links) {
-        let KindPart::ModbusTcp(tcp) = &link.kind else {
+        let KindPart::Modbus(modbus) = &link.kind else {
             continue;
         };
         let behind = || {
@@ -234,7 +234,7 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
             .flat_map(|device| &device.model.tags)
             .map(|tag| tag.every_ms)
             .min();
-        let timeout = u64::try_from(tcp.timeout.as_millis()).unwrap_or(u64::MAX);
+        let timeout = u64::try_from(modbus.timeout.as_millis()).unwrap_or(u64::MAX);
         if let (2.., Some(every)) = (units.len(), every.filter(|every| *every < timeout)) {
             let (timeout, every) = (show_ms(timeout), show_ms(every));
             let what = format!(
@@ -292,7 +292,7 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
 
 fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {
     let kind = match &part.kind {
-        KindPart::ModbusTcp(tcp) => LinkKind::ModbusTcp(tcp.clone()),
+        KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
         KindPart::ModbusRtu => LinkKind::NotActive,
         KindPart::Mqtt {
             broker,

@@ -5,7 +5,7 @@
 //! polling slows down, and says so.
 
 mod backoff;
-pub mod modbus_tcp;
+pub mod modbus;
 mod mqtt;
 mod outlet;
 mod pace;
@@ -83,9 +83,9 @@ pub fn start(
         let outlet = Outlet::new(tx.clone(), index, link.id.clone());
         let stop = stop.clone();
         match &link.kind {
-            LinkKind::ModbusTcp(endpoint) => {
+            LinkKind::Modbus(link) => {
                 let models = models(&settings.plant, index);
-                let run = modbus_tcp::run(endpoint.clone(), plan.clone(), models, outlet, pace);
+                let run = modbus::run(link.clone(), plan.clone(), models, outlet, pace);
                 tasks.spawn(until(stop, Box::pin(run)));
             }
             LinkKind::Mqtt(link) => {
@@ -99,7 +99,7 @@ pub fn start(
 }
 
 /// The models of the devices behind a link.
-fn models(plant: &Plant, link: LinkIndex) -> modbus_tcp::Models {
+fn models(plant: &Plant, link: LinkIndex) -> modbus::Models {
     let devices = (0..).map(DeviceIndex).zip(&plant.devices);
     let behind = devices.filter(|(_, device)| device.link == link);
     behind

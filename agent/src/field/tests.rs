@@ -1,7 +1,7 @@
 //! A plant with a Modbus and an MQTT link, from settings to messages.
 
 use super::*;
-use crate::settings::{Broker, Link, ModbusTcp, MqttLink, Topic, Upstream};
+use crate::settings::{Broker, Endpoint, Link, Modbus, MqttLink, Topic, Upstream};
 use andon_core::calendar::Calendar;
 use andon_core::plant::{Device, Gateway, Manners, Model};
 use andon_core::tag::{Kind, Place, Point, Source, Table, Tag};
@@ -68,9 +68,11 @@ fn settings(port: u16) -> Settings {
         id: id.into(),
         kind,
     };
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port,
+    let modbus = Modbus {
+        endpoint: Endpoint::Tcp {
+            host: "127.0.0.1".into(),
+            port,
+        },
         timeout: Duration::from_millis(500),
     };
     let shop = MqttLink {
@@ -99,7 +101,7 @@ fn settings(port: u16) -> Settings {
             cfg: 0,
         },
         links: vec![
-            link("plc", LinkKind::ModbusTcp(endpoint)),
+            link("plc", LinkKind::Modbus(modbus)),
             link("rs485", LinkKind::NotActive),
             link("shop", LinkKind::Mqtt(shop)),
         ],
