@@ -2,5 +2,8 @@
 
 pub mod answer;
 pub mod decode;
+pub mod order;
+pub mod permit;
 pub mod pieces;
 pub mod plan;
+pub mod rtu;
