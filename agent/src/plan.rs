@@ -4,6 +4,7 @@
 //! decides, the figure is an estimate and says so.
 
 use crate::field::FromField;
+use crate::field::meter::Meters;
 use crate::run;
 use crate::settings::{LinkKind, Settings};
 use crate::staging;
@@ -114,6 +115,7 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
     let of_core = engine::allocations(plant).into_iter();
     items.extend(of_core.map(|it| exact(it.what, it.count, it.each)));
     items.extend(link_items(settings));
+    items.push(exact("meters of Modbus links", 1, Meters::bytes(settings)));
     items.retain(|item| item.count > 0);
     MemoryPlan {
         items,

@@ -76,6 +76,15 @@ pub enum Endpoint {
     },
 }
 
+impl Endpoint {
+    /// What is spoken, for programs.
+    pub const fn protocol(&self) -> &'static str {
+        match self {
+            Endpoint::Tcp { .. } => "modbus-tcp",
+        }
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

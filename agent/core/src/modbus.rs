@@ -4,5 +4,8 @@ pub mod answer;
 pub mod cost;
 pub mod decode;
 pub mod load;
+pub mod order;
+pub mod permit;
 pub mod plan;
 pub mod refused;
+pub mod rtu;

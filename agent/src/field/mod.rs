@@ -5,6 +5,7 @@
 //! polling slows down, and says so.
 
 mod backoff;
+pub mod meter;
 pub mod modbus;
 mod mqtt;
 mod outlet;
@@ -12,12 +13,14 @@ mod pace;
 pub mod payload;
 mod schedule;
 
+use crate::clock;
 use crate::settings::{LinkKind, Settings};
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Reason};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
+use meter::Meters;
 use outlet::{EngineGone, Outlet};
 use pace::Pace;
 use std::pin::Pin;
@@ -68,15 +71,25 @@ pub enum Answer {
     Bits(Vec<bool>),
 }
 
-/// Starts one task for each active link of `settings`; `plan` is that of its plant. The tasks end
-/// when `stop` becomes true or its sender is gone, and when the engine no longer listens.
+/// The links at work.
+#[derive(Debug)]
+pub struct Field {
+    /// One task for each active link. They end when `stop` becomes true or its sender is gone, and
+    /// when the engine no longer listens.
+    pub tasks: JoinSet<()>,
+    /// How well the Modbus links do.
+    pub meters: Meters,
+}
+
+/// Starts the active links of `settings`; `plan` is that of its plant.
 pub fn start(
     settings: &Settings,
     plan: Arc<Plan>,
     tx: mpsc::Sender<FromField>,
     stop: watch::Receiver<bool>,
-) -> JoinSet<()> {
+) -> Field {
     let mut tasks = JoinSet::new();
+    let meters = Meters::new(settings, clock::mono());
     let pace = Pace::now();
     for (link, index) in settings.links.iter().zip(0..) {
         let index = LinkIndex(index);
@@ -95,7 +108,7 @@ pub fn start(
             LinkKind::NotActive => {}
         }
     }
-    tasks
+    Field { tasks, meters }
 }
 
 /// The models of the devices behind a link.

@@ -125,7 +125,7 @@ async fn every_active_link_is_read_until_the_stop() {
     let plan = Arc::new(Plan::new(&settings.plant));
     let (tx, mut rx) = mpsc::channel(16);
     let (stop, stopped) = watch::channel(false);
-    let mut tasks = start(&settings, plan, tx, stopped);
+    let mut tasks = start(&settings, plan, tx, stopped).tasks;
     assert_eq!(tasks.len(), 2);
 
     let (mut machine, _) = listener.accept().await.unwrap();
@@ -159,7 +159,7 @@ async fn links_end_when_the_engine_no_longer_listens() {
     let plan = Arc::new(Plan::new(&settings.plant));
     let (tx, rx) = mpsc::channel(16);
     let (_stop, stopped) = watch::channel(false);
-    let mut tasks = start(&settings, plan, tx, stopped);
+    let mut tasks = start(&settings, plan, tx, stopped).tasks;
     drop(rx);
     let ended = async { while tasks.join_next().await.is_some() {} };
     timeout(Duration::from_secs(10), ended)
