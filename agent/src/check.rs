@@ -3,7 +3,7 @@
 use crate::bus;
 use crate::config::{self, FileRead, Loaded, Report, show_bytes};
 use crate::plan::{self, DiskPlan, MemoryPlan};
-use crate::settings::{Broker, Link, LinkKind, Settings};
+use crate::settings::{Broker, Endpoint, Link, LinkKind, Settings};
 use andon_core::modbus::plan::Plan;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -133,7 +133,7 @@ fn links(text: &mut String, settings: &Settings) {
     let told = |(devices, tags): (usize, usize)| {
         format!("{}, {}", plural(devices, "device"), plural(tags, "tag"))
     };
-    let is_tcp = |link: &Link| matches!(link.kind, LinkKind::ModbusTcp(_));
+    let is_tcp = |link: &Link| matches!(&link.kind, LinkKind::Modbus(modbus) if matches!(modbus.endpoint, Endpoint::Tcp { .. }));
     let many = settings.links.iter().filter(|link| is_tcp(link)).count();
     let mut together = (0, 0);
     for (index, link) in settings.links.iter().enumerate() {
@@ -143,7 +143,7 @@ fn links(text: &mut String, settings: &Settings) {
             continue;
         }
         let how = match &link.kind {
-            LinkKind::ModbusTcp(tcp) => format!("Modbus TCP {}:{}", tcp.host, tcp.port),
+            LinkKind::Modbus(link) => format!("Modbus TCP {}", link.endpoint),
             LinkKind::Mqtt(mqtt) => format!(
                 "MQTT {}, {}",
                 broker(&mqtt.broker),

@@ -89,7 +89,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
-    let mut links = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+    let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
 
     // What only the start needs is not kept for the rest of the run.
     let Settings {
@@ -140,7 +140,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let uplink = tokio::spawn(uplink.run(hung_up));
 
     let tally = shift.work(field_queue, loss_queue, stop).await;
-    links.shutdown().await;
+    field.tasks.shutdown().await;
     if *reached.borrow() == Reach::Reached {
         drained(&store).await;
     }

@@ -3,7 +3,7 @@
 
 use andon::config::{self, Entry, Loaded, Report};
 use andon::field::Answer;
-use andon::field::modbus_tcp::ask;
+use andon::field::modbus::ask;
 use andon::field::payload::Payload;
 use andon_core::modbus::plan::Read;
 use andon_core::sample::{Reading, Value};

@@ -4,7 +4,7 @@ use super::gateway::{broker_url, credentials};
 use super::report::Finding;
 use super::values::{boolean, duration, host_port, id, integer, serial_port, size, text};
 use super::walk::{At, Findings, Section};
-use crate::settings::{Broker, ModbusTcp};
+use crate::settings::{Broker, Endpoint, Modbus};
 use andon_core::plant::{Link, Medium};
 use std::ops::Range;
 use std::path::Path;
@@ -52,7 +52,7 @@ pub(super) struct LinkPart {
 /// How it is reached.
 #[derive(Debug)]
 pub(super) enum KindPart {
-    ModbusTcp(ModbusTcp),
+    Modbus(Modbus),
     ModbusRtu,
     Mqtt { broker: Broker, max_payload: usize },
 }
@@ -74,7 +74,7 @@ impl LinkPart {
     /// Deadline of an answer in milliseconds, for devices that say nothing else.
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {
-            KindPart::ModbusTcp(tcp) => u64::try_from(tcp.timeout.as_millis()).ok(),
+            KindPart::Modbus(modbus) => u64::try_from(modbus.timeout.as_millis()).ok(),
             KindPart::ModbusRtu | KindPart::Mqtt { .. } => None,
         }
     }
@@ -86,7 +86,7 @@ impl LinkPart {
 
     pub(super) fn speaks(&self) -> Speaks {
         match self.kind {
-            KindPart::ModbusTcp(_) => Speaks::ModbusTcp,
+            KindPart::Modbus(_) => Speaks::ModbusTcp,
             KindPart::ModbusRtu => Speaks::ModbusRtu,
             KindPart::Mqtt { .. } => Speaks::Mqtt,
         }
@@ -196,9 +196,8 @@ fn kind(section: &mut Section<'_>, speaks: Speaks, base: &Path) -> Option<KindPa
             });
             let timeout = section.read("timeout", answer_in).unwrap_or(1000);
             let (host, port) = address?;
-            Some(KindPart::ModbusTcp(ModbusTcp {
-                host,
-                port,
+            Some(KindPart::Modbus(Modbus {
+                endpoint: Endpoint::Tcp { host, port },
                 timeout: Duration::from_millis(timeout),
             }))
         }

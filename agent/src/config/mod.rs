@@ -326,7 +326,7 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
 
 fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {
     let kind = match &part.kind {
-        KindPart::ModbusTcp(tcp) => LinkKind::ModbusTcp(tcp.clone()),
+        KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
         KindPart::ModbusRtu => LinkKind::NotActive,
         KindPart::Mqtt {
             broker,

@@ -29,13 +29,10 @@ fn each_makes_a_device_for_every_number() {
         assert_eq!(*device.id, *format!("press-{n:02}"));
         assert_eq!(*device.name, *format!("{n}号冲压机"));
         assert_eq!(device.unit, n);
-        let LinkKind::ModbusTcp(tcp) = &settings.links[usize::from(device.link.0)].kind else {
+        let LinkKind::Modbus(link) = &settings.links[usize::from(device.link.0)].kind else {
             panic!("Modbus TCP");
         };
-        assert_eq!(
-            (&*tcp.host, tcp.port),
-            (&*format!("10.1.3.{}", 100 + n), 502)
-        );
+        assert_eq!(link.endpoint.to_string(), format!("10.1.3.{}:502", 100 + n));
     }
     assert_eq!(settings.links.len(), 41);
     assert_eq!(&*settings.links[40].id, "10-1-3-140");
