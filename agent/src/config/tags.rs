@@ -5,6 +5,7 @@ use super::report::Finding;
 use super::values::{integer, label, list, number, one_of, period, text, whole};
 use super::walk::{At, Findings, Item, Section};
 use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Source, Table, Tag};
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::de::DeValue;
@@ -27,6 +28,19 @@ const ORDERS: [(&str, Order); 4] = [
 
 const TABLES: [Table; 4] = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
 
+/// Where a tag comes from, as far as its own keys tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comes {
+    /// A register or bit of Modbus.
+    Register,
+    /// A message on a topic.
+    OnTopic,
+    /// A place in what a device answers.
+    AtPointer,
+    /// Whatever is called by its name.
+    ByName,
+}
+
 /// A tag as configured: complete but for the period, which may come from its device.
 #[derive(Debug, Clone)]
 pub(super) struct TagPart {
@@ -34,6 +48,8 @@ pub(super) struct TagPart {
     pub(super) name_span: Range<usize>,
     pub(super) role_span: Range<usize>,
     pub(super) every: Option<u64>,
+    /// That it does not fit the link of a device was told; its others are no news.
+    pub(super) told: Cell<bool>,
     tag: Tag,
 }
 
@@ -42,8 +58,13 @@ impl TagPart {
         self.tag.role
     }
 
-    pub(super) fn is_mqtt(&self) -> bool {
-        matches!(self.tag.source, Source::Message(_))
+    pub(super) fn comes(&self) -> Comes {
+        match &self.tag.source {
+            Source::Modbus(_) => Comes::Register,
+            Source::Message(place) if !place.topic.is_empty() => Comes::OnTopic,
+            Source::Message(place) if place.pointer.is_some() => Comes::AtPointer,
+            Source::Message(_) => Comes::ByName,
+        }
     }
 
     /// The tag of a device with this period.
@@ -73,15 +94,19 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let mut section = entry
         .section("a table such as `{ at = \"holding:0\", type = \"u16\" }`")?
         .later(&["publish", "bit", "bits", "length", "max_rate"]);
-    let is_mqtt = section.take("topic").is_some();
+    let before = section.out().count();
+    let has_topic = section.take("topic").is_some();
+    let at = section.take("at");
+    let has_at = at.is_some();
+    let is_message = has_topic || at.is_none_or(|at| is_pointer(&at));
     let kind = section.need("type", "type = \"u16\"", one_of(&Kind::ALL));
     let unit = section.read("unit", label);
     let range = section.place("range", range);
     let every = section.read("every", period);
     let role_item = section.place("role", one_of(&ROLES));
     let parts = section.place("parts", integer(1, 1_000_000));
-    let source = if is_mqtt {
-        mqtt(&mut section, kind.as_ref()).map(Source::Message)
+    let source = if is_message {
+        message(&mut section, kind.as_ref()).map(Source::Message)
     } else {
         modbus(&mut section, kind.as_ref()).map(Source::Modbus)
     };
@@ -96,6 +121,10 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         source.as_ref(),
     );
     section.finish();
+    if !has_topic && !has_at && entry.out.count() > before {
+        // Perhaps one of the keys that are wrong was to say where it comes from.
+        return None;
+    }
     let kind = kind?.value;
     if let (Some(range), Kind::Bool | Kind::Text) = (&range, kind) {
         no_range(entry.out, range);
@@ -107,6 +136,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         name_span: entry.key_span.clone(),
         role_span,
         every,
+        told: Cell::new(false),
         tag: Tag {
             name,
             unit: unit.as_deref().unwrap_or("").into(),
@@ -166,8 +196,15 @@ fn range(item: &Item<'_>) -> Option<(f64, f64)> {
     }
 }
 
-fn mqtt(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Place> {
-    let topic = section.read("topic", topic);
+fn is_pointer(at: &Item<'_>) -> bool {
+    matches!(at.value, DeValue::String(text) if text.starts_with('/'))
+}
+
+fn message(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Place> {
+    let topic = match section.take("topic") {
+        Some(item) => topic(&item),
+        None => Some("".into()),
+    };
     // `at` may be left out: then the payload is the bare value. A wrong one is not that.
     let pointer = match section.take("at") {
         Some(item) => Some(pointer(&item)?),

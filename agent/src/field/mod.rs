@@ -7,9 +7,10 @@
 mod backoff;
 pub mod modbus_tcp;
 mod mqtt;
-mod outlet;
+pub mod outlet;
 mod pace;
 pub mod payload;
+pub mod push;
 mod schedule;
 
 use crate::settings::{LinkKind, Settings};
@@ -92,7 +93,8 @@ pub fn start(
                 let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
                 tasks.spawn(until(stop, Box::pin(subscriber.run())));
             }
-            LinkKind::NotActive => {}
+            // Its readings come through the HTTP door.
+            LinkKind::HttpPush(_) | LinkKind::NotActive => {}
         }
     }
     tasks

@@ -141,11 +141,13 @@ impl Engine {
             code: machine.code(),
             cause: cause(&device.model, machine.code()),
         });
-        let quality = match (self.machine(index), last_good) {
-            (Some(machine), _) => machine.quality(),
-            (None, None) => Quality::Bad(Reason::NeverRead),
-            (None, Some(_)) if self.is_silent_at(index, now) => Quality::Bad(Reason::Stale),
-            (None, Some(_)) => Quality::Good,
+        let quality = match self.machine(index) {
+            Some(machine) => machine.quality(),
+            None if self.is_silent_at(index, now) => {
+                let why = bad().next().map(|tag| tag.quality);
+                why.unwrap_or(Quality::Bad(Reason::Stale))
+            }
+            None => Quality::Good,
         };
         DeviceStatus {
             device,
@@ -159,11 +161,7 @@ impl Engine {
     }
 
     /// How every tag of a device stands at `now`.
-    pub fn tags(
-        &self,
-        device: DeviceIndex,
-        now: Mono,
-    ) -> impl Iterator<Item = TagStatus<'_>> + '_ {
+    pub fn tags(&self, device: DeviceIndex, now: Mono) -> impl Iterator<Item = TagStatus<'_>> + '_ {
         let settings = self.plant.device(device);
         let tags = (0..).map(TagIndex).zip(&settings.model.tags);
         let first_slot = self.devices[usize::from(device.0)].first_slot;

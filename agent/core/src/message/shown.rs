@@ -56,7 +56,8 @@ pub struct DeviceStatus<'a> {
     pub link: &'a Link,
     /// What it does; none if it has no state mapping.
     pub doing: Option<Doing<'a>>,
-    /// Quality of its status; without a state mapping, whether anything good is known of it.
+    /// Quality of its status; without a state mapping, whether anything good is known of it, and
+    /// if not, why its first bad tag is bad.
     pub quality: Quality,
     /// Milliseconds since any of its tags was last good.
     pub age_ms: Option<u64>,

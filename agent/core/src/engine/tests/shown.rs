@@ -75,17 +75,26 @@ fn a_link_shows_since_when_and_why_it_is_down() {
     let mut bench = Bench::new();
     let unknown = link(&bench, 0);
     assert_eq!(unknown["up"], json!(null), "it has said nothing yet");
-    bench.engine.handle_link(LinkIndex(0), at(1_000), true, None);
+    bench
+        .engine
+        .handle_link(LinkIndex(0), at(1_000), true, None);
     bench.read(1_000, [2, 0, 0]);
     let up = link(&bench, 1_500);
     assert_eq!((&up["up"], &up["devices_bad"]), (&json!(true), &json!(0)));
     let why = Some(String::from("closed by the device"));
-    bench.engine.handle_link(LinkIndex(0), at(2_000), false, why.clone());
+    bench
+        .engine
+        .handle_link(LinkIndex(0), at(2_000), false, why.clone());
     // Told again it is no news.
-    bench.engine.handle_link(LinkIndex(0), at(3_000), false, None);
+    bench
+        .engine
+        .handle_link(LinkIndex(0), at(3_000), false, None);
     let down = link(&bench, 60_000);
     assert_eq!(down["up"], false);
     assert_eq!(down["since_ms"], WALL + 2_000);
     assert_eq!(down["why"], json!(why));
-    assert_eq!((&down["devices"], &down["devices_bad"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&down["devices"], &down["devices_bad"]),
+        (&json!(1), &json!(1))
+    );
 }
