@@ -19,6 +19,7 @@ use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
 use andon_core::record::Event;
+use ask::Beside;
 use shift::{OutboxEnded, Shift};
 use std::fmt;
 use std::sync::Arc;
@@ -113,7 +114,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let _serving = http::start(listeners, door, &stop);
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
-    let mut links = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+    let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
 
     // What only the start needs is not kept for the rest of the run.
     let Settings {
@@ -165,13 +166,17 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         store.clone(),
         current,
         to_uplink,
-        reached.clone(),
+        Beside {
+            began: now.mono,
+            reach: reached.clone(),
+            meters: field.meters,
+        },
         opened.losses,
     );
     let uplink = tokio::spawn(uplink.run(hung_up));
 
     let tally = shift.work(field_queue, loss_queue, ask_queue, stop).await;
-    links.shutdown().await;
+    field.tasks.shutdown().await;
     if *reached.borrow() == Reach::Reached {
         drained(&store).await;
     }

@@ -2,6 +2,7 @@
 
 use andon_core::plant::Plant;
 use andon_core::tag::{DeviceIndex, TagIndex};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +49,8 @@ pub struct Link {
 /// How to reach a link.
 #[derive(Debug, Clone)]
 pub enum LinkKind {
-    /// One Modbus TCP endpoint; the units behind it share one connection.
-    ModbusTcp(ModbusTcp),
+    /// One Modbus endpoint; the units behind it share one connection.
+    Modbus(Modbus),
     /// One MQTT broker that machines publish to.
     Mqtt(MqttLink),
     /// Scripts push to the HTTP door.
@@ -74,15 +75,42 @@ pub struct HttpPush {
     pub token_file: PathBuf,
 }
 
-/// One Modbus TCP endpoint.
+/// One Modbus endpoint.
 #[derive(Debug, Clone)]
-pub struct ModbusTcp {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
+pub struct Modbus {
+    /// What is spoken to.
+    pub endpoint: Endpoint,
     /// Hard deadline of connecting, and of every request.
     pub timeout: Duration,
+}
+
+/// What a Modbus link speaks to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Modbus TCP.
+    Tcp {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+}
+
+impl Endpoint {
+    /// What is spoken, for programs.
+    pub const fn protocol(&self) -> &'static str {
+        match self {
+            Endpoint::Tcp { .. } => "modbus-tcp",
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
 }
 
 /// One MQTT broker to read from.

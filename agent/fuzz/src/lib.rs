@@ -1,7 +1,7 @@
 //! What must hold for any bytes that a machine sends: no panic, and no value that is not theirs.
 
 use andon::field::Answer;
-use andon::field::modbus_tcp::ask;
+use andon::field::modbus::ask;
 use andon::field::payload::Payload;
 use andon_core::modbus::plan::Read;
 use andon_core::sample::{Reading, Value};

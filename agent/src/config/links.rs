@@ -4,7 +4,7 @@ use super::gateway::{broker_url, credentials};
 use super::report::Finding;
 use super::values::{boolean, duration, host_port, id, integer, path, serial_port, size, text};
 use super::walk::{At, Findings, Section};
-use crate::settings::{Broker, HttpPush, ModbusTcp};
+use crate::settings::{Broker, Endpoint, HttpPush, Modbus};
 use andon_core::plant::{Link, Medium};
 use std::ops::Range;
 use std::path::Path;
@@ -54,7 +54,7 @@ pub(super) struct LinkPart {
 /// How it is reached.
 #[derive(Debug)]
 pub(super) enum KindPart {
-    ModbusTcp(ModbusTcp),
+    Modbus(Modbus),
     ModbusRtu,
     Mqtt { broker: Broker, max_payload: usize },
     HttpPush(HttpPush),
@@ -69,10 +69,15 @@ impl LinkPart {
         }
     }
 
+    /// Where it is named.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
     /// Deadline of an answer in milliseconds, for devices that say nothing else.
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {
-            KindPart::ModbusTcp(tcp) => u64::try_from(tcp.timeout.as_millis()).ok(),
+            KindPart::Modbus(modbus) => u64::try_from(modbus.timeout.as_millis()).ok(),
             KindPart::ModbusRtu | KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
         }
     }
@@ -84,7 +89,7 @@ impl LinkPart {
 
     pub(super) fn speaks(&self) -> Speaks {
         match self.kind {
-            KindPart::ModbusTcp(_) => Speaks::ModbusTcp,
+            KindPart::Modbus(_) => Speaks::ModbusTcp,
             KindPart::ModbusRtu => Speaks::ModbusRtu,
             KindPart::Mqtt { .. } => Speaks::Mqtt,
             KindPart::HttpPush(_) => Speaks::HttpPush,
@@ -197,9 +202,8 @@ fn kind(section: &mut Section<'_>, speaks: Speaks, base: &Path) -> Option<KindPa
             });
             let timeout = section.read("timeout", answer_in).unwrap_or(1000);
             let (host, port) = address?;
-            Some(KindPart::ModbusTcp(ModbusTcp {
-                host,
-                port,
+            Some(KindPart::Modbus(Modbus {
+                endpoint: Endpoint::Tcp { host, port },
                 timeout: Duration::from_millis(timeout),
             }))
         }

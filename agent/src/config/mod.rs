@@ -6,6 +6,7 @@
 //! leaves this module but the settings.
 
 mod alarms;
+mod buses;
 mod calendar;
 mod devices;
 mod gateway;
@@ -24,7 +25,7 @@ mod tests;
 mod values;
 mod walk;
 
-pub(crate) use values::show_bytes;
+pub(crate) use values::{show_bytes, show_ms};
 
 pub use report::{Entry, Report};
 
@@ -185,6 +186,7 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
             cfg: 0,
         },
     };
+    buses::check(&settings.plant, &links, out);
     check_budgets(&settings, &gateway, out);
     Some(settings)
 }
@@ -230,7 +232,7 @@ fn check_numbers(links: &[LinkPart], devices: &[Device], out: &Findings) {
 /// On a shared connection one unit that does not answer holds up the others.
 fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
     for (index, link) in (0..).zip(links) {
-        let KindPart::ModbusTcp(tcp) = &link.kind else {
+        let KindPart::Modbus(modbus) = &link.kind else {
             continue;
         };
         let behind = || {
@@ -245,9 +247,9 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
             .flat_map(|device| &device.model.tags)
             .map(|tag| tag.every_ms)
             .min();
-        let timeout = u64::try_from(tcp.timeout.as_millis()).unwrap_or(u64::MAX);
+        let timeout = u64::try_from(modbus.timeout.as_millis()).unwrap_or(u64::MAX);
         if let (2.., Some(every)) = (units.len(), every.filter(|every| *every < timeout)) {
-            let (timeout, every) = (values::show_ms(timeout), values::show_ms(every));
+            let (timeout, every) = (show_ms(timeout), show_ms(every));
             let what = format!(
                 "a unit of `{}` that does not answer holds up the others for {timeout}",
                 link.id
@@ -303,7 +305,7 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
 
 fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {
     let kind = match &part.kind {
-        KindPart::ModbusTcp(tcp) => LinkKind::ModbusTcp(tcp.clone()),
+        KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
         KindPart::ModbusRtu => LinkKind::NotActive,
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
         KindPart::Mqtt {

@@ -5,16 +5,17 @@
 //! while as many questions wait as there is room for, the next waits to be asked.
 
 use super::shift::Shift;
+use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
 use crate::upstream::Reach;
 use crate::{clock, memory};
 use andon_core::message::{AlarmMessage, DeviceStatus, LinkStatus, VERSION, run_id};
-use andon_core::tag::DeviceIndex;
-use andon_core::time::Wall;
+use andon_core::tag::{DeviceIndex, LinkIndex};
+use andon_core::time::{Mono, Wall};
 use bytes::Bytes;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 /// Questions that wait at once; beyond, the asking waits.
@@ -49,6 +50,17 @@ pub struct Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoAnswer;
 
+/// What is told besides what the engine knows.
+#[derive(Debug)]
+pub(super) struct Beside {
+    /// When the run began.
+    pub(super) began: Mono,
+    /// Whether the broker is reached.
+    pub(super) reach: watch::Receiver<Reach>,
+    /// How well the Modbus links do.
+    pub(super) meters: Meters,
+}
+
 /// Where questions are put; clones put them to the same engine.
 #[derive(Debug, Clone)]
 pub struct Asks(mpsc::Sender<Ask>);
@@ -73,7 +85,7 @@ impl Asks {
 }
 
 /// How everything stands: the object of `GET /api/v1/status` and `andon status --json`.
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Status<'a> {
     v: u32,
     gateway: &'a str,
@@ -93,19 +105,40 @@ struct Status<'a> {
     links_up: usize,
     links_down: usize,
     devices_bad: usize,
-    links: Vec<LinkStatus<'a>>,
+    links: Vec<Link<'a>>,
     devices: Vec<DeviceStatus<'a>>,
     alarms: Vec<AlarmMessage<'a>>,
 }
 
-#[derive(Serialize)]
+/// A link, with what its meter shows if it speaks Modbus.
+struct Link<'a> {
+    status: LinkStatus<'a>,
+    figures: Option<LinkFigures>,
+}
+
+impl Serialize for Link<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.status.entries(&mut map)?;
+        if let Some(figures) = &self.figures {
+            map.serialize_entry("protocol", figures.protocol)?;
+            map.serialize_entry("address", &figures.address)?;
+            map.serialize_entry("connects", &figures.connects)?;
+            map.serialize_entry("occupancy", &figures.occupancy)?;
+            map.serialize_entry("units", &figures.units)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(serde::Serialize)]
 struct Broker {
     /// Null: nothing is known yet.
     broker_reached: Option<bool>,
     broker_why: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Outbox<'a> {
     waiting: u64,
     oldest_waiting_ms: Option<Wall>,
@@ -146,6 +179,7 @@ impl Shift {
         let now = clock::mono();
         let engine = &self.engine;
         let (run, health) = (engine.run(), engine.health());
+        let meters = &self.beside.meters;
         let view = self.store.view();
         let view = view.borrow();
         let alarms = (0..u16::MAX).take(engine.plant().alarms.len());
@@ -158,14 +192,21 @@ impl Shift {
             version: env!("CARGO_PKG_VERSION"),
             ts: engine.label(now),
             clock: engine.clock().as_str(),
-            up_ms: now.since(self.began),
+            up_ms: now.since(self.beside.began),
             memory_bytes: memory::resident(),
-            broker: Broker::of(&self.reach.borrow()),
+            broker: Broker::of(&self.beside.reach.borrow()),
             outbox: Outbox::of(&view),
             links_up: health.links_up,
             links_down: health.links_down,
             devices_bad: health.devices_bad,
-            links: engine.links(now).collect(),
+            links: engine
+                .links(now)
+                .zip((0..).map(LinkIndex))
+                .map(|(status, index)| Link {
+                    status,
+                    figures: meters.of(index).map(|meter| meter.snapshot(now)),
+                })
+                .collect(),
             devices: engine.devices(now).collect(),
             alarms: alarms.filter_map(|index| engine.alarm(index)).collect(),
         })

@@ -4,13 +4,13 @@
 //! at the moment its commit begins, so that it describes what the records before it have led to.
 //! Questions about how things stand are answered in between, one after the other ([`super::ask`]).
 
-use super::ask::Ask;
+use super::ask::{Ask, Beside};
 use super::{FIELD_QUEUE, Journal};
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::staging::Staging;
 use crate::store::{Rejected, Store, StoreError};
-use crate::upstream::{CurrentValues, Health, Reach};
+use crate::upstream::{CurrentValues, Health};
 use andon_core::engine::{Action, Current, Engine, Tally};
 use andon_core::modbus::decode::Words;
 use andon_core::record::{Body, Event};
@@ -40,10 +40,7 @@ pub(super) struct OutboxEnded;
 pub(super) struct Shift {
     pub(super) engine: Engine,
     pub(super) store: Store,
-    /// Whether the broker is reached.
-    pub(super) reach: watch::Receiver<Reach>,
-    /// When it began.
-    pub(super) began: Mono,
+    pub(super) beside: Beside,
     current: CurrentValues,
     health: watch::Sender<Health>,
     staging: Staging,
@@ -71,15 +68,14 @@ impl Shift {
         store: Store,
         current: CurrentValues,
         health: watch::Sender<Health>,
-        reach: watch::Receiver<Reach>,
+        beside: Beside,
         losses: Vec<Event>,
     ) -> Shift {
         let now = clock::mono();
         let mut shift = Shift {
             engine,
             store,
-            reach,
-            began: now,
+            beside,
             current,
             health,
             staging: Staging::new(now),

@@ -84,6 +84,22 @@ struct Link {
     why: Option<String>,
     devices: u64,
     devices_bad: u64,
+    occupancy: Option<f64>,
+    units: Vec<Unit>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Unit {
+    unit: u8,
+    answering: Option<bool>,
+    requests: u64,
+    timeouts: u64,
+    crc_errors: u64,
+    wrong_answers: u64,
+    retries: u64,
+    answer_ms_p50: Option<f64>,
+    answer_ms_p99: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,7 +1,7 @@
 //! The answer as text that fits 80 columns: ids in one column, then what is the matter, and below
 //! it, indented, why.
 
-use super::{Alarm, Device, Link, Status, Tag};
+use super::{Alarm, Device, Link, Status, Tag, Unit};
 use crate::config::show_bytes;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -17,6 +17,7 @@ pub(super) fn render(status: &Status) -> String {
     let mut text = String::new();
     head(&mut text, status);
     links(&mut text, status);
+    units(&mut text, status);
     devices(&mut text, status);
     alarms(&mut text, status);
     text.truncate(text.trim_end().len());
@@ -85,6 +86,9 @@ fn links(text: &mut String, status: &Status) {
         if *devices_bad > 0 {
             let _ = write!(is, ", {devices_bad} without data");
         }
+        if let Some(share) = link.occupancy {
+            let _ = write!(is, ", busy {:.1} %", share * 100.0);
+        }
         let row = format!(
             "  {:<width$}  {up:<4}  {:>11}  {is}",
             link.link,
@@ -94,6 +98,44 @@ fn links(text: &mut String, status: &Status) {
         if let (Some(false), Some(why)) = (link.up, &link.why) {
             wrapped(text, "    ", 4, why);
         }
+    }
+}
+
+/// What the meters of the Modbus links show, if there are any.
+fn units(text: &mut String, status: &Status) {
+    let metered = || {
+        let units = |link: &'_ Link| link.units.len();
+        status.links.iter().filter(move |link| units(link) > 0)
+    };
+    let named = |link: &Link, unit: &Unit| format!("{}/{}", link.link, unit.unit);
+    let names: Vec<String> = metered()
+        .flat_map(|link| link.units.iter().map(|unit| named(link, unit)))
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    let width = width(names.iter().map(String::as_str));
+    let titles = "requests   p50 ms   p99 ms  timeouts   CRC  wrong  retries";
+    heading(text, &format!("{:<1$}  {titles}", "UNITS", width + 2));
+    let units = metered().flat_map(|link| &link.units);
+    for (name, unit) in names.iter().zip(units) {
+        let ms = |time: Option<f64>| time.map_or("-".into(), |ms| format!("{ms:.1}"));
+        let row = format!(
+            "  {name:<width$}  {:>8}  {:>7}  {:>7}  {:>8}  {:>4}  {:>5}  {:>7}{}",
+            unit.requests,
+            ms(unit.answer_ms_p50),
+            ms(unit.answer_ms_p99),
+            unit.timeouts,
+            unit.crc_errors,
+            unit.wrong_answers,
+            unit.retries,
+            if unit.answering == Some(false) {
+                "  SILENT"
+            } else {
+                ""
+            },
+        );
+        line(text, 0, &row);
     }
 }
 
@@ -243,7 +285,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn shown(status: serde_json::Value) -> String {
+    fn shown(status: Value) -> String {
         render(&serde_json::from_value(status).unwrap())
     }
 
@@ -258,7 +300,13 @@ mod tests {
             "acknowledged": 375, "lost": 0, "disk_bytes": 3_250_586, "links_up": 1, "links_down": 1,
             "devices_bad": 1,
             "links": [
-                { "link": "plc", "up": true, "since_ms": 1_789_988_480_000_i64, "devices": 2 },
+                { "link": "plc", "up": true, "since_ms": 1_789_988_480_000_i64, "devices": 2,
+                  "occupancy": 0.0423, "units": [
+                    { "unit": 1, "requests": 57_600, "answer_ms_p50": 1.2, "answer_ms_p99": 3.42,
+                      "answering": true },
+                    { "unit": 2, "requests": 11_520, "answer_ms_p50": null, "timeouts": 12,
+                      "crc_errors": 3, "wrong_answers": 1, "retries": 2, "answering": false },
+                  ] },
                 { "link": "rs485", "up": false, "since_ms": 1_789_999_280_000_i64, "devices": 1,
                   "devices_bad": 1, "why": "/dev/serial/by-id/usb-FTDI: no such port" },
                 { "link": "scripts", "up": null, "devices": 1 },
@@ -295,10 +343,14 @@ gw-press-1: andon 0.1.0, up for 3 h 12 min
            acknowledged, 0 lost in this run; 3.1 MiB on disk
 
 LINKS: 1 up, 1 down
-  plc      up     3 h 12 min  2 devices
+  plc      up     3 h 12 min  2 devices, busy 4.2 %
   rs485    DOWN   12 min 0 s  1 device, 1 without data
     /dev/serial/by-id/usb-FTDI: no such port
   scripts  -                  1 device
+
+UNITS    requests   p50 ms   p99 ms  timeouts   CRC  wrong  retries
+  plc/1     57600      1.2      3.4         0     0      0        0
+  plc/2     11520        -        -        12     3      1        2  SILENT
 
 DEVICES: 3, 1 without data
   press-1  producing      12 min 0 s  good, 312 ms old

@@ -1,23 +1,18 @@
 use super::*;
+use crate::field::meter::Meters;
 use crate::run::{Asks, NoAnswer, Question};
 use crate::store;
+use crate::upstream::Reach;
 use andon_core::calendar::Calendar;
 use andon_core::modbus::plan::Plan;
 use andon_core::plant::{Device, Gateway, Link, Manners, Model, Plant};
 use andon_core::sample::{Reading, Reason, Value};
-use andon_core::tag::{Kind, LinkIndex, Order, Point, Source, Table, Tag};
+use andon_core::tag::{Kind, LinkIndex, Point, Source, Table, Tag};
 use std::sync::Arc;
 
 /// A device with one register that is no state and no count.
 fn plant() -> Plant {
-    let register = Point {
-        table: Table::Holding,
-        address: 0,
-        kind: Kind::U16,
-        order: Order::Abcd,
-        scale: 1.0,
-        offset: 0.0,
-    };
+    let register = Point::new(Table::Holding, 0, Kind::U16);
     let tag = Tag {
         name: "speed".into(),
         unit: "".into(),
@@ -75,7 +70,12 @@ fn shift(dir: &std::path::Path, losses: Vec<Event>) -> Shift {
     let engine = Engine::new(plant, plan, opened.run, clock::now(), None);
     let (health, _) = watch::channel(Shift::health(&engine));
     let (_, reach) = watch::channel(Reach::Trying);
-    Shift::new(engine, store, current, health, reach, losses)
+    let beside = Beside {
+        began: clock::mono(),
+        reach,
+        meters: Meters::none(),
+    };
+    Shift::new(engine, store, current, health, beside, losses)
 }
 
 fn nobody_asks() -> mpsc::Receiver<Ask> {
