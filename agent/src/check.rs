@@ -48,7 +48,8 @@ pub fn complain_of(report: &Report) -> std::io::Result<()> {
     say(stderr, &format!("{}\n", report.render(colour)))
 }
 
-fn say(mut to: impl std::io::Write, text: &str) -> std::io::Result<()> {
+/// Writes a text and the end of its line.
+pub fn say(mut to: impl std::io::Write, text: &str) -> std::io::Result<()> {
     writeln!(to, "{text}")?;
     to.flush()
 }
@@ -91,6 +92,9 @@ fn summary(path: &Path, loaded: &Loaded) -> String {
             sum(plant.alarms.len(), "alarm"),
         ),
     );
+    if let Some(http) = &settings.http {
+        line(&mut text, "http", &address(&http.host, http.port));
+    }
     line(&mut text, "calendar", &calendar(settings));
     buses(&mut text, settings);
     not_active(&mut text, settings);
@@ -149,6 +153,9 @@ fn links(text: &mut String, settings: &Settings) {
                 broker(&mqtt.broker),
                 plural(mqtt.topics.len(), "topic")
             ),
+            LinkKind::HttpPush(push) => {
+                format!("pushed by scripts, token in {}", push.token_file.display())
+            }
             LinkKind::NotActive => "not active".into(),
         };
         line(
@@ -181,7 +188,16 @@ fn broker(broker: &Broker) -> String {
     } else {
         "mqtt"
     };
-    format!("{scheme}://{}:{}", broker.host, broker.port)
+    format!("{scheme}://{}", address(&broker.host, broker.port))
+}
+
+/// Host and port as in the file.
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 fn calendar(settings: &Settings) -> String {
@@ -373,7 +389,7 @@ mod tests {
         let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(told["ok"], true);
         assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(0));
-        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(8));
+        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(7));
         assert_eq!(told["disk"]["budget"], 64 << 20);
         let items = told["memory"].as_array().expect("a list");
         let sum: u64 = items

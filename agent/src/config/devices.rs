@@ -7,7 +7,7 @@ use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
 use super::report::Finding;
 use super::shipped;
-use super::tags::TagPart;
+use super::tags::{Comes, TagPart};
 use super::values::{id, integer, label, text};
 use super::walk::{At, Findings, Item, Section, Written};
 use andon_core::plant::{Device, Model};
@@ -264,7 +264,7 @@ fn build(
     let unit = unit(&found, speaks, out);
     let model = match profile {
         Some(index) if own.shapes_nothing() => shared
-            .entry((index, speaks.is_mqtt()))
+            .entry((index, speaks.is_modbus()))
             .or_insert_with(|| Arc::new(model(base, own, speaks, out)))
             .clone(),
         _ => Arc::new(model(base, own, speaks, out)),
@@ -351,10 +351,10 @@ fn find_link(found: &Found, links: &[LinkPart], out: &Findings) -> Option<LinkIn
 
 fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
     let Some(unit) = &found.unit else {
-        return Some(if speaks.is_mqtt() { 0 } else { 1 });
+        return Some(u8::from(speaks.is_modbus()));
     };
     let (what, hint) = match speaks {
-        Speaks::Mqtt => ("only Modbus devices have a unit", "leave `unit` out"),
+        Speaks::Mqtt | Speaks::HttpPush => ("only Modbus devices have a unit", "leave `unit` out"),
         Speaks::ModbusRtu if !(1..=247).contains(&unit.value) => (
             "a unit on a serial line is from 1 to 247",
             "look at the address switches of the machine",
@@ -368,17 +368,12 @@ fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
 /// Every tag must come from where its device's link leads.
 fn check_sources(found: &Found, base: &Common, speaks: Speaks, out: &Findings) {
     for tag in merged(base, &found.common) {
-        if tag.is_mqtt() == speaks.is_mqtt() {
+        let Some((what, hint)) = misplaced(tag.comes(), speaks) else {
+            continue;
+        };
+        if tag.told.replace(true) {
             continue;
         }
-        let (what, hint) = if speaks.is_mqtt() {
-            ("has no `topic`", "its link is MQTT: add `topic = \"...\"`")
-        } else {
-            (
-                "has a `topic`",
-                "its link is Modbus: write `at = \"holding:0\"` instead",
-            )
-        };
         let what = format!("tag `{}` of `{}` {what}", tag.name, found.id.value);
         let mut finding = Finding::at(tag.name_span.clone(), what).hint(hint);
         if let Some(link) = &found.link {
@@ -388,13 +383,37 @@ fn check_sources(found: &Found, base: &Common, speaks: Speaks, out: &Findings) {
     }
 }
 
+/// What is wrong with where a tag comes from, for a link that speaks so.
+fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str)> {
+    let wrong = match (speaks, comes) {
+        (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::Register)
+        | (Speaks::Mqtt, Comes::OnTopic)
+        | (Speaks::HttpPush, Comes::ByName) => return None,
+        (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::OnTopic) => (
+            "has a `topic`",
+            "its link is Modbus: write `at = \"holding:0\"` instead",
+        ),
+        (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::AtPointer | Comes::ByName) => (
+            "has no `at`",
+            "its link is Modbus: write `at = \"holding:0\"`",
+        ),
+        (Speaks::Mqtt, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
+        (Speaks::HttpPush, Comes::OnTopic) => (
+            "has a `topic`",
+            "scripts push it by its name: leave `topic` and `at` out",
+        ),
+        (Speaks::HttpPush, _) => ("has an `at`", "scripts push it by its name: leave `at` out"),
+    };
+    Some(wrong)
+}
+
 /// A profile that nobody uses is checked like the others.
 fn check_unused(profile: &Profile, out: &Findings) {
-    let has_mqtt = profile.common.tags.iter().flatten().any(TagPart::is_mqtt);
-    let speaks = if has_mqtt {
-        Speaks::Mqtt
-    } else {
+    let by_register = |tag: &TagPart| tag.comes() == Comes::Register;
+    let speaks = if profile.common.tags.iter().flatten().all(by_register) {
         Speaks::ModbusTcp
+    } else {
+        Speaks::Mqtt
     };
     model(&profile.common, &Common::default(), speaks, out);
     if !out.is_lost("profile") {

@@ -159,6 +159,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     }
     // A device that this version does not read is not silent: it was never to be heard.
     alarms.retain(|alarm| is_read(&devices[usize::from(alarm.device.0)], &links));
+    let http = root.section("http").map(local::http);
+    need_door(&links, http.is_some() || out.is_lost("http"), out);
     let local = local::sections(&mut root);
     root.finish();
     warn_of_slow_links(&links, &devices, out);
@@ -185,6 +187,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices))
             .collect(),
         upstream,
+        http: http.flatten(),
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
         disk_budget: gateway.disk_budget.value,
@@ -236,6 +239,16 @@ fn need_zone(gateway: &GatewayPart, out: &Findings) {
     let what = "shifts need the time zone of the plant";
     let hint = "add `timezone = \"Asia/Shanghai\"` to [gateway]";
     out.mistake(Finding::at(gateway.span.clone(), what).hint(hint));
+}
+
+/// What scripts push comes through the HTTP door.
+fn need_door(links: &[LinkPart], has_door: bool, out: &Findings) {
+    let pushed = |link: &&LinkPart| matches!(link.kind, KindPart::HttpPush(_));
+    if let (Some(link), false) = (links.iter().find(pushed), has_door) {
+        let what = format!("nothing listens for what is pushed to `{}`", link.id);
+        let hint = "add `[http]` with `listen = \"0.0.0.0:8080\"`";
+        out.mistake(Finding::at(link.span.clone(), what).hint(hint));
+    }
 }
 
 /// Indexes are 16 bits wide.
@@ -328,6 +341,7 @@ fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Dev
     let kind = match &part.kind {
         KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
         KindPart::ModbusRtu => LinkKind::NotActive,
+        KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
         KindPart::Mqtt {
             broker,
             max_payload,

@@ -32,6 +32,12 @@ impl Meters {
         Meters(links.map(meter).collect())
     }
 
+    /// Of no link at all.
+    #[cfg(test)]
+    pub fn none() -> Meters {
+        Meters(Arc::new([]))
+    }
+
     /// That of one link; none if it does not speak Modbus.
     pub fn of(&self, link: LinkIndex) -> Option<Meter> {
         self.0.get(usize::from(link.0)).cloned().flatten()

@@ -8,9 +8,10 @@ mod backoff;
 pub mod meter;
 pub mod modbus;
 mod mqtt;
-mod outlet;
+pub mod outlet;
 mod pace;
 pub mod payload;
+pub mod push;
 mod schedule;
 
 use crate::clock;
@@ -105,7 +106,8 @@ pub fn start(
                 let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
                 tasks.spawn(until(stop, Box::pin(subscriber.run())));
             }
-            LinkKind::NotActive => {}
+            // Its readings come through the HTTP door.
+            LinkKind::HttpPush(_) | LinkKind::NotActive => {}
         }
     }
     Field { tasks, meters }

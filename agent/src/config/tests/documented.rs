@@ -29,7 +29,7 @@ const PLACES: [(&[&str], &str); 16] = [
         "[profile.state]                   # first match wins; no match is `unknown`\n",
     ),
     (&["## `[[alarm]]`"], "[[alarm]]\n"),
-    (&["### `[http]`"], "[http]\n"),
+    (&["## `[http]`"], "[http]\n"),
     (
         &["### `[board]`"],
         "[board]                           # the microcontroller I/O board\n",
