@@ -97,7 +97,7 @@ fn bare_number(text: &str, kind: Kind) -> Result<Value, Reason> {
     }
 }
 
-fn of_json(json: &Json, kind: Kind) -> Result<Value, Reason> {
+pub(super) fn of_json(json: &Json, kind: Kind) -> Result<Value, Reason> {
     match (json, kind) {
         (Json::Null, _) => Err(Reason::Missing),
         (Json::Bool(truth), Kind::Bool) => Ok(Value::Bool(*truth)),
@@ -135,6 +135,7 @@ fn integer(whole: i64, kind: Kind) -> Result<Value, Reason> {
         Kind::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
         Kind::U64 => (0, i64::MAX),
         Kind::I64 => (i64::MIN, i64::MAX),
+        _ => kind.limits().ok_or(Reason::WrongType)?,
     };
     if (low..=high).contains(&whole) {
         Ok(Value::Int(whole))
