@@ -285,6 +285,7 @@ fn disk(text: &mut String, plan: &DiskPlan, settings: &Settings) {
         let _ = writeln!(text, "  {what:<46} {:>15}{note}", show_bytes(bytes));
     };
     part("outbox: records that wait for the broker", plan.outbox, "");
+    part("history: minutes, hours, states", plan.history, "");
     part("checkpoint of open windows and alarms", plan.checkpoint, "");
     part("spare, so that a full disk can be drained", plan.spare, "");
     part("together", plan.budget, "  the budget");
@@ -298,6 +299,14 @@ fn disk(text: &mut String, plan: &DiskPlan, settings: &Settings) {
         text,
         "  {:<46} {lasts:>15}",
         "without the broker it lasts, an estimate"
+    );
+    let [minutes, hours, states] = plan.history_days.map(|days| match days {
+        0 => "less than a day".to_owned(),
+        days => plural(usize::try_from(days).unwrap_or(usize::MAX), "day"),
+    });
+    let _ = writeln!(
+        text,
+        "  the history keeps, an estimate: hours {hours}, minutes {minutes}, states {states}"
     );
 }
 

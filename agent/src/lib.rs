@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod field;
+pub mod history;
 pub mod http;
 pub mod memory;
 pub mod plan;

@@ -3,6 +3,10 @@
 //! Sizes come from the real types where there is one. Where a library or the operating system
 //! decides, the figure is an estimate and says so.
 
+mod disk;
+
+pub use disk::{DiskPlan, disk, history};
+
 use crate::field::FromField;
 use crate::field::meter::Meters;
 use crate::http;
@@ -13,7 +17,7 @@ use andon_core::engine;
 use andon_core::plant::{Code, Device, Match, Model, Plant};
 use andon_core::record::Record;
 use andon_core::state::State;
-use andon_core::summary::{Summary, Tier};
+use andon_core::summary::Summary;
 use andon_core::tag::{Source, Tag};
 use std::mem::{size_of, size_of_val};
 use std::sync::Arc;
@@ -23,15 +27,6 @@ const MIB: u64 = 1 << 20;
 
 /// The registers of the largest Modbus answer.
 const LARGEST_ANSWER: usize = 250;
-
-/// Bytes of one minute of one device, packed (measured: at most 60).
-const SUMMARY_BYTES: u64 = 60;
-
-/// State changes, alarms and other events of a device on a busy day.
-const EVENTS_A_DAY: u64 = 300;
-
-/// Bytes on disk for each ten bytes of records, packed 25 to a value.
-const DISK_PER_TEN: u64 = 26;
 
 /// One line of the memory plan.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -235,51 +230,4 @@ fn estimate(what: &'static str, count: u64, each: u64) -> Item {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// What is on disk, and how long it lasts.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct DiskPlan {
-    /// What everything may come to.
-    pub budget: u64,
-    /// Records that wait to be sent.
-    pub outbox: u64,
-    /// The open windows and alarms, written again and again.
-    pub checkpoint: u64,
-    /// Kept free, so that a full disk can still be drained.
-    pub spare: u64,
-    /// Bytes written a day, an estimate.
-    pub per_day: u64,
-    /// Hours without the broker until waiting summaries are merged, an estimate.
-    pub offline_hours: u64,
-}
-
-impl DiskPlan {
-    /// Everything but the outbox, and two databases of it.
-    pub fn least(&self) -> u64 {
-        self.checkpoint + self.spare + 4 * MIB
-    }
-}
-
-/// The disk plan of a configuration.
-pub fn disk(settings: &Settings) -> DiskPlan {
-    let devices = &settings.plant.devices;
-    let sending = devices
-        .iter()
-        .filter(|device| device.publishes.contains(Tier::Minute) && device.model.state.is_some());
-    let minutes = count(sending.count()) * 24 * 60;
-    let events = count(devices.len()) * EVENTS_A_DAY;
-    let per_day = (minutes + events) * SUMMARY_BYTES * DISK_PER_TEN / 10;
-    let spare = MIB;
-    // Two copies, so that one is whole whatever happens while the other is written.
-    let checkpoint = 2 * (64 * KIB + count(devices.len()) * count(size_of::<Summary>()));
-    let outbox = settings.disk_budget.saturating_sub(spare + checkpoint);
-    DiskPlan {
-        budget: settings.disk_budget,
-        outbox,
-        checkpoint,
-        spare,
-        per_day,
-        offline_hours: (outbox * 24).checked_div(per_day).unwrap_or(u64::MAX),
-    }
 }

@@ -1,14 +1,19 @@
 //! Records between the engine and the disk.
 //!
 //! When the disk does not take them: records wait here, up to [`MOST`]; then the oldest summaries
-//! are dropped, then the oldest events, each loss told by a `loss` event. Alarm events go last.
+//! are dropped, then the oldest events, each loss told by a `loss` event. Alarm events go last. Pages
+//! of the history wait beside them, up to [`MOST_PAGES`]; then the oldest go, told in the log.
 
+use andon_core::history::Page;
 use andon_core::record::{Class, Event, Record, Run};
 use andon_core::time::Mono;
 use std::collections::VecDeque;
 
 /// Records that wait at most. A record takes about 350 bytes here.
 pub const MOST: usize = 8192;
+
+/// Pages of the history that wait at most: some hours of minutes.
+pub const MOST_PAGES: usize = 256;
 
 /// A commit is due this long after the first record that waits for it.
 const COMMIT_AFTER_MS: u64 = 10_000;
@@ -27,7 +32,10 @@ const CHECKPOINT_BYTES_A_DAY: u64 = 20_000_000;
 #[derive(Debug)]
 pub struct Staging {
     records: VecDeque<Record>,
-    /// When the first of them came.
+    pages: VecDeque<Page>,
+    /// Pages that were dropped.
+    pages_dropped: u64,
+    /// When the first of the records and pages came.
     since: Option<Mono>,
     /// A person waits for it.
     urgent: bool,
@@ -55,6 +63,8 @@ impl Staging {
     pub fn new(now: Mono) -> Staging {
         Staging {
             records: VecDeque::with_capacity(COMMIT_AT),
+            pages: VecDeque::new(),
+            pages_dropped: 0,
             since: None,
             urgent: false,
             rest_until: now,
@@ -72,6 +82,27 @@ impl Staging {
         if self.records.len() > MOST {
             self.drop_one();
         }
+    }
+
+    /// A page of the history waits.
+    pub fn keep(&mut self, now: Mono, page: Page) {
+        self.since.get_or_insert(now);
+        self.pages.push_back(page);
+        self.drop_pages();
+    }
+
+    /// Every page that waits. They are to be on disk before the checkpoint that is made at the same
+    /// time.
+    pub fn take_pages(&mut self) -> Vec<Page> {
+        self.pages.drain(..).collect()
+    }
+
+    /// Pages could not be kept: they wait again, before all others.
+    pub fn put_back_pages(&mut self, pages: Vec<Page>) {
+        for page in pages.into_iter().rev() {
+            self.pages.push_front(page);
+        }
+        self.drop_pages();
     }
 
     /// What waits is to be committed at once.
@@ -156,6 +187,19 @@ impl Staging {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    fn drop_pages(&mut self) {
+        while self.pages.len() > MOST_PAGES {
+            self.pages.pop_front();
+            if self.pages_dropped == 0 {
+                tracing::error!(
+                    "the history takes nothing: its oldest pages are dropped, and windows that are \
+                     open now may lack them after a restart"
+                );
+            }
+            self.pages_dropped += 1;
+        }
     }
 
     fn checkpoint_due(&self) -> Mono {

@@ -2,17 +2,18 @@
 
 use andon_tests::line::Line;
 use andon_tests::random::Random;
+use andon_tests::records::windows;
 use andon_tests::{Outcome, next_minute, now_ms, sleep_until};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Every record that was on disk arrives, no number is missing, every part is counted once, and
-/// the windows cover all time.
+/// Every record that was on disk arrives, no number is missing, every part is counted once, the
+/// windows cover all time, and shifts over kills are the exact sums of their minutes.
 #[test]
 fn killed_at_random_moments() -> Outcome {
     let kills = std::env::var("ANDON_KILLS").map_or(Ok(12), |text| text.parse::<u32>())?;
     let mut random = Random::from_environment();
-    let mut line = Line::around_the_clock("killed")?;
+    let mut line = Line::in_short_shifts("killed")?;
     // An orderly stop first: then what the counters showed at the beginning is on disk.
     let agent = line.start_agent()?;
     line.wait_until_read()?;
@@ -37,6 +38,10 @@ fn killed_at_random_moments() -> Outcome {
         .collect::<Outcome<_>>()?;
     let starts = i64::from(kills) + 2;
     assert_eq!(boots.last(), Some(&starts), "boot counts every start");
+    for device in ["press-1", "press-2", "oven-7"] {
+        let shifts = windows(&records, device, "shift")?;
+        assert!(!shifts.is_empty(), "no shift of {device} ended");
+    }
     Ok(())
 }
 

@@ -185,6 +185,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
         disk_budget: gateway.disk_budget.value,
+        history_ms: gateway.history_ms,
         not_active,
         plant: Plant {
             gateway: Gateway {

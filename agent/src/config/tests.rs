@@ -487,11 +487,16 @@ fn the_disk_plan_adds_up_to_the_budget() {
     let settings = press_line().settings;
     let disk = plan::disk(&settings);
     assert_eq!(
-        disk.outbox + disk.checkpoint + disk.spare,
+        disk.outbox + disk.history + disk.checkpoint + disk.spare,
         settings.disk_budget
     );
-    // Three devices have a state, four have events: (3 x 1440 + 4 x 300) x 60 B x 2.6.
-    assert_eq!(disk.per_day, 861_120);
+    // Three devices have a state, one of them without days; four have events.
+    let records = (3 * (1440 + 24 + 4) + 2 + 4 * 300) * 60 * 26 / 10;
+    // Pieces, minutes and marks of three devices, and a block each minute.
+    let history = 3 * (28 * 48 + 1440 * 44 + 328 * 32) + 1440 * 4096;
+    assert_eq!(disk.per_day, records + history);
+    assert_eq!(disk.history_days, [31; 3]);
+    assert!(disk.history < settings.disk_budget / 4);
 }
 
 #[test]

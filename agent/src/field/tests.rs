@@ -115,6 +115,7 @@ fn settings(port: u16) -> Settings {
         data_dir: "data".into(),
         memory_budget: 0,
         disk_budget: 0,
+        history_ms: 0,
         not_active: vec![],
     }
 }

@@ -75,7 +75,15 @@ fn shift(dir: &std::path::Path, losses: Vec<Event>) -> Shift {
         reach,
         meters: Meters::none(),
     };
-    Shift::new(engine, store, current, health, beside, losses)
+    Shift::new(
+        engine,
+        store,
+        History::none(),
+        current,
+        health,
+        beside,
+        losses,
+    )
 }
 
 fn nobody_asks() -> mpsc::Receiver<Ask> {
@@ -98,7 +106,10 @@ async fn any_number_of_losses_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let losses = || (0..500).map(loss).collect::<Vec<_>>();
     let mut shift = shift(dir.path(), losses());
-    shift.committed(Ok(losses()));
+    shift.committed(Commit {
+        not_kept: None,
+        stored: Ok(losses()),
+    });
     shift.close().await;
     let stored = shift.store.read(None, 2000).await.unwrap();
     let is_loss =
