@@ -14,6 +14,7 @@ use crate::run;
 use crate::settings::{LinkKind, Settings};
 use crate::staging;
 use andon_core::engine;
+use andon_core::history::Row;
 use andon_core::plant::{Code, Device, Match, Model, Plant};
 use andon_core::record::Record;
 use andon_core::state::State;
@@ -96,9 +97,14 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
             staging::MOST,
             size_of::<Record>() + size_of::<Summary>(),
         ),
+        exact(
+            "pages of the history that wait for the disk",
+            staging::MOST_ROWS,
+            size_of::<Row>(),
+        ),
         estimate(
             "current values as the broker has them",
-            count(1 + 2 * plant.devices.len() + plant.alarms.len()),
+            count(1 + 3 * plant.devices.len() + plant.alarms.len()),
             current_value_bytes(plant),
         ),
         exact(
@@ -121,8 +127,8 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
 
 /// What a current value takes on average: its JSON, in which `info` names every tag.
 fn current_value_bytes(plant: &Plant) -> u64 {
-    const WITHOUT_TAGS: usize = 512;
-    let values = 1 + 2 * plant.devices.len() + plant.alarms.len();
+    const WITHOUT_TAGS: usize = 768;
+    let values = 1 + 3 * plant.devices.len() + plant.alarms.len();
     let named = |tag: &Tag| tag.name.len() + tag.unit.len() + 6;
     let names: usize = plant
         .devices

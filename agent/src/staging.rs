@@ -2,9 +2,9 @@
 //!
 //! When the disk does not take them: records wait here, up to [`MOST`]; then the oldest summaries
 //! are dropped, then the oldest events, each loss told by a `loss` event. Alarm events go last. Pages
-//! of the history wait beside them, up to [`MOST_PAGES`]; then the oldest go, told in the log.
+//! of the history wait beside them, up to [`MOST_ROWS`]; then the oldest go, told in the log.
 
-use andon_core::history::Page;
+use andon_core::history::{Leaf, Page};
 use andon_core::record::{Class, Event, Record, Run};
 use andon_core::time::Mono;
 use std::collections::VecDeque;
@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 /// Records that wait at most. A record takes about 350 bytes here.
 pub const MOST: usize = 8192;
 
-/// Pages of the history that wait at most: some hours of minutes.
-pub const MOST_PAGES: usize = 256;
+/// Rows and marks of the history's pages that wait at most.
+pub const MOST_ROWS: usize = 4096;
 
 /// A commit is due this long after the first record that waits for it.
 const COMMIT_AFTER_MS: u64 = 10_000;
@@ -190,8 +190,9 @@ impl Staging {
     }
 
     fn drop_pages(&mut self) {
-        while self.pages.len() > MOST_PAGES {
-            self.pages.pop_front();
+        let mut rows: usize = self.pages.iter().map(rows_of).sum();
+        while rows > MOST_ROWS && self.pages.len() > 1 {
+            rows -= self.pages.pop_front().as_ref().map_or(0, rows_of);
             if self.pages_dropped == 0 {
                 tracing::error!(
                     "the history takes nothing: its oldest pages are dropped, and windows that are \
@@ -237,6 +238,14 @@ impl Staging {
         dropped.to = dropped.to.max(seq);
         dropped.count += 1;
         dropped.class = dropped.class.filter(|known| *known == class);
+    }
+}
+
+/// What a page counts as.
+fn rows_of(page: &Page) -> usize {
+    1 + match &page.leaf {
+        Leaf::Minute(rows) | Leaf::Piece(rows) => rows.rows.len(),
+        Leaf::Marks(marks) => marks.len(),
     }
 }
 
@@ -364,6 +373,34 @@ mod tests {
             (2, 6, 5, Some(Class::Event))
         );
         assert_eq!(staging.take_loss(RUN), None);
+    }
+
+    #[test]
+    fn pages_that_were_not_kept_wait_in_order_and_the_oldest_go_first() {
+        let page = |number| Page {
+            number,
+            leaf: Leaf::Marks(vec![]),
+        };
+        let numbers = |pages: &[Page]| pages.iter().map(|page| page.number).collect::<Vec<_>>();
+        let mut staging = Staging::new(Mono(0));
+        staging.checkpointed(Mono(5_000), 100);
+        staging.keep(Mono(1_000), page(1));
+        staging.keep(Mono(1_000), page(2));
+        assert_eq!(
+            staging.deadline(),
+            Mono(11_000),
+            "they are a reason to commit"
+        );
+        let pages = staging.take_pages();
+        staging.keep(Mono(2_000), page(3));
+        staging.put_back_pages(pages);
+        assert_eq!(numbers(&staging.take_pages()), [1, 2, 3]);
+        let many = MOST_ROWS as u64 + 10;
+        for number in 1..=many {
+            staging.keep(Mono(0), page(number));
+        }
+        let left = staging.take_pages();
+        assert_eq!((left.len(), left[0].number), (MOST_ROWS, 11));
     }
 
     #[test]

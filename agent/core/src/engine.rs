@@ -13,6 +13,7 @@ mod ingest;
 mod marks;
 mod newest;
 mod past;
+mod recent;
 mod view;
 
 pub use checkpoint::Left;
@@ -41,6 +42,7 @@ use alloc::vec::Vec;
 use marks::Marked;
 use newest::Newest;
 use past::Past;
+use recent::Recent;
 
 /// Stale data, silent devices and the clock are looked at this often.
 const HOUSEKEEPING_MS: u64 = 1000;
@@ -74,6 +76,8 @@ pub enum Current {
     Info(DeviceIndex),
     /// What a device does.
     State(DeviceIndex),
+    /// How it has done lately.
+    Now(DeviceIndex),
     /// How an alarm stands; index into [`Plant::alarms`].
     Alarm(u16),
 }
@@ -148,6 +152,8 @@ struct Entry {
     machine: Option<Machine>,
     /// Its open hour, shift and production day.
     tiers: Tiers,
+    /// Its last hours and days; none without a state.
+    recent: Option<Recent>,
     /// When any of its tags was last good.
     last_good: Option<Mono>,
     /// What was last told of its state.
@@ -364,6 +370,7 @@ impl Engine {
         let since = machine.since();
         let before = entry.told.replace(now.clone());
         self.act(Action::Publish(Current::State(device_index(index))));
+        self.act(Action::Publish(Current::Now(device_index(index))));
         let changed = match &before {
             Some(told) => {
                 told.state != now.state || is_another_fault(told, now.state, now.code.as_ref())
@@ -431,6 +438,7 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
             first_slot,
             machine: machine(device, start, timeline.label(start), span.planned),
             tiers: Tiers::default(),
+            recent: device.model.state.is_some().then(Recent::new),
             last_good: None,
             told: None,
             marked: None,

@@ -47,7 +47,7 @@ impl Why {
     }
 
     /// Whether it says something about the data and not only about the length of the window.
-    const fn is_notable(self) -> bool {
+    pub(crate) const fn is_notable(self) -> bool {
         !matches!(self, Why::NoFailures | Why::TooShort)
     }
 }

@@ -32,7 +32,8 @@ pub fn one_closing(plant: &Plant) -> usize {
 
 /// Of [`actions`], what must be left for an input: the window that ends before it, the one that the
 /// rest of a silence is, the one cut by a step of the clock, and the tiers that such a step ends;
-/// every device may change its state twice and say so, every alarm may change and say so.
+/// every device may change its state twice and say so, and how it has done lately; every alarm may
+/// change and say so.
 pub fn reserve(plant: &Plant) -> usize {
     let devices = plant.devices.len();
     3 * one_closing(plant)

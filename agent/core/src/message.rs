@@ -8,12 +8,12 @@ mod shown;
 pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
 use crate::alarm::Alarm;
-use crate::kpi::{self, Figure};
+use crate::kpi::{self, Figure, Key};
 use crate::plant::{self, Code, Device, Gateway};
 use crate::record::{Body, Class, Event, Record, Run};
 use crate::sample::{Quality, Value};
 use crate::state::State;
-use crate::summary::{Summary, Tier};
+use crate::summary::{ShiftRun, Sum, Summary, Tier};
 use crate::time::Wall;
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -301,6 +301,92 @@ impl Serialize for InfoMessage<'_> {
         map.serialize_entry("units", &units)?;
         map.serialize_entry("publishes", &publishes)?;
         map.end()
+    }
+}
+
+/// `{device}/now`.
+#[derive(Debug)]
+pub struct NowMessage<'a> {
+    /// Who sends it.
+    pub gateway: &'a Gateway,
+    /// The present run.
+    pub run: &'a Run,
+    /// Whose.
+    pub device: &'a Device,
+    /// When it was told.
+    pub ts: Wall,
+    /// Milliseconds since any of its tags was last good; none if none has been.
+    pub data_age_ms: Option<u64>,
+    /// The open shift, none between shifts, with what it has come to; none without shifts.
+    pub shift: Option<(Option<ShiftRun>, Lately)>,
+    /// The last 24 hours, in whole hours up to the open one.
+    pub h24: Lately,
+    /// The last 30 production days, up to the open one.
+    pub d30: Lately,
+}
+
+/// What some time up to now has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lately {
+    /// Where it begins.
+    pub from: Wall,
+    /// Its parts.
+    pub sum: Sum,
+}
+
+/// The figures that [`NowMessage`] has of each time.
+const MAIN: [Key; 7] = [
+    Key::CapacityUtilisation,
+    Key::Availability,
+    Key::FaultTimeRatio,
+    Key::Oee,
+    Key::QualityRatio,
+    Key::FaultRatePerH,
+    Key::Coverage,
+];
+
+impl Serialize for NowMessage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        head(&mut map, self.gateway, self.run)?;
+        map.serialize_entry("device", &self.device.id)?;
+        map.serialize_entry("ts", &self.ts)?;
+        map.serialize_entry("data_age_ms", &self.data_age_ms)?;
+        if let Some((shift, lately)) = &self.shift {
+            let shift = shift.as_ref();
+            map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
+            map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+            self.lately(&mut map, "shift", lately)?;
+        }
+        self.lately(&mut map, "h24", &self.h24)?;
+        self.lately(&mut map, "d30", &self.d30)?;
+        map.end()
+    }
+}
+
+impl NowMessage<'_> {
+    fn lately<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        prefix: &str,
+        lately: &Lately,
+    ) -> Result<(), M::Error> {
+        let Lately { from, sum } = lately;
+        let key = |name: &str| format!("{prefix}_{name}");
+        map.serialize_entry(&key("from_ms"), from)?;
+        let mut reason = None;
+        for figure in kpi::figures_of(sum, &self.device.needs()) {
+            if MAIN.contains(&figure.key) {
+                let value = figure.value.ok().map(kpi::Fixed::as_f64);
+                map.serialize_entry(&key(figure.key.names()[0]), &value)?;
+                let why = figure.value.err().filter(|why| why.is_notable());
+                reason = reason.into_iter().chain(why).min();
+            }
+        }
+        map.serialize_entry(&key("good"), &sum.parts.good)?;
+        map.serialize_entry(&key("scrap"), &sum.parts.scrap)?;
+        map.serialize_entry(&key("total"), &sum.parts.total)?;
+        map.serialize_entry(&key("reason"), &reason.map(kpi::Why::as_str))
     }
 }
 

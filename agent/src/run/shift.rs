@@ -258,6 +258,10 @@ impl Shift {
                 let payload = self.engine.state(device).and_then(|state| json(&state));
                 (format!("{}/state", id(device)), payload)
             }
+            Current::Now(device) => {
+                let payload = self.engine.now(device).and_then(|now| json(&now));
+                (format!("{}/now", id(device)), payload)
+            }
             Current::Alarm(index) => {
                 let alarm = &self.engine.plant().alarms[usize::from(index)];
                 let payload = self.engine.alarm(index).and_then(|alarm| json(&alarm));

@@ -5,7 +5,7 @@
 //! ends, up to a day of it; of a longer one, up to where each tier ends first, and from where the
 //! last production day begins. What lies between is one window of each tier.
 
-use super::{Action, Engine};
+use super::{Action, Current, Engine};
 use crate::history::{Head, Leaf, Rows};
 use crate::limits;
 use crate::machine::Label;
@@ -18,6 +18,7 @@ use crate::window::MINUTE_MS;
 use alloc::boxed::Box;
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
+use jiff::civil::Date;
 
 /// Of a silence longer than this, what lies between its first and its last day is one window.
 const LONG_SILENCE_MS: u64 = 24 * 3_600_000;
@@ -64,8 +65,22 @@ impl Engine {
             for index in 0..self.devices.len() {
                 self.tell_state(index);
             }
+            self.tell_now();
         }
         true
+    }
+
+    /// A window was closed: how each device has done lately is another answer.
+    fn tell_now(&mut self) {
+        let label = self.timeline.label(self.now);
+        if !self.frames.piece().contains(label) {
+            self.frames = Frames::at(&self.plant.calendar, label);
+        }
+        for index in 0..self.devices.len() {
+            if self.devices[index].machine.is_some() {
+                self.act(Action::Publish(Current::Now(super::device_index(index))));
+            }
+        }
     }
 
     /// Whether the actions have no room for one more window besides what may follow from an input.
@@ -133,6 +148,9 @@ impl Engine {
             for ended in ended {
                 match ended {
                     Ended::Tier(tier, closed) => {
+                        if let Some(recent) = &mut self.devices[index].recent {
+                            recent.push(tier, &closed);
+                        }
                         let summary = self.summary(device, tier, &closed);
                         self.publish(index, edge, summary);
                     }
@@ -210,17 +228,10 @@ impl Engine {
         closed: &Closed,
         sum: &Sum,
     ) -> Summary {
-        let shift = closed.shift.and_then(|(index, date)| {
-            let shift = self.plant.calendar.shifts.get(index)?;
-            Some(ShiftRun {
-                name: shift.name.clone(),
-                date: date.to_string().into(),
-            })
-        });
         Summary {
             device: id.clone(),
             tier,
-            shift,
+            shift: closed.shift.and_then(|of| self.shift_run(of)),
             start: closed.window.start,
             end: closed.window.end,
             fold: closed.window.fold,
@@ -228,6 +239,14 @@ impl Engine {
             clock_step_ms: closed.window.clock_step_ms,
             ..Summary::of(sum)
         }
+    }
+
+    pub(super) fn shift_run(&self, (index, date): (usize, Date)) -> Option<ShiftRun> {
+        let shift = self.plant.calendar.shifts.get(index)?;
+        Some(ShiftRun {
+            name: shift.name.clone(),
+            date: date.to_string().into(),
+        })
     }
 
     pub(super) fn publish(&mut self, index: usize, at: Mono, summary: Summary) {

@@ -1,9 +1,10 @@
 //! What the core allocates at its start.
 
-use super::{Action, newest::Slot};
+use super::newest::Slot;
+use super::recent::Slots;
+use super::{Action, Entry};
 use crate::alarm::Alarm;
 use crate::limits::{actions, tags, texts};
-use crate::machine::Machine;
 use crate::plant::{self, Plant};
 use crate::sample::Text;
 use alloc::vec::Vec;
@@ -44,7 +45,12 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "accounting of each device",
             count: devices,
-            each: size_of::<Machine>() + size_of::<plant::Device>() + 512,
+            each: size_of::<Entry>() + size_of::<plant::Device>() + 512,
+        },
+        Allocation {
+            what: "last hours and days of each device",
+            count: devices_with_state(plant),
+            each: size_of::<Slots>(),
         },
         Allocation {
             what: "alarms",
@@ -57,4 +63,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Action>(),
         },
     ])
+}
+
+fn devices_with_state(plant: &Plant) -> usize {
+    let devices = plant.devices.iter();
+    devices
+        .filter(|device| device.model.state.is_some())
+        .count()
 }

@@ -3,9 +3,10 @@
 use super::Engine;
 use super::checkpoint::EACH_GONE;
 use super::closing::{AllEnded, head, push};
+use super::recent::Recent;
 use crate::history::{Head, Leaf, Page, Rows};
 use crate::machine::{Label, Ledger};
-use crate::plant::Plant;
+use crate::plant::{Device, Plant};
 use crate::record::Body;
 use crate::summary::{Summary, TierSet};
 use crate::tiers::{Ended, Frames, Piece, Tiers};
@@ -30,6 +31,8 @@ pub(super) struct Past {
 struct OfDevice {
     /// Its open windows.
     tiers: Tiers,
+    /// Its last hours and days; none for a device that is gone.
+    recent: Option<Recent>,
     /// Number of the page of its last piece: the minutes of earlier pages are in pieces.
     last_piece: u64,
 }
@@ -41,6 +44,15 @@ pub(super) struct Gone {
     past: OfDevice,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
+}
+
+impl OfDevice {
+    fn of(device: &Device) -> OfDevice {
+        OfDevice {
+            recent: device.model.state.is_some().then(Recent::new),
+            ..OfDevice::default()
+        }
+    }
 }
 
 impl Gone {
@@ -61,7 +73,7 @@ impl Past {
         last: Option<u64>,
     ) -> Past {
         let mut past = Past {
-            devices: alloc::vec![OfDevice::default(); plant.devices.len()],
+            devices: plant.devices.iter().map(OfDevice::of).collect(),
             gone: Vec::new(),
             page: last.unwrap_or(0),
         };
@@ -92,7 +104,11 @@ impl Past {
         for (at, row) in rows.rows.iter().enumerate() {
             let head = row.own.as_ref().unwrap_or(&rows.head);
             let frames = row.own.as_ref().map_or(common, frames_of);
-            let OfDevice { tiers, last_piece } = self.of_device(plant, &row.device, at);
+            let OfDevice {
+                tiers,
+                recent,
+                last_piece,
+            } = self.of_device(plant, &row.device, at);
             if number <= *last_piece {
                 continue;
             }
@@ -104,7 +120,11 @@ impl Past {
                     cut: head.cut,
                     ended: head.ended,
                 };
-                tiers.recall_piece(&piece, &frames, |_, _| {});
+                tiers.recall_piece(&piece, &frames, |tier, closed| {
+                    if let Some(recent) = recent {
+                        recent.push(tier, &closed);
+                    }
+                });
             } else {
                 tiers.recall_minute(&head.window, &row.sum, head.cut, &frames);
             }
@@ -139,6 +159,7 @@ impl Engine {
     pub(super) fn remember(&mut self, past: Past) -> Vec<Gone> {
         for (entry, of_device) in self.devices.iter_mut().zip(past.devices) {
             entry.tiers = of_device.tiers;
+            entry.recent = of_device.recent;
         }
         past.gone
     }

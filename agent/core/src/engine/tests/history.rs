@@ -302,3 +302,60 @@ fn without_a_checkpoint_the_open_windows_end_where_they_stood() {
     tiers_are_sums(&bench.engine, 0, &records);
     assert!(bench.pages[0].number > pages.last().unwrap().number);
 }
+
+#[test]
+fn what_is_shown_now_is_the_sum_of_its_minutes() {
+    let plant = two_shifts();
+    let mut bench = Bench::left(plant.clone(), now(0), None);
+    let mut good = 0;
+    let mut work = |bench: &mut Bench, from: u64, to: u64| {
+        for minute in (from..to).step_by(17) {
+            good += 5;
+            let status = [2, 2, 7, 0][usize::try_from(minute / 17 % 4).unwrap()];
+            bench.read(minute * 60_000 + 500, [status, good, 0]);
+        }
+    };
+    let check = |bench: &Bench, records: &[Record], ms: u64| {
+        let shown = bench.engine.now(DeviceIndex(0)).unwrap();
+        assert_eq!(shown.ts, now(ms).wall);
+        let minutes = windows(records, Tier::Minute);
+        let open = bench.engine.machine(DeviceIndex(0)).unwrap().ledger();
+        let (run, shift) = shown.shift.unwrap();
+        assert!(run.is_some() || (22..24).contains(&clock(shown.ts).1) || clock(shown.ts).1 < 6);
+        for (lately, longest) in [
+            (shift, 8 * HOUR),
+            (shown.h24, 25 * HOUR),
+            (shown.d30, 31 * 24 * HOUR),
+        ] {
+            let age = u64::try_from(shown.ts - lately.from).unwrap();
+            assert!(age <= longest);
+            let mut sum = Sum::default();
+            for minute in minutes.iter().filter(|minute| minute.start >= lately.from) {
+                sum.add(&minute.sum());
+            }
+            sum.add(&open.so_far(plant.devices.first().unwrap()));
+            sum.derive(Counts::Total);
+            (sum.repairs, sum.repair_ms) = (lately.sum.repairs, lately.sum.repair_ms);
+            assert_eq!(lately.sum, sum);
+            assert_eq!(sum.times.total(), age);
+        }
+        shown.h24.from
+    };
+    work(&mut bench, 0, 26 * 60);
+    let first = 26 * HOUR;
+    bench.pass(first);
+    let from = check(&bench, &bench.records, first);
+    assert_eq!(clock(from), (0, 16, 0), "16:14 now, so 16:00 yesterday");
+    let checkpoint = bench.engine.checkpoint();
+    bench.drain();
+    let (mut records, pages) = (bench.records, bench.pages);
+    let left = Some(Left::Newest(&checkpoint));
+    let mut bench = Bench::kept(plant.clone(), now(first + 100), left, &pages);
+    work(&mut bench, 26 * 60 + 1, 26 * 60 + 40);
+    let later = first + 40 * 60_000 + 7_000;
+    bench.pass(later);
+    bench.engine.handle_time(now(later));
+    bench.drain();
+    records.extend(bench.records.iter().cloned());
+    check(&bench, &records, later);
+}
