@@ -1,8 +1,10 @@
 //! `andon check`: every mistake of a file, or what it comes to.
 
+use crate::bus;
 use crate::config::{self, Loaded, Report, show_bytes};
 use crate::plan::{self, DiskPlan, MemoryPlan};
 use crate::settings::{Broker, LinkKind, Settings};
+use andon_core::modbus::plan::Plan;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -112,6 +114,7 @@ fn summary(path: &Path, loaded: &Loaded) -> String {
         ),
     );
     line(&mut text, "calendar", &calendar(settings));
+    buses(&mut text, settings);
     not_active(&mut text, settings);
     memory(&mut text, &plan::memory(settings));
     disk(&mut text, &plan::disk(settings), settings);
@@ -153,6 +156,45 @@ fn not_active(text: &mut String, settings: &Settings) {
     text.push_str("\nNot active in this version\n");
     for item in &settings.not_active {
         let _ = writeln!(text, "  {}: {}", item.section, item.why);
+    }
+}
+
+/// Reads of a bus that are shown one by one; of more, those that take most of it.
+const SHOWN_READS: usize = 8;
+
+fn buses(text: &mut String, settings: &Settings) {
+    let plant = &settings.plant;
+    let plan = Plan::new(plant);
+    for (link, load) in bus::loads(plant, &plan) {
+        let line = load.line;
+        let _ = writeln!(
+            text,
+            "\nBus {}, {} baud, {} bits a character: in use for {} of the time",
+            plant.links[usize::from(link.0)].id,
+            line.baud,
+            line.char_bits,
+            bus::percent(load.ppm()),
+        );
+        let largest = bus::largest(&load, &plan);
+        for (share, read) in largest.iter().take(SHOWN_READS) {
+            let _ = writeln!(
+                text,
+                "  {:<58} {:>9} {:>8}",
+                bus::reading(plant, read),
+                bus::milliseconds(share.exchange_us),
+                bus::percent(share.ppm),
+            );
+        }
+        if let Some((first, read)) = largest.first() {
+            let _ = writeln!(
+                text,
+                "  the first: {}",
+                bus::arithmetic(plant, &load, read, first)
+            );
+        }
+        if let Some(more @ 1..) = largest.len().checked_sub(SHOWN_READS) {
+            let _ = writeln!(text, "  and {} that take less", plural(more, "read"));
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`settings`]; nothing else sees the file.
 
 pub(crate) mod broker;
+mod bus;
 pub mod check;
 pub mod clock;
 pub mod config;

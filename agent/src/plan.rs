@@ -13,8 +13,8 @@ use andon_core::plant::{Code, Device, Match, Model, Plant};
 use andon_core::record::Record;
 use andon_core::state::State;
 use andon_core::summary::Summary;
-use andon_core::tag::Tag;
-use std::mem::size_of;
+use andon_core::tag::{Source, Tag};
+use std::mem::{size_of, size_of_val};
 use std::sync::Arc;
 
 const KIB: u64 = 1 << 10;
@@ -188,8 +188,13 @@ fn model_bytes(model: &Model) -> u64 {
         .iter()
         .map(|tag| tag.name.len() + tag.unit.len())
         .sum();
+    let absent = |tag: &Tag| match &tag.source {
+        Source::Modbus(point) => size_of_val(&*point.absent),
+        Source::Message(_) => 0,
+    };
     let bytes = size_of::<Model>()
         + model.tags.len() * size_of::<Tag>()
+        + model.tags.iter().map(absent).sum::<usize>()
         + rules * size_of::<(Match, State)>()
         + model.codes.len() * size_of::<Code>()
         + texts

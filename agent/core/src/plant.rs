@@ -91,6 +91,15 @@ pub struct Manners {
     pub max_registers: u16,
 }
 
+impl Manners {
+    /// Addresses of `table` that it gives in one answer.
+    pub fn most(&self, table: Table) -> u16 {
+        let items = if table.is_bits() { 16 } else { 1 };
+        let most = self.max_registers.max(1).saturating_mul(items);
+        most.min(table.limit())
+    }
+}
+
 impl Default for Manners {
     fn default() -> Manners {
         Manners {

@@ -3,8 +3,14 @@
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
+/// Bytes of the longest text: the 32 characters of SunSpec's names and serial numbers, and as many
+/// more as make a [`Value`] no larger.
+pub const LONGEST_TEXT: usize = 38;
+
 /// Text as a machine sends it; longer texts are [`Reason::TooLong`], never cut.
-pub type Text = heapless::String<30, u8>;
+pub type Text = heapless::String<LONGEST_TEXT, u8>;
+
+const _: () = assert!(size_of::<Value>() == 40);
 
 /// One value of a device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,9 +59,10 @@ pub enum Reason {
     Exception(u8),
     /// The answer does not fit the request: unit, function or length differ.
     BadAnswer,
-    /// The payload is not what its format says (broken JSON, not UTF-8, empty).
+    /// The content is not what its format says (broken JSON, not UTF-8, empty).
     Malformed,
-    /// The payload is fine, but nothing is at the tag's place in it.
+    /// Nothing is at the tag's place: not in the payload, the device says that it has no value
+    /// (`absent`), or the power of ten to scale it with is not known.
     Missing,
     /// A value of another type than the tag's.
     WrongType,
@@ -73,6 +80,8 @@ pub enum Reason {
     Unmapped,
     /// Nothing was read since the start.
     NeverRead,
+    /// A decimal digit (BCD) greater than 9.
+    NotBcd,
 }
 
 impl fmt::Display for Reason {
@@ -92,6 +101,7 @@ impl fmt::Display for Reason {
             Reason::Stale => "stale",
             Reason::Unmapped => "unmapped",
             Reason::NeverRead => "never-read",
+            Reason::NotBcd => "not-bcd",
         })
     }
 }

@@ -207,9 +207,6 @@ fn build(
     let link = link?;
     let link_part = &links[usize::from(link.0)];
     let speaks = link_part.speaks();
-    if !speaks.is_modbus() {
-        manners::refuse(&own.manners, out);
-    }
     let unit = unit(&found, speaks, out);
     let model = match profile {
         Some(index) if own.shapes_nothing() => shared
@@ -218,6 +215,12 @@ fn build(
             .clone(),
         _ => Arc::new(model(base, own, speaks, out)),
     };
+    let manners = manners::resolved(&own.manners, &base.manners, link_part);
+    if speaks.is_modbus() {
+        manners::check_widths(&merged(base, own), &model, &manners, out);
+    } else {
+        manners::refuse(&own.manners, out);
+    }
     check_sources(&found, base, speaks, out);
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);
@@ -241,7 +244,7 @@ fn build(
         profile: profile.map(|index| profiles[index].id.value.clone()),
         link,
         unit: unit?,
-        manners: manners::resolved(&own.manners, &base.manners, link_part),
+        manners,
         rated_rate: own.rated_rate.or(base.rated_rate),
         stale_after_ms,
         publishes_1m: publishes.is_none_or(|tiers| tiers.value.contains(&Tier::Minute)),

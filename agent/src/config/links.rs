@@ -66,6 +66,11 @@ impl LinkPart {
         }
     }
 
+    /// Where it is named.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
     /// Deadline of an answer in milliseconds, for devices that say nothing else.
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {

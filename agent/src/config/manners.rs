@@ -2,10 +2,11 @@
 
 use super::links::LinkPart;
 use super::report::Finding;
+use super::tags::TagPart;
 use super::values::{duration, integer};
 use super::walk::{At, Findings, Section};
-use andon_core::plant::Manners;
-use andon_core::tag::Table;
+use andon_core::plant::{Manners, Model};
+use andon_core::tag::{Source, Table};
 
 /// The keys as far as they are given.
 #[derive(Debug, Default)]
@@ -56,6 +57,25 @@ pub(super) fn resolved(own: &MannersPart, base: &MannersPart, link: &LinkPart) -
         max_registers: number(|part| &part.max_registers)
             .and_then(registers)
             .unwrap_or(fallback.max_registers),
+    }
+}
+
+/// No value may be wider than what the device gives in one answer.
+pub(super) fn check_widths(tags: &[&TagPart], model: &Model, manners: &Manners, out: &Findings) {
+    for (part, tag) in tags.iter().zip(&model.tags) {
+        let Source::Modbus(point) = &tag.source else {
+            continue;
+        };
+        let (wide, most) = (point.width(), manners.most(point.table));
+        if wide > most {
+            let what = format!(
+                "`{}` takes {wide} registers, and the device gives {most} in one answer",
+                tag.name
+            );
+            out.mistake(Finding::at(part.name_span.clone(), what).hint(format!(
+                "raise `max_registers` to {wide}, or choose a smaller type"
+            )));
+        }
     }
 }
 

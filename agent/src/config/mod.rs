@@ -6,6 +6,7 @@
 //! leaves this module but the settings.
 
 mod alarms;
+mod buses;
 mod calendar;
 mod devices;
 mod gateway;
@@ -24,7 +25,7 @@ mod tests;
 mod values;
 mod walk;
 
-pub(crate) use values::show_bytes;
+pub(crate) use values::{show_bytes, show_ms};
 
 pub use report::{Entry, Report};
 
@@ -182,6 +183,7 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
             cfg: 0,
         },
     };
+    buses::check(&settings.plant, &links, out);
     check_budgets(&settings, &gateway, out);
     Some(settings)
 }
@@ -234,7 +236,7 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
             .min();
         let timeout = u64::try_from(modbus.timeout.as_millis()).unwrap_or(u64::MAX);
         if let (2.., Some(every)) = (units.len(), every.filter(|every| *every < timeout)) {
-            let (timeout, every) = (values::show_ms(timeout), values::show_ms(every));
+            let (timeout, every) = (show_ms(timeout), show_ms(every));
             let what = format!(
                 "a unit of `{}` that does not answer holds up the others for {timeout}",
                 link.id

@@ -10,6 +10,7 @@ use std::time::Duration;
 mod documented;
 mod mistakes;
 mod mutations;
+mod tags;
 
 const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
 
@@ -156,12 +157,9 @@ fn press_line_tags_are_what_the_file_says() {
     );
     let point = |table, address, kind, order, scale| {
         Source::Modbus(Point {
-            table,
-            address,
-            kind,
             order,
             scale,
-            offset: 0.0,
+            ..Point::new(table, address, kind)
         })
     };
     let plain = Order::Abcd;
@@ -189,7 +187,13 @@ fn press_line_tags_are_what_the_file_says() {
         tags[5].source,
         point(Table::Discrete, 0, Kind::Bool, plain, 1.0)
     );
-    let role = |counts| Some(Role { counts, parts: 1 });
+    let role = |counts| {
+        Some(Role {
+            counts,
+            parts: 1,
+            wrap: None,
+        })
+    };
     assert_eq!(tags[1].role, role(Counts::Good));
     assert_eq!(tags[2].role, role(Counts::Scrap));
     assert_eq!(tags[3].range, Some((-20.0, 180.0)));
@@ -599,4 +603,12 @@ fn a_device_that_is_not_asked_has_no_manners() {
         report.contains("`retries` says how to ask a Modbus device"),
         "{report}"
     );
+}
+
+#[test]
+fn a_value_wider_than_an_answer_of_its_device_is_a_mistake() {
+    let text = PRESS_LINE.replacen("unit = 2\n", "unit = 2\nmax_registers = 1\n", 1);
+    let report = load_text(&text).expect_err("two registers").to_string();
+    assert!(report.contains("`good` takes 2 registers"), "{report}");
+    assert!(report.contains("raise `max_registers` to 2"), "{report}");
 }

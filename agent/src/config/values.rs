@@ -126,7 +126,7 @@ pub(super) fn period(item: &Item<'_>) -> Option<u64> {
 }
 
 /// A time as in the file: in the largest unit that needs no fraction.
-pub(super) fn show_ms(ms: u64) -> String {
+pub(crate) fn show_ms(ms: u64) -> String {
     let units = [
         (DAY, "d"),
         (3600 * SECOND, "h"),

@@ -135,6 +135,7 @@ fn integer(whole: i64, kind: Kind) -> Result<Value, Reason> {
         Kind::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
         Kind::U64 => (0, i64::MAX),
         Kind::I64 => (i64::MIN, i64::MAX),
+        _ => kind.limits().ok_or(Reason::WrongType)?,
     };
     if (low..=high).contains(&whole) {
         Ok(Value::Int(whole))

@@ -4,7 +4,7 @@ use super::*;
 use crate::settings::{Broker, Endpoint, Link, Modbus, MqttLink, Topic, Upstream};
 use andon_core::calendar::Calendar;
 use andon_core::plant::{Device, Gateway, Manners, Model};
-use andon_core::tag::{Kind, Order, Place, Point, Source, Table, Tag};
+use andon_core::tag::{Kind, Place, Point, Source, Table, Tag};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -58,14 +58,7 @@ fn nobody() -> Broker {
 
 /// Links 0 (a Modbus endpoint on `port`), 1 (not active) and 2 (a broker that is not there).
 fn settings(port: u16) -> Settings {
-    let register = Source::Modbus(Point {
-        table: Table::Holding,
-        address: 10,
-        kind: Kind::U16,
-        order: Order::Abcd,
-        scale: 1.0,
-        offset: 0.0,
-    });
+    let register = Source::Modbus(Point::new(Table::Holding, 10, Kind::U16));
     let message = Source::Message(Place {
         topic: "oven".into(),
         pointer: None,

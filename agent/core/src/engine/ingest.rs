@@ -2,7 +2,7 @@
 
 use super::{Action, Engine, UNMAPPED, device_index, lies_in_data};
 use crate::limits;
-use crate::modbus::decode::{Words, decode};
+use crate::modbus::decode::{Words, decode, scale};
 use crate::modbus::plan::ReadIndex;
 use crate::record::Event;
 use crate::sample::{Quality, Reading, Reason, Value};
@@ -10,6 +10,9 @@ use crate::state::State;
 use crate::tag::{DeviceIndex, Source, Tag, TagIndex};
 use crate::time::Mono;
 use alloc::sync::Arc;
+
+/// Tags that others are scaled by come before those: both may have been read at once.
+const IN_ORDER: [bool; 2] = [false, true];
 
 impl Engine {
     /// A Modbus read was answered, or not.
@@ -24,36 +27,45 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(read.device).model;
         self.begin(read.device, at);
-        for &index in read.tags.iter() {
-            let tag = &model.tags[usize::from(index.0)];
-            let Source::Modbus(point) = &tag.source else {
-                continue;
-            };
-            let reading = match &answer {
-                Ok(words) => match decode(point, *words, read.start) {
-                    Ok(value) => Reading::Good(value),
-                    Err(reason) => Reading::Bad(reason),
-                },
-                Err(reason) => Reading::Bad(*reason),
-            };
-            self.take(read.device, index, tag, at, reading);
+        for scaled in IN_ORDER {
+            for &index in read.tags.iter() {
+                let tag = &model.tags[usize::from(index.0)];
+                let Source::Modbus(point) = &tag.source else {
+                    continue;
+                };
+                if point.power_of_ten.is_some() != scaled {
+                    continue;
+                }
+                let reading = match &answer {
+                    Ok(words) => match decode(point, *words, read.start) {
+                        Ok(value) => Reading::Good(value),
+                        Err(reason) => Reading::Bad(reason),
+                    },
+                    Err(reason) => Reading::Bad(*reason),
+                };
+                self.take(read.device, index, tag, at, reading);
+            }
         }
         self.finish(read.device, at);
     }
 
-    /// A message brought readings of one device.
+    /// A message brought readings of one device, or a Modbus read was answered piece by piece.
     pub fn handle_readings<'r>(
         &mut self,
         device: DeviceIndex,
         at: Mono,
-        readings: impl IntoIterator<Item = &'r (TagIndex, Reading)>,
+        readings: impl IntoIterator<Item = &'r (TagIndex, Reading)> + Clone,
     ) {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(device).model;
         self.begin(device, at);
-        for (index, reading) in readings {
-            let tag = &model.tags[usize::from(index.0)];
-            self.take(device, *index, tag, at, reading.clone());
+        for scaled in IN_ORDER {
+            for (index, reading) in readings.clone() {
+                let tag = &model.tags[usize::from(index.0)];
+                if tag.power_of_ten().is_some() == scaled {
+                    self.take(device, *index, tag, at, reading.clone());
+                }
+            }
         }
         self.finish(device, at);
     }
@@ -78,7 +90,7 @@ impl Engine {
         at: Mono,
         reading: Reading,
     ) {
-        let reading = within_range(tag, reading);
+        let reading = within_range(tag, self.scaled(device, tag, reading));
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
         let slot = entry.first_slot + usize::from(index.0);
@@ -101,6 +113,22 @@ impl Engine {
         let map = self.plant.device(device).model.state.as_ref();
         if map.is_some_and(|map| map.from == index) {
             self.show(device, &reading, at);
+        }
+    }
+
+    /// What a reading is with the power of ten that another tag says; the others are as they are.
+    fn scaled(&self, device: DeviceIndex, tag: &Tag, reading: Reading) -> Reading {
+        let (Source::Modbus(point), Some(by)) = (&tag.source, tag.power_of_ten()) else {
+            return reading;
+        };
+        let power = self.usable(device, by);
+        let scaled = |raw: &Value| scale(point, raw, power.as_ref());
+        match &reading {
+            Reading::Good(raw) => scaled(raw).map_or_else(Reading::Bad, Reading::Good),
+            Reading::Uncertain(raw, reason) => {
+                scaled(raw).map_or_else(Reading::Bad, |value| Reading::Uncertain(value, *reason))
+            }
+            Reading::Bad(_) => reading,
         }
     }
 

@@ -1,11 +1,14 @@
 //! Tags to the fewest reads.
 //!
 //! Every Modbus tag is in exactly one [`Read`] of its device, table and `every`, and no read is
-//! longer than a request may be. Addresses between two tags are read along with them: on TCP a
-//! gap costs nothing, a request costs a round trip.
+//! longer than a request may be or than its device allows. Addresses between two tags are read
+//! along with them where that is cheaper than another request on this link: always on a network,
+//! and on a serial line as long as the bytes of the gap take less time than the frames of a second
+//! exchange. What a device refuses is cut out when it is known (`refused`).
 
-use crate::plant::{Model, Plant};
-use crate::tag::{DeviceIndex, LinkIndex, Point, Source, Table, TagIndex};
+use crate::modbus::cost;
+use crate::plant::{Device, Manners, Medium, Model, Plant};
+use crate::tag::{DeviceIndex, LinkIndex, Source, Table, TagIndex};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -46,11 +49,13 @@ pub struct Read {
 }
 
 impl Plan {
-    /// Plans the reads of a whole plant. Devices that share a model share its lists of tags.
+    /// Plans the reads of a whole plant. Devices that share a model, and are asked the same way,
+    /// share its lists of tags.
     pub fn new(plant: &Plant) -> Plan {
         let mut reads = Vec::new();
-        let mut planned: Vec<(&Arc<Model>, Range<usize>)> = Vec::new();
+        let mut planned: Vec<(&Arc<Model>, Asked, Range<usize>)> = Vec::new();
         for (device, index) in plant.devices.iter().zip(0..) {
+            let asked = Asked::of(plant, device);
             let read = |block: Block| Read {
                 link: device.link,
                 device: DeviceIndex(index),
@@ -63,16 +68,16 @@ impl Plan {
             };
             let known = planned
                 .iter()
-                .find(|(model, _)| Arc::ptr_eq(model, &device.model));
-            if let Some((_, of_model)) = known {
+                .find(|(model, how, _)| Arc::ptr_eq(model, &device.model) && *how == asked);
+            if let Some((_, _, of_model)) = known {
                 for at in of_model.clone() {
                     let block = Block::of(&reads[at]);
                     reads.push(read(block));
                 }
             } else {
                 let from = reads.len();
-                reads.extend(blocks(&device.model).into_iter().map(read));
-                planned.push((&device.model, from..reads.len()));
+                reads.extend(blocks(&device.model, asked).into_iter().map(read));
+                planned.push((&device.model, asked, from..reads.len()));
             }
         }
         Plan { reads }
@@ -113,22 +118,70 @@ impl Block {
     }
 }
 
-/// The fewest blocks that hold every Modbus tag of a model: always from the lowest address that
-/// is not covered yet, as far as one request reaches.
-fn blocks(model: &Model) -> Vec<Block> {
+/// How a device is asked: what a read costs, and how long it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asked {
+    medium: Medium,
+    manners: Manners,
+}
+
+impl Asked {
+    fn of(plant: &Plant, device: &Device) -> Asked {
+        let link = plant.links.get(usize::from(device.link.0));
+        Asked {
+            medium: link.map_or(Medium::Network, |link| link.medium),
+            manners: device.manners,
+        }
+    }
+
+    fn cost(&self, table: Table, count: u32) -> u64 {
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        cost::of_read(self.medium, table, count, &self.manners)
+    }
+}
+
+/// The cheapest blocks that hold every Modbus tag of a model.
+fn blocks(model: &Model, asked: Asked) -> Vec<Block> {
     let mut places = places(model);
     places.sort_by_key(|place| (place.table, place.every_ms, place.start, place.tag));
-    let mut blocks = Vec::new();
-    let mut rest = &places[..];
-    while let Some(first) = rest.first() {
-        let reach = u32::from(first.start) + u32::from(first.table.limit());
-        let fits = |place: &&Place| {
-            (place.table, place.every_ms) == (first.table, first.every_ms) && place.end <= reach
-        };
-        let (together, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-        blocks.push(block(together));
-        rest = later;
+    let groups = places.chunk_by(|a, b| (a.table, a.every_ms) == (b.table, b.every_ms));
+    groups.flat_map(|group| cheapest(group, asked)).collect()
+}
+
+/// Cuts places of one table and period, in the order of their addresses, into blocks so that the
+/// sum of the costs is least: for each beginning of the list, the cheapest last block with the
+/// cheapest way to read what is before it.
+fn cheapest(places: &[Place], asked: Asked) -> Vec<Block> {
+    // Of the first n places: what they cost, and where their last block begins.
+    let mut best: Vec<(u64, usize)> = Vec::with_capacity(places.len() + 1);
+    best.push((0, 0));
+    for upto in 1..=places.len() {
+        let mut cheapest = (u64::MAX, upto - 1);
+        let mut end = 0;
+        for from in (0..upto).rev() {
+            let first = &places[from];
+            end = end.max(first.end);
+            let count = end - u32::from(first.start);
+            // A value that is wider than the device allows is asked for alone.
+            let fits = count <= u32::from(asked.manners.most(first.table));
+            if !fits && from + 1 < upto {
+                break;
+            }
+            let cost = best[from].0.saturating_add(asked.cost(first.table, count));
+            if cost < cheapest.0 {
+                cheapest = (cost, from);
+            }
+        }
+        best.push(cheapest);
     }
+    let mut blocks = Vec::new();
+    let mut upto = places.len();
+    while upto > 0 {
+        let from = best[upto].1;
+        blocks.push(block(&places[from..upto]));
+        upto = from;
+    }
+    blocks.reverse();
     blocks
 }
 
@@ -148,7 +201,7 @@ fn places(model: &Model) -> Vec<Place> {
             table: point.table,
             every_ms: tag.every_ms,
             start: point.address,
-            end: (u32::from(point.address) + u32::from(width(point))).min(ADDRESSES),
+            end: (u32::from(point.address) + u32::from(point.width())).min(ADDRESSES),
             tag: TagIndex(index),
         }),
         Source::Message(_) => None,
@@ -171,15 +224,6 @@ fn block(places: &[Place]) -> Block {
         count: u16::try_from(end - u32::from(first.start)).unwrap_or(u16::MAX),
         every_ms: first.every_ms,
         tags: tags.into(),
-    }
-}
-
-/// Addresses that `point` takes.
-pub const fn width(point: &Point) -> u16 {
-    if point.table.is_bits() {
-        1
-    } else {
-        point.kind.registers()
     }
 }
 

@@ -4,19 +4,12 @@ use andon_core::calendar::Calendar;
 use andon_core::modbus::plan::Plan;
 use andon_core::plant::{Device, Gateway, Link, Manners, Model, Plant};
 use andon_core::sample::Reason;
-use andon_core::tag::{Kind, LinkIndex, Order, Point, Source, Table, Tag};
+use andon_core::tag::{Kind, LinkIndex, Point, Source, Table, Tag};
 use std::sync::Arc;
 
 /// A device with one register that is no state and no count.
 fn plant() -> Plant {
-    let register = Point {
-        table: Table::Holding,
-        address: 0,
-        kind: Kind::U16,
-        order: Order::Abcd,
-        scale: 1.0,
-        offset: 0.0,
-    };
+    let register = Point::new(Table::Holding, 0, Kind::U16);
     let tag = Tag {
         name: "speed".into(),
         unit: "".into(),
