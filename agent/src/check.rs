@@ -3,7 +3,7 @@
 use crate::bus;
 use crate::config::{self, Loaded, Report, show_bytes};
 use crate::plan::{self, DiskPlan, MemoryPlan};
-use crate::settings::{Broker, LinkKind, Settings};
+use crate::settings::{Broker, Endpoint, LinkKind, Settings};
 use andon_core::modbus::plan::Plan;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -77,13 +77,12 @@ fn summary(path: &Path, loaded: &Loaded) -> String {
         };
         let tags: usize = behind().map(|device| device.model.tags.len()).sum();
         let how = match &link.kind {
-            LinkKind::Modbus(link) => format!("Modbus TCP {}", link.endpoint),
+            LinkKind::Modbus(link) => modbus(&link.endpoint),
             LinkKind::Mqtt(mqtt) => format!(
                 "MQTT {}, {}",
                 broker(&mqtt.broker),
                 plural(mqtt.topics.len(), "topic")
             ),
-            LinkKind::NotActive => "not active".into(),
         };
         line(
             &mut text,
@@ -137,6 +136,19 @@ fn broker(broker: &Broker) -> String {
         "mqtt"
     };
     format!("{scheme}://{}:{}", broker.host, broker.port)
+}
+
+fn modbus(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Tcp { .. } => format!("Modbus TCP {endpoint}"),
+        Endpoint::Serial(port) => format!(
+            "Modbus RTU {endpoint} at {} 8{}{}",
+            port.baud,
+            port.parity.letter(),
+            port.stop_bits
+        ),
+        Endpoint::RtuOverTcp { .. } => format!("Modbus RTU over TCP {endpoint}"),
+    }
 }
 
 fn calendar(settings: &Settings) -> String {
@@ -288,9 +300,10 @@ mod tests {
             "press-line.toml is good",
             "andon/v1/suzhou/press-shop/gw-press-1 to mqtt://127.0.0.1:1883",
             "link plc       Modbus TCP 127.0.0.1:5020: 2 devices, 12 tags",
-            "link rs485     not active: 1 device, 1 tag",
+            "at 19200 8E1: 1 device, 1 tag",
+            "Bus rs485, 19200 baud, 11 bits a character: in use for ",
             "link shop      MQTT mqtt://127.0.0.1:1883, 2 topics: 1 device, 3 tags",
-            "devices        4 with 16 tags, 9 alarms",
+            "devices        4 with 16 tags, 10 alarms",
             "Asia/Shanghai, shifts day, night",
             "  [horn]: no horn sounds",
             "of 32 MiB",
@@ -306,7 +319,7 @@ mod tests {
         let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(told["ok"], true);
         assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(0));
-        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(8));
+        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(7));
         assert_eq!(told["disk"]["budget"], 64 << 20);
         let items = told["memory"].as_array().expect("a list");
         let sum: u64 = items

@@ -7,7 +7,7 @@
 mod shift;
 
 use crate::clock;
-use crate::field;
+use crate::field::{self, MissingPort};
 use crate::settings::Settings;
 use crate::store::{self, OpenError, StartError, Store};
 use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
@@ -58,6 +58,8 @@ pub struct Account {
 pub enum RunError {
     /// The data directory cannot be used.
     Start(StartError),
+    /// A serial port that must be there is not.
+    Port(MissingPort),
     /// The outbox cannot be opened.
     Open(OpenError),
     /// The outbox ended by itself.
@@ -68,6 +70,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RunError::Start(error) => error.fmt(f),
+            RunError::Port(error) => error.fmt(f),
             RunError::Open(error) => error.fmt(f),
             RunError::OutboxEnded => f.write_str(
                 "the outbox has stopped by itself; what was stored is safe, start the agent again",
@@ -83,6 +86,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     for section in &settings.not_active {
         tracing::warn!("not active: {}: {}", section.section, section.why);
     }
+    field::check_ports(&settings).map_err(RunError::Port)?;
     let start = store::begin(&settings.data_dir, settings.plant.cfg).map_err(RunError::Start)?;
     let plant = Arc::new(settings.plant.clone());
     let plan = Arc::new(Plan::new(&plant));

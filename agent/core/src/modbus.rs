@@ -6,7 +6,6 @@ pub mod decode;
 pub mod load;
 pub mod order;
 pub mod permit;
-pub mod pieces;
 pub mod plan;
 pub mod refused;
 pub mod rtu;

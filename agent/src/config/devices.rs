@@ -8,6 +8,8 @@ use super::report::Finding;
 use super::tags::TagPart;
 use super::values::{id, integer, label, text};
 use super::walk::{At, Findings, Item, Section};
+use super::writes::{Write, writes};
+use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Model};
 use andon_core::summary::Tier;
 use andon_core::tag::LinkIndex;
@@ -33,6 +35,8 @@ pub(super) struct NotPublished {
 #[derive(Debug, Default)]
 pub(super) struct Machines {
     pub(super) devices: Vec<Device>,
+    /// What may be written, by link.
+    pub(super) allow_write: Vec<(LinkIndex, Allowed)>,
     pub(super) not_published: Vec<NotPublished>,
 }
 
@@ -65,8 +69,14 @@ pub(super) fn machines(
         }
         seen.push(found.id.clone());
         let name = found.id.value.clone();
+        let writes = found.writes.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
-            Some(device) => machines.devices.push(device),
+            Some(device) => {
+                let allowed = writes.into_iter().flat_map(|writes| writes.value);
+                let of_unit = |write: Write| (device.link, write.of_unit(device.unit));
+                machines.allow_write.extend(allowed.map(of_unit));
+                machines.devices.push(device);
+            }
             None => out.lose(&name),
         }
     }
@@ -137,6 +147,7 @@ struct Found {
     profile: Option<At<String>>,
     link: Option<At<String>>,
     unit: Option<At<u8>>,
+    writes: Option<At<Vec<Write>>>,
     common: Common,
     span: Range<usize>,
 }
@@ -153,6 +164,7 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
+    let writes = section.place("allow_write", writes);
     let common = common(&mut section);
     section.finish();
     let named = id.is_some();
@@ -171,6 +183,7 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         profile,
         link,
         unit,
+        writes,
         common,
         span,
     })
@@ -220,6 +233,10 @@ fn build(
         manners::check_widths(&merged(base, own), &model, &manners, out);
     } else {
         manners::refuse(&own.manners, out);
+        if let Some(writes) = &found.writes {
+            let what = "only Modbus devices can be written";
+            out.mistake(Finding::at(writes.span.clone(), what).hint("leave `allow_write` out"));
+        }
     }
     check_sources(&found, base, speaks, out);
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {

@@ -17,6 +17,7 @@ mod models;
 mod nearest;
 mod report;
 mod rules;
+mod serial;
 mod states;
 mod syntax;
 mod tags;
@@ -24,13 +25,15 @@ mod tags;
 mod tests;
 mod values;
 mod walk;
+mod writes;
 
 pub(crate) use values::{show_bytes, show_ms};
 
 pub use report::{Entry, Report};
 
 use crate::plan;
-use crate::settings::{Link, LinkKind, MqttLink, NotActive, Settings, Topic};
+use crate::settings::{Link, LinkKind, Modbus, MqttLink, NotActive, Settings, Topic};
+use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
 use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
@@ -132,21 +135,18 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
     let profiles = root.sections("profile");
     let Machines {
         devices,
+        allow_write,
         not_published,
     } = devices::machines(profiles, root.sections("device"), &links, out);
     check_numbers(&links, &devices, out);
-    let (mut alarms, alarms_not_active) =
-        alarms::alarms(root.sections("alarm"), &devices, text, out);
-    // A device that this version does not read is not silent: it was never to be heard.
-    alarms.retain(|alarm| is_read(&devices[usize::from(alarm.device.0)], &links));
+    let (alarms, alarms_not_active) = alarms::alarms(root.sections("alarm"), &devices, text, out);
     let local = local::sections(&mut root);
     root.finish();
     warn_of_slow_links(&links, &devices, out);
 
     let gateway = gateway?;
     let (upstream, topics_root) = upstream??;
-    let mut not_active = not_active_links(&links, &devices);
-    not_active.extend(not_published.into_iter().map(not_active_tiers));
+    let mut not_active: Vec<NotActive> = not_published.into_iter().map(not_active_tiers).collect();
     not_active.extend(alarms_not_active);
     not_active.extend(local);
     if gateway
@@ -162,7 +162,7 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
         links: links
             .iter()
             .zip(0..)
-            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices))
+            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices, &allow_write))
             .collect(),
         upstream,
         data_dir: base.join(&gateway.data_dir),
@@ -249,39 +249,6 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
     }
 }
 
-fn is_read(device: &Device, links: &[LinkPart]) -> bool {
-    links
-        .get(usize::from(device.link.0))
-        .is_none_or(LinkPart::is_active)
-}
-
-fn not_active_links(links: &[LinkPart], devices: &[Device]) -> Vec<NotActive> {
-    let inactive = (0..).zip(links).filter(|(_, link)| !link.is_active());
-    let tell = inactive.map(|(index, link)| {
-        let behind: Vec<&str> = devices
-            .iter()
-            .filter(|device| device.link == LinkIndex(index))
-            .map(|device| &*device.id)
-            .collect();
-        let readers = match behind.as_slice() {
-            [] => String::new(),
-            [one] => format!("; nobody reads {one} or judges its alarms"),
-            [first, .., last] if behind.len() > 4 => {
-                format!(
-                    "; nobody reads the {} devices {first} to {last} or judges their alarms",
-                    behind.len()
-                )
-            }
-            few => format!("; nobody reads {} or judges their alarms", few.join(", ")),
-        };
-        NotActive {
-            section: format!("[[link]] {}", link.id),
-            why: format!("this version does not speak on serial lines{readers}"),
-        }
-    });
-    tell.collect()
-}
-
 fn not_active_tiers(asked: NotPublished) -> NotActive {
     let tiers: Vec<&str> = asked.tiers.into_iter().map(Tier::as_str).collect();
     NotActive {
@@ -290,10 +257,21 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
     }
 }
 
-fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {
+fn link(
+    part: &LinkPart,
+    index: LinkIndex,
+    gateway: &GatewayPart,
+    devices: &[Device],
+    allow_write: &[(LinkIndex, Allowed)],
+) -> Link {
     let kind = match &part.kind {
-        KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
-        KindPart::ModbusRtu => LinkKind::NotActive,
+        KindPart::Modbus(modbus) => {
+            let behind = allow_write.iter().filter(|(link, _)| *link == index);
+            LinkKind::Modbus(Modbus {
+                allow_write: behind.map(|(_, allowed)| allowed.clone()).collect(),
+                ..modbus.clone()
+            })
+        }
         KindPart::Mqtt {
             broker,
             max_payload,

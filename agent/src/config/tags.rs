@@ -4,6 +4,8 @@ mod address;
 mod point;
 mod role;
 
+pub(super) use address::address;
+
 use super::report::Finding;
 use super::values::{integer, label, list, number, one_of, period, text};
 use super::walk::{At, Findings, Item, Section};
