@@ -5,6 +5,7 @@
 
 use crate::field::FromField;
 use crate::field::meter;
+use crate::http;
 use crate::run;
 use crate::settings::{Endpoint, LinkKind, Settings};
 use crate::staging;
@@ -137,7 +138,7 @@ fn current_value_bytes(plant: &Plant) -> u64 {
 }
 
 fn link_items(settings: &Settings) -> Vec<Item> {
-    let (mut tcp, mut rtu, mut mqtt, mut tls, mut payload) = (0, 0, 0, 0, 0);
+    let (mut tcp, mut rtu, mut mqtt, mut tls, mut payload, mut pushed) = (0, 0, 0, 0, 0, 0);
     for link in &settings.links {
         match &link.kind {
             LinkKind::Modbus(modbus) => match modbus.endpoint {
@@ -149,8 +150,10 @@ fn link_items(settings: &Settings) -> Vec<Item> {
                 payload = payload.max(link.max_payload);
                 tls += u64::from(link.broker.tls.is_some());
             }
+            LinkKind::HttpPush(_) => pushed += 1,
         }
     }
+    let doors = u64::from(settings.http.is_some());
     tls += u64::from(settings.upstream.broker.tls.is_some());
     vec![
         estimate("Modbus TCP links", tcp, 16 * KIB),
@@ -166,6 +169,16 @@ fn link_items(settings: &Settings) -> Vec<Item> {
             64 * KIB + count(payload),
         ),
         estimate("TLS connections with their certificates", tls, 256 * KIB),
+        estimate(
+            "HTTP connections",
+            doors * count(http::MOST_CONNECTIONS),
+            24 * KIB,
+        ),
+        exact(
+            "what scripts are pushing",
+            if pushed > 0 { http::AT_ONCE } else { 0 },
+            http::LARGEST_BODY,
+        ),
     ]
 }
 

@@ -18,6 +18,8 @@ pub struct Settings {
     pub links: Vec<Link>,
     /// Where summaries go.
     pub upstream: Upstream,
+    /// Where the HTTP door listens, if anywhere.
+    pub http: Option<Http>,
     /// Where the outbox and everything else that must survive lives.
     pub data_dir: PathBuf,
     /// Bytes the memory plan may come to.
@@ -53,6 +55,24 @@ pub enum LinkKind {
     Modbus(Modbus),
     /// One MQTT broker that machines publish to.
     Mqtt(MqttLink),
+    /// Scripts push to the HTTP door.
+    HttpPush(HttpPush),
+}
+
+/// Where the HTTP door listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Host name or address of this machine.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// What scripts need to push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpPush {
+    /// File that holds the token, read anew for each request; written if it does not exist.
+    pub token_file: PathBuf,
 }
 
 /// One Modbus endpoint.

@@ -3,9 +3,9 @@
 use super::gateway::{broker_url, credentials};
 use super::report::Finding;
 use super::serial;
-use super::values::{duration, host_port, id, size, text};
+use super::values::{boolean, duration, host_port, id, path, size, text};
 use super::walk::{At, Findings, Section};
-use crate::settings::{Broker, Endpoint, Modbus};
+use crate::settings::{Broker, Endpoint, HttpPush, Modbus};
 use andon_core::plant::{Link, Medium};
 use std::ops::Range;
 use std::path::Path;
@@ -21,22 +21,24 @@ pub(super) enum Speaks {
     ModbusTcp,
     ModbusRtu,
     Mqtt,
+    HttpPush,
 }
 
 impl Speaks {
-    pub(super) fn is_mqtt(self) -> bool {
-        self == Speaks::Mqtt
-    }
-
     pub(super) fn is_modbus(self) -> bool {
         matches!(self, Speaks::ModbusTcp | Speaks::ModbusRtu)
+    }
+
+    /// Whether the agent asks, and so sets the pace.
+    pub(super) fn is_asked(self) -> bool {
+        self.is_modbus()
     }
 
     /// Milliseconds between two readings, if nobody says otherwise.
     pub(super) fn default_every(self) -> u64 {
         match self {
             Speaks::ModbusTcp | Speaks::ModbusRtu => 1000,
-            Speaks::Mqtt => 10_000,
+            Speaks::Mqtt | Speaks::HttpPush => 10_000,
         }
     }
 }
@@ -47,7 +49,7 @@ pub(super) struct LinkPart {
     pub(super) id: Arc<str>,
     pub(super) kind: KindPart,
     pub(super) timeout_span: Range<usize>,
-    span: Range<usize>,
+    pub(super) span: Range<usize>,
 }
 
 /// How it is reached.
@@ -55,6 +57,7 @@ pub(super) struct LinkPart {
 pub(super) enum KindPart {
     Modbus(Modbus),
     Mqtt { broker: Broker, max_payload: usize },
+    HttpPush(HttpPush),
 }
 
 impl LinkPart {
@@ -62,23 +65,12 @@ impl LinkPart {
     pub(super) fn of_plant(&self) -> Link {
         let line = match &self.kind {
             KindPart::Modbus(modbus) => modbus.endpoint.line(),
-            KindPart::Mqtt { .. } => None,
+            KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
         };
         Link {
             id: self.id.clone(),
             medium: line.map_or(Medium::Network, Medium::Serial),
         }
-    }
-
-    fn has_port_of(&self, other: &LinkPart) -> bool {
-        let path = |link: &LinkPart| match &link.kind {
-            KindPart::Modbus(modbus) => match &modbus.endpoint {
-                Endpoint::Serial(port) => Some(port.path.clone()),
-                Endpoint::Tcp { .. } | Endpoint::RtuOverTcp { .. } => None,
-            },
-            KindPart::Mqtt { .. } => None,
-        };
-        path(self).is_some() && path(self) == path(other)
     }
 
     /// Where it is named.
@@ -90,7 +82,7 @@ impl LinkPart {
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {
             KindPart::Modbus(modbus) => u64::try_from(modbus.timeout.as_millis()).ok(),
-            KindPart::Mqtt { .. } => None,
+            KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
         }
     }
 
@@ -101,6 +93,7 @@ impl LinkPart {
                 Endpoint::Serial(_) | Endpoint::RtuOverTcp { .. } => Speaks::ModbusRtu,
             },
             KindPart::Mqtt { .. } => Speaks::Mqtt,
+            KindPart::HttpPush(_) => Speaks::HttpPush,
         }
     }
 }
@@ -120,21 +113,13 @@ pub(super) fn links(sections: Vec<Section<'_>>, base: &Path, out: &Findings) -> 
             );
             continue;
         }
-        if let Some(first) = links.iter().find(|other| other.has_port_of(&link)) {
-            let what = format!("`{}` has this serial port already", first.id);
-            out.mistake(
-                Finding::at(link.span.clone(), what)
-                    .hint("one line has one master: put the devices of both behind one link")
-                    .also(first.span.clone(), "that link"),
-            );
-        }
         links.push(link);
     }
     links
 }
 
 /// Every key that some link has besides.
-const OTHER_KEYS: [&str; 13] = [
+const OTHER_KEYS: [&str; 14] = [
     "timeout",
     "baud",
     "parity",
@@ -148,10 +133,17 @@ const OTHER_KEYS: [&str; 13] = [
     "ca_file",
     "cert_file",
     "key_file",
+    "token_file",
 ];
 
 /// The keys of which a link has exactly one.
-const KINDS: [&str; 4] = ["modbus_tcp", "modbus_rtu", "modbus_rtu_tcp", "mqtt"];
+const KINDS: [&str; 5] = [
+    "modbus_tcp",
+    "modbus_rtu",
+    "modbus_rtu_tcp",
+    "mqtt",
+    "http_push",
+];
 
 fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
     let out = section.out();
@@ -188,7 +180,7 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
         let what = "this link says nothing about how to reach it";
         out.mistake(Finding::at(span, what).hint(
             "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"`, \
-             `modbus_rtu_tcp = \"HOST:PORT\"` or `mqtt = \"mqtt://HOST:1883\"`",
+             `modbus_rtu_tcp = \"HOST:PORT\"`, `mqtt = \"mqtt://HOST:1883\"` or `http_push = true`",
         ));
     }
     if let (Some(id), None) = (&id, &kind) {
@@ -227,6 +219,7 @@ fn kind(section: &mut Section<'_>, key: &str, base: &Path) -> Option<KindPart> {
                 turnaround,
             })
         }
+        "http_push" => return http_push(section, base),
         _ => return mqtt(section, base),
     };
     let timeout = section.read("timeout", duration(10, 60_000));
@@ -245,4 +238,20 @@ fn mqtt(section: &mut Section<'_>, base: &Path) -> Option<KindPart> {
         broker: broker?,
         max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
     })
+}
+
+/// `http_push = true`: scripts push to the HTTP door.
+fn http_push(section: &mut Section<'_>, base: &Path) -> Option<KindPart> {
+    let pushed = section.read("http_push", |item| match boolean(item)? {
+        true => Some(()),
+        false => item.wrong(
+            "a link that nothing comes through",
+            "write `http_push = true`, or leave the link out",
+        ),
+    });
+    let token_file = section.need("token_file", "token_file = \"push.token\"", path);
+    pushed?;
+    Some(KindPart::HttpPush(HttpPush {
+        token_file: base.join(token_file?.value),
+    }))
 }

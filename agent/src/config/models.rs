@@ -235,8 +235,8 @@ pub(super) fn stale_after(
     let Some(given) = own.stale_after.as_ref().or(base.stale_after.as_ref()) else {
         return slowest.saturating_mul(3).max(LEAST_STALE_MS);
     };
-    // Machines that publish by MQTT set the pace themselves.
-    if !speaks.is_mqtt() && given.value < slowest {
+    // Machines that publish, and scripts, set the pace themselves.
+    if speaks.is_asked() && given.value < slowest {
         let what = "the state would be unknown between two readings";
         let hint = format!(
             "more than {}, the slowest `every` it depends on",

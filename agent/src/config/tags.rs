@@ -9,9 +9,11 @@ pub(super) use address::address;
 use super::report::Finding;
 use super::values::{integer, label, list, number, one_of, period, text};
 use super::walk::{At, Findings, Item, Section};
-use andon_core::tag::{Counts, Kind, Place, Role, Source, Tag};
+use address::warn_of_manual_numbers;
+use andon_core::tag::{Counts, Kind, Place, Role, Source, Table, Tag};
 use point::{PointPart, point};
 use role::{Counting, role};
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +26,19 @@ const ROLES: [(&str, Counts); 3] = [
     ("total_count", Counts::Total),
 ];
 
+/// Where a tag comes from, as far as its own keys tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comes {
+    /// A register or bit of Modbus.
+    Register,
+    /// A message on a topic.
+    OnTopic,
+    /// A place in what a device answers.
+    AtPointer,
+    /// Whatever is called by its name.
+    ByName,
+}
+
 /// A tag as configured: complete but for the period, which may come from its device.
 #[derive(Debug, Clone)]
 pub(super) struct TagPart {
@@ -31,8 +46,12 @@ pub(super) struct TagPart {
     pub(super) name_span: Range<usize>,
     pub(super) role_span: Range<usize>,
     pub(super) every: Option<u64>,
+    /// That it does not fit the link of a device was told; its others are no news.
+    pub(super) told: Cell<bool>,
     /// The name of the tag that says by which power of ten it is scaled.
     pub(super) power_of_ten: Option<At<String>>,
+    /// Where it is read, if by Modbus.
+    at: Option<At<(Table, u16)>>,
     tag: Tag,
 }
 
@@ -41,8 +60,13 @@ impl TagPart {
         self.tag.role
     }
 
-    pub(super) fn is_mqtt(&self) -> bool {
-        matches!(self.tag.source, Source::Message(_))
+    pub(super) fn comes(&self) -> Comes {
+        match &self.tag.source {
+            Source::Modbus(_) => Comes::Register,
+            Source::Message(place) if !place.topic.is_empty() => Comes::OnTopic,
+            Source::Message(place) if place.pointer.is_some() => Comes::AtPointer,
+            Source::Message(_) => Comes::ByName,
+        }
     }
 
     /// The tag of a device with this period.
@@ -64,7 +88,10 @@ pub(super) fn tags(item: &Item<'_>) -> Option<Vec<TagPart>> {
         }
         tag
     });
-    Some(tags.collect())
+    let tags: Vec<TagPart> = tags.collect();
+    let places: Vec<_> = tags.iter().filter_map(|tag| tag.at.as_ref()).collect();
+    warn_of_manual_numbers(&places, item.out);
+    Some(tags)
 }
 
 fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
@@ -72,7 +99,11 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let mut section = entry
         .section("a table such as `{ at = \"holding:0\", type = \"u16\" }`")?
         .later(&["publish", "max_rate"]);
-    let is_mqtt = section.take("topic").is_some();
+    let before = section.out().count();
+    let has_topic = section.take("topic").is_some();
+    let at = section.take("at");
+    let has_at = at.is_some();
+    let is_message = has_topic || at.is_none_or(|at| is_pointer(&at));
     let kind = section.need("type", "type = \"u16\"", one_of(&Kind::ALL));
     let unit = section.read("unit", label);
     let range = section.place("range", range);
@@ -86,15 +117,17 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         .role
         .as_ref()
         .map_or(entry.span.clone(), |at| at.span.clone());
-    let (source, power_of_ten) = if is_mqtt {
-        (mqtt(&mut section, kind.as_ref()).map(Source::Message), None)
+    let (source, at, power_of_ten) = if is_message {
+        let place = message(&mut section, kind.as_ref());
+        (place.map(Source::Message), None, None)
     } else {
         match point(&mut section, kind.as_ref()) {
             Some(PointPart {
                 point,
+                at,
                 power_of_ten,
-            }) => (Some(Source::Modbus(point)), power_of_ten),
-            None => (None, None),
+            }) => (Some(Source::Modbus(point)), Some(at), power_of_ten),
+            None => (None, None, None),
         }
     };
     let role = role(
@@ -105,6 +138,10 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         power_of_ten.is_some(),
     );
     section.finish();
+    if !has_topic && !has_at && entry.out.count() > before {
+        // Perhaps one of the keys that are wrong was to say where it comes from.
+        return None;
+    }
     let kind = kind?.value;
     if let (Some(range), Kind::Bool | Kind::Text) = (&range, kind) {
         no_range(entry.out, range);
@@ -116,7 +153,9 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         name_span: entry.key_span.clone(),
         role_span,
         every,
+        told: Cell::new(false),
         power_of_ten,
+        at,
         tag: Tag {
             name,
             unit: unit.as_deref().unwrap_or("").into(),
@@ -176,8 +215,15 @@ fn range(item: &Item<'_>) -> Option<(f64, f64)> {
     }
 }
 
-fn mqtt(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Place> {
-    let topic = section.read("topic", topic);
+fn is_pointer(at: &Item<'_>) -> bool {
+    matches!(at.value, toml::de::DeValue::String(text) if text.starts_with('/'))
+}
+
+fn message(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Place> {
+    let topic = match section.take("topic") {
+        Some(item) => topic(&item),
+        None => Some("".into()),
+    };
     // `at` may be left out: then the payload is the bare value. A wrong one is not that.
     let pointer = match section.take("at") {
         Some(item) => Some(pointer(&item)?),

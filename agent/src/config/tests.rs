@@ -10,6 +10,8 @@ use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Table};
 use std::time::Duration;
 
 mod documented;
+mod files;
+mod many;
 mod mistakes;
 mod mutations;
 mod serial;
@@ -352,7 +354,6 @@ fn press_line_says_what_is_not_active() {
              minute only",
             "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
              yet",
-            "[http]: this version serves no page and no API",
             "[board]: this version does not speak to the I/O board",
             "[horn]: no horn sounds: alarms go to the broker only",
             "[sms]: nobody is sent a message: alarms go to the broker only",
@@ -627,4 +628,50 @@ fn a_value_wider_than_an_answer_of_its_device_is_a_mistake() {
     let report = load_text(&text).expect_err("two registers").to_string();
     assert!(report.contains("`good` takes 2 registers"), "{report}");
     assert!(report.contains("raise `max_registers` to 2"), "{report}");
+}
+
+/// A saw that a script speaks for.
+const PUSHED: &str = r#"
+[[link]]
+id = "scripts"
+http_push = true
+token_file = "push.token"
+
+[[device]]
+id = "saw"
+link = "scripts"
+tags = { speed = { type = "f64", unit = "rpm" } }
+"#;
+
+#[test]
+fn a_script_speaks_for_a_device_by_the_names_of_its_tags() {
+    let text = format!("{PRESS_LINE}{PUSHED}");
+    let settings = load_text(&text)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let http = settings.http.as_ref().unwrap();
+    assert_eq!((http.host.as_str(), http.port), ("127.0.0.1", 8080));
+    let Some(LinkKind::HttpPush(push)) = settings.links.last().map(|link| &link.kind) else {
+        panic!("the last link is pushed to");
+    };
+    assert_eq!(push.token_file, Path::new("/etc/andon/push.token"));
+    let saw = settings.plant.devices.last().unwrap();
+    assert_eq!((saw.unit, saw.model.every_ms), (0, 10_000));
+    assert!(matches!(saw.model.tags[0].source, Source::Message(_)));
+}
+
+#[test]
+fn what_scripts_push_needs_a_door_and_names() {
+    let said = |text: &str| load_text(text).expect_err("a mistake").to_string();
+    let closed = PRESS_LINE.replace("[http]\nlisten = \"127.0.0.1:8080\"\n", "");
+    let report = said(&format!("{closed}{PUSHED}"));
+    assert!(report.contains("nothing listens"), "{report}");
+    for (key, hint) in [
+        ("at = \"/speed\"", "leave `at` out"),
+        ("topic = \"x\"", "leave `topic`"),
+    ] {
+        let tag = PUSHED.replace("type = \"f64\"", &format!("type = \"f64\", {key}"));
+        let report = said(&format!("{PRESS_LINE}{tag}"));
+        assert!(report.contains(hint), "{report}");
+    }
 }

@@ -6,6 +6,7 @@
 
 use crate::settings::Endpoint;
 use andon_core::plant::Device;
+use andon_core::tag::LinkIndex;
 use andon_core::time::Mono;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,16 +23,31 @@ const MANY: u32 = 1024;
 
 /// The meters of all Modbus links, in the order of the configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Meters(Arc<[Meter]>);
+pub struct Meters(Arc<[(LinkIndex, Meter)]>);
 
 impl Meters {
-    pub(super) fn new(meters: Vec<Meter>) -> Meters {
+    pub(super) fn new(meters: Vec<(LinkIndex, Meter)>) -> Meters {
         Meters(meters.into())
+    }
+
+    /// Of no link at all.
+    #[cfg(test)]
+    pub fn none() -> Meters {
+        Meters::default()
+    }
+
+    /// That of one link; none if it does not speak Modbus.
+    pub fn of(&self, link: LinkIndex) -> Option<&Meter> {
+        let (_, meter) = self.0.iter().find(|(known, _)| *known == link)?;
+        Some(meter)
     }
 
     /// What they show at `now`.
     pub fn snapshot(&self, now: Mono) -> Vec<LinkFigures> {
-        self.0.iter().map(|meter| meter.snapshot(now)).collect()
+        self.0
+            .iter()
+            .map(|(_, meter)| meter.snapshot(now))
+            .collect()
     }
 }
 

@@ -8,9 +8,10 @@ mod backoff;
 pub mod meter;
 pub mod modbus;
 mod mqtt;
-mod outlet;
+pub mod outlet;
 mod pace;
 pub mod payload;
+pub mod push;
 mod schedule;
 
 use crate::clock;
@@ -116,7 +117,7 @@ pub fn start(
                     .iter()
                     .filter(|device| device.link == index);
                 let meter = Meter::new(link.id.clone(), &modbus.endpoint, behind, clock::mono());
-                meters.push(meter.clone());
+                meters.push((index, meter.clone()));
                 let parts = modbus::Parts {
                     link: modbus.clone(),
                     plan: plan.clone(),
@@ -131,6 +132,8 @@ pub fn start(
                 let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
                 tasks.spawn(until(stop, Box::pin(subscriber.run())));
             }
+            // Its readings come through the HTTP door.
+            LinkKind::HttpPush(_) => {}
         }
     }
     Field {

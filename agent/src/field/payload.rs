@@ -97,7 +97,7 @@ fn bare_number(text: &str, kind: Kind) -> Result<Value, Reason> {
     }
 }
 
-fn of_json(json: &Json, kind: Kind) -> Result<Value, Reason> {
+pub(super) fn of_json(json: &Json, kind: Kind) -> Result<Value, Reason> {
     match (json, kind) {
         (Json::Null, _) => Err(Reason::Missing),
         (Json::Bool(truth), Kind::Bool) => Ok(Value::Bool(*truth)),

@@ -101,6 +101,7 @@ fn settings(port: u16) -> Settings {
         max_payload: 1024,
     };
     Settings {
+        http: None,
         plant: Plant {
             gateway: Gateway {
                 root: "andon".into(),

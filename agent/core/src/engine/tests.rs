@@ -14,6 +14,7 @@ use proptest::prelude::*;
 mod late;
 mod power;
 mod restart;
+mod shown;
 mod storm;
 
 /// A wall clock at the start of a minute, and a monotonic one far from zero.

@@ -89,15 +89,23 @@ fn a_converter_has_a_line_only_if_its_speed_is_known() {
 }
 
 #[test]
-fn a_serial_port_belongs_to_one_link() {
-    let second = "[[link]]\nid = \"other\"\nmodbus_rtu = \"/dev/ttyS1\"";
-    assert_eq!(
-        told("modbus_rtu = \"/dev/ttyS1\"", second),
-        [
-            "`plc` has this serial port already; one line has one master: put the devices of both \
-          behind one link"
-        ]
+fn a_line_that_a_device_makes_is_formed_by_the_device() {
+    let text = text_of("modbus_tcp = \"h\"", "").replacen(
+        "link = \"plc\"",
+        "modbus_rtu = \"/dev/ttyS1\"\nbaud = 9600\nturnaround = \"5 ms\"\nrs485 = true",
+        1,
     );
+    let settings = load_text(&text)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let LinkKind::Modbus(modbus) = &settings.links[1].kind else {
+        panic!("no Modbus link");
+    };
+    let Endpoint::Serial(port) = &modbus.endpoint else {
+        panic!("no serial port");
+    };
+    assert_eq!((port.baud, port.rs485), (9_600, Rs485::Kernel));
+    assert_eq!(port.turnaround, Duration::from_millis(5));
 }
 
 #[test]
