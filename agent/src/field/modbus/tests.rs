@@ -3,7 +3,9 @@
 
 mod errands;
 mod harness;
+mod line;
 mod manners;
+mod rtu;
 mod server;
 
 use super::refused::AGAIN_MS;
