@@ -96,6 +96,8 @@ struct Poller {
     connect_from: Mono,
     /// Somebody was heard on the connection, or it was opened.
     heard: Mono,
+    /// From so long without that an open line is opened anew.
+    deaf_ms: u64,
     backoff: Backoff,
     behind: Vec<Behind>,
     /// Units that need a pause, and until when.
@@ -169,6 +171,7 @@ impl Poller {
             connection: None,
             connect_from: now,
             heard: now,
+            deaf_ms: DEAF_MS,
             backoff: Backoff::new(RECONNECT_LAST_MS, seed),
             behind,
             pauses: Vec::new(),
@@ -284,7 +287,7 @@ impl Poller {
                 Ok(reply.map_or_else(Outcome::Exception, Outcome::Answer))
             }
             Err(fault) => {
-                let is_deaf = clock::mono().since(self.heard) >= DEAF_MS;
+                let is_deaf = clock::mono().since(self.heard) >= self.deaf_ms;
                 match &fault {
                     Fault::Lost(why) if !served => self.turned_away(why).await?,
                     _ => self.outlet.up().await?,

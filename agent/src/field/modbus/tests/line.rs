@@ -127,10 +127,18 @@ impl Line {
         }
     }
 
-    /// When something happens next, if the master says nothing.
-    pub(super) fn next(&self) -> Option<u64> {
+    /// When something happens next, if the master says nothing, and its port hands over what it
+    /// hears in blocks of so many bytes at most.
+    pub(super) fn next(&self, block: usize) -> Option<u64> {
         let asked = self.asked.as_ref().map(|(at, ..)| *at);
-        let coming = self.coming.front().map(|(at, _)| *at);
+        let far = 2 * self.speed.characters_us(1);
+        let arrivals = || self.coming.iter().map(|(at, _)| *at);
+        let follows = |(before, at): &(u64, u64)| at - before < far;
+        let run = 1 + arrivals()
+            .zip(arrivals().skip(1))
+            .take_while(follows)
+            .count();
+        let coming = arrivals().nth(run.min(block) - 1);
         [asked, coming].into_iter().flatten().min()
     }
 
@@ -277,6 +285,11 @@ impl Line {
         }
         at + bytes.len() as u64 * char_us
     }
+}
+
+/// The right answer to a frame.
+pub(super) fn answer(frame: &[u8]) -> Vec<u8> {
+    framed(&content(&frame[..frame.len() - 2], 0))
 }
 
 /// A frame with its checksum.

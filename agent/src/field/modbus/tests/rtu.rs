@@ -98,7 +98,7 @@ async fn play(line: Arc<Mutex<Line>>, mut pipe: DuplexStream) {
     let moment = |us: u64| began + Duration::from_micros(us);
     let mut bytes = [0; 512];
     loop {
-        let next = line.lock().unwrap().next();
+        let next = line.lock().unwrap().next(1);
         let wait = async {
             match next {
                 Some(us) => tokio::time::sleep_until(moment(us)).await,
