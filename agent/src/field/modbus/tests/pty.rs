@@ -64,7 +64,7 @@ impl Plug {
     }
 
     /// Puts it into a socket: the name by which the agent knows it.
-    fn into_socket(&self, socket: &Path) {
+    fn plug_into(&self, socket: &Path) {
         let new = socket.with_extension("new");
         let _ = std::fs::remove_file(&new);
         std::os::unix::fs::symlink(&self.name, &new).unwrap();
@@ -156,7 +156,7 @@ async fn no_frame_starts_inside_the_silent_interval() {
     for baud in [9_600, 19_200, 115_200] {
         let plug = Plug::new(baud, vec![]);
         let (_folder, socket) = socket();
-        plug.into_socket(&socket);
+        plug.plug_into(&socket);
         let reads = vec![
             read(Table::Holding, 1, 0, 4, 10),
             read(Table::Holding, 1, 50, 4, 10),
@@ -177,7 +177,7 @@ async fn no_frame_starts_inside_the_silent_interval() {
 async fn a_port_that_is_pulled_out_and_comes_back_under_another_number_is_read_again() {
     let (_folder, socket) = socket();
     let first = Plug::new(19_200, vec![]);
-    first.into_socket(&socket);
+    first.plug_into(&socket);
     let mut link = Link::start(
         port(&socket, 19_200),
         vec![read(Table::Holding, 1, 0, 4, 20)],
@@ -200,7 +200,7 @@ async fn a_port_that_is_pulled_out_and_comes_back_under_another_number_is_read_a
         assert_eq!(beside.until_good().await, []);
     }
     let second = Plug::new(19_200, vec![]);
-    second.into_socket(&socket);
+    second.plug_into(&socket);
     let reasons = link.until_good().await;
     assert!(
         reasons.iter().all(|reason| *reason == Reason::Disconnected),
@@ -223,7 +223,7 @@ async fn a_port_that_is_missing_at_the_start_is_read_when_it_is_there() {
         panic!("not told that the port is missing");
     };
     let plug = Plug::new(19_200, vec![]);
-    plug.into_socket(&socket);
+    plug.plug_into(&socket);
     link.until_good().await;
     link.stop().await;
 }
@@ -233,7 +233,7 @@ async fn a_port_on_which_nobody_is_heard_any_more_is_opened_anew() {
     let (_folder, socket) = socket();
     // It stays open and says nothing: unplugged, and nobody told.
     let dead = Plug::new(19_200, vec![Act::Never; 1000]);
-    dead.into_socket(&socket);
+    dead.plug_into(&socket);
     let modbus = port(&socket, 19_200);
     let reads = vec![read(Table::Holding, 1, 0, 4, 20)];
     let devices = vec![behind(&reads[0], patient(Duration::from_millis(30)))];
@@ -242,7 +242,7 @@ async fn a_port_on_which_nobody_is_heard_any_more_is_opened_anew() {
         assert!(link.outcome().await.1.is_err());
     }
     let live = Plug::new(19_200, vec![]);
-    live.into_socket(&socket);
+    live.plug_into(&socket);
     link.until_good().await;
     assert!(!dead.line.lock().unwrap().frames.is_empty());
     link.stop().await;
