@@ -5,7 +5,7 @@ use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
 use super::report::Finding;
-use super::tags::TagPart;
+use super::tags::{ComesBy, TagPart};
 use super::values::{id, integer, label, text};
 use super::walk::{At, Findings, Item, Section};
 use andon_core::plant::{Device, Model};
@@ -33,6 +33,8 @@ pub(super) struct NotPublished {
 #[derive(Debug, Default)]
 pub(super) struct Machines {
     pub(super) devices: Vec<Device>,
+    /// What each is called in topics and messages.
+    pub(super) called: Vec<Arc<str>>,
     pub(super) not_published: Vec<NotPublished>,
 }
 
@@ -55,6 +57,7 @@ pub(super) fn machines(
     let mut profiles = profiles(profile_sections, &mut machines.not_published, out);
     let mut shared = Shared::new();
     let mut seen: Vec<At<Arc<str>>> = Vec::new();
+    let mut addresses = HashMap::new();
     for section in device_sections {
         let Some(found) = read_device(section, &mut machines.not_published) else {
             continue;
@@ -65,8 +68,17 @@ pub(super) fn machines(
         }
         seen.push(found.id.clone());
         let name = found.id.value.clone();
+        let address = found.address.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
-            Some(device) => machines.devices.push(device),
+            Some(device) => {
+                let link = device.link;
+                let called = address.map_or(name, |address| {
+                    check_address(&mut addresses, link, &address, out);
+                    address.value
+                });
+                machines.devices.push(device);
+                machines.called.push(called);
+            }
             None => out.lose(&name),
         }
     }
@@ -137,12 +149,13 @@ struct Found {
     profile: Option<At<String>>,
     link: Option<At<String>>,
     unit: Option<At<u8>>,
+    address: Option<At<Arc<str>>>,
     common: Common,
     span: Range<usize>,
 }
 
 fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
-    let mut section = section.later(&["each", "modbus_tcp", "address", "calendar", "crew"]);
+    let mut section = section.later(&["each", "modbus_tcp", "calendar", "crew"]);
     let owned = |item: &Item<'_>| text(item).map(str::to_owned);
     let span = section.span();
     let id = section.need("id", "id = \"press-1\"", device_id);
@@ -153,6 +166,7 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
+    let address = section.place("address", address);
     let common = common(&mut section);
     section.finish();
     let named = id.is_some();
@@ -171,9 +185,41 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         profile,
         link,
         unit,
+        address,
         common,
         span,
     })
+}
+
+/// What a device is called by others: one level of a topic.
+fn address(item: &Item<'_>) -> Option<Arc<str>> {
+    let text = label(item)?;
+    if text.contains(['/', '+', '#']) || text.len() > 100 {
+        return item.wrong(
+            format!("`{text}` is not one level of a topic"),
+            "write what stands for the device in its topics or messages, without `/`, `+` and `#`",
+        );
+    }
+    Some(text)
+}
+
+/// Two devices of one address would have each other's values.
+fn check_address(
+    addresses: &mut HashMap<(LinkIndex, Arc<str>), Range<usize>>,
+    link: LinkIndex,
+    address: &At<Arc<str>>,
+    out: &Findings,
+) {
+    let key = (link, address.value.clone());
+    if let Some(first) = addresses.get(&key) {
+        let what = format!("there are two devices with the address `{}`", address.value);
+        out.mistake(
+            Finding::at(address.span.clone(), what)
+                .hint("each device behind a link has an address of its own")
+                .also(first.clone(), "the first"),
+        );
+    }
+    addresses.entry(key).or_insert(address.span.clone());
 }
 
 fn device_id(item: &Item<'_>) -> Option<Arc<str>> {
@@ -222,6 +268,11 @@ fn build(
         manners::refuse(&own.manners, out);
     }
     check_sources(&found, base, speaks, out);
+    if let (Some(address), true) = (&found.address, speaks.is_modbus()) {
+        let what = "`address` is what messages call a device";
+        let hint = "a Modbus device has a `unit`; leave `address` out";
+        out.mistake(Finding::at(address.span.clone(), what).hint(hint));
+    }
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);
         out.mistake(
@@ -308,16 +359,24 @@ fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
 /// Every tag must come from where its device's link leads.
 fn check_sources(found: &Found, base: &Common, speaks: Speaks, out: &Findings) {
     for tag in merged(base, &found.common) {
-        if tag.is_mqtt() == speaks.is_mqtt() {
-            continue;
-        }
-        let (what, hint) = if speaks.is_mqtt() {
-            ("has no `topic`", "its link is MQTT: add `topic = \"...\"`")
-        } else {
-            (
+        let (what, hint) = match (speaks.is_mqtt(), tag.comes_by()) {
+            (false, ComesBy::Registers) | (true, ComesBy::Topic) => continue,
+            (true, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
+            (false, ComesBy::Name) => {
+                // The same for every device of a profile, and then told once.
+                let what = format!("`{}` has no `at`", tag.name);
+                let hint = "add `at = \"holding:0\"`";
+                out.mistake(Finding::at(tag.span.clone(), what).hint(hint));
+                continue;
+            }
+            (false, ComesBy::Topic) => (
                 "has a `topic`",
                 "its link is Modbus: write `at = \"holding:0\"` instead",
-            )
+            ),
+            (false, ComesBy::Document) => (
+                "stands in a message",
+                "its link is Modbus: write `at = \"holding:0\"` instead",
+            ),
         };
         let what = format!("tag `{}` of `{}` {what}", tag.name, found.id.value);
         let mut finding = Finding::at(tag.name_span.clone(), what).hint(hint);
@@ -330,8 +389,8 @@ fn check_sources(found: &Found, base: &Common, speaks: Speaks, out: &Findings) {
 
 /// A profile that nobody uses is checked like the others.
 fn check_unused(profile: &Profile, out: &Findings) {
-    let has_mqtt = profile.common.tags.iter().flatten().any(TagPart::is_mqtt);
-    let speaks = if has_mqtt {
+    let by_message = |tag: &TagPart| tag.comes_by() != ComesBy::Registers;
+    let speaks = if profile.common.tags.iter().flatten().any(by_message) {
         Speaks::Mqtt
     } else {
         Speaks::ModbusTcp

@@ -22,6 +22,7 @@ mod syntax;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod values;
 mod walk;
 
@@ -33,15 +34,13 @@ use crate::plan;
 use crate::settings::{Link, LinkKind, MqttLink, NotActive, Settings, Topic};
 use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
-use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
+use andon_core::tag::LinkIndex;
 use devices::{Machines, NotPublished};
 use gateway::{GatewayPart, Language};
 use links::{KindPart, LinkPart};
 use report::{Finding, Severity};
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
 use walk::{At, Findings, Section};
 
 /// Larger files are not configurations.
@@ -132,6 +131,7 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
     let profiles = root.sections("profile");
     let Machines {
         devices,
+        called,
         not_published,
     } = devices::machines(profiles, root.sections("device"), &links, out);
     check_numbers(&links, &devices, out);
@@ -162,7 +162,10 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
         links: links
             .iter()
             .zip(0..)
-            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices))
+            .map(|(l, i)| {
+                let topics = topics::topics(LinkIndex(i), &devices, &called);
+                link(l, &gateway, topics)
+            })
             .collect(),
         upstream,
         data_dir: base.join(&gateway.data_dir),
@@ -290,7 +293,7 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
     }
 }
 
-fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {
+fn link(part: &LinkPart, gateway: &GatewayPart, topics: Vec<Topic>) -> Link {
     let kind = match &part.kind {
         KindPart::ModbusTcp(tcp) => LinkKind::ModbusTcp(tcp.clone()),
         KindPart::ModbusRtu => LinkKind::NotActive,
@@ -300,7 +303,7 @@ fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Dev
         } => LinkKind::Mqtt(MqttLink {
             broker: broker.clone(),
             client_id: format!("{}-{}", gateway.id, part.id),
-            topics: topics(index, devices),
+            topics,
             max_payload: *max_payload,
         }),
     };
@@ -308,23 +311,6 @@ fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Dev
         id: part.id.clone(),
         kind,
     }
-}
-
-/// Every topic of a link with the tags that are read out of it.
-fn topics(link: LinkIndex, devices: &[Device]) -> Vec<Topic> {
-    let mut topics: BTreeMap<Arc<str>, Vec<(DeviceIndex, TagIndex)>> = BTreeMap::new();
-    for (device, configured) in (0..).zip(devices).filter(|(_, d)| d.link == link) {
-        for (tag, configured) in (0..).zip(&configured.model.tags) {
-            if let Source::Message(place) = &configured.source {
-                let readers = topics.entry(place.topic.clone()).or_default();
-                readers.push((DeviceIndex(device), TagIndex(tag)));
-            }
-        }
-    }
-    topics
-        .into_iter()
-        .map(|(name, tags)| Topic { name, tags })
-        .collect()
 }
 
 fn check_budgets(settings: &Settings, gateway: &GatewayPart, out: &Findings) {

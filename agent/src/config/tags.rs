@@ -1,10 +1,12 @@
 //! One tag: where it is, what type it has, what it counts.
 
+pub(super) mod message;
+
 use super::nearest::suggest;
 use super::report::Finding;
 use super::values::{integer, label, list, number, one_of, period, text, whole};
 use super::walk::{At, Findings, Item, Section};
-use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Source, Table, Tag};
+use andon_core::tag::{Counts, Format, Kind, Order, Point, Role, Source, Table, Tag};
 use std::ops::Range;
 use std::sync::Arc;
 use toml::de::DeValue;
@@ -27,11 +29,25 @@ const ORDERS: [(&str, Order); 4] = [
 
 const TABLES: [Table; 4] = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
 
+/// What a tag says of where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ComesBy {
+    /// A table of Modbus and an address.
+    Registers,
+    /// A topic.
+    Topic,
+    /// A place in a document, but not in which.
+    Document,
+    /// Nothing: its own name may be enough.
+    Name,
+}
+
 /// A tag as configured: complete but for the period, which may come from its device.
 #[derive(Debug, Clone)]
 pub(super) struct TagPart {
     pub(super) name: Arc<str>,
     pub(super) name_span: Range<usize>,
+    pub(super) span: Range<usize>,
     pub(super) role_span: Range<usize>,
     pub(super) every: Option<u64>,
     tag: Tag,
@@ -42,8 +58,13 @@ impl TagPart {
         self.tag.role
     }
 
-    pub(super) fn is_mqtt(&self) -> bool {
-        matches!(self.tag.source, Source::Message(_))
+    pub(super) fn comes_by(&self) -> ComesBy {
+        match &self.tag.source {
+            Source::Modbus(_) => ComesBy::Registers,
+            Source::Message(place) if place.topic.is_some() => ComesBy::Topic,
+            Source::Message(place) if place.format != Format::Bare => ComesBy::Document,
+            Source::Message(_) => ComesBy::Name,
+        }
     }
 
     /// The tag of a device with this period.
@@ -73,15 +94,17 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let mut section = entry
         .section("a table such as `{ at = \"holding:0\", type = \"u16\" }`")?
         .later(&["publish", "bit", "bits", "length", "max_rate"]);
-    let is_mqtt = section.take("topic").is_some();
+    // Also where none is, so that a misspelt one is told.
+    section.take("topic");
+    let is_message = message::is_meant(&section);
     let kind = section.need("type", "type = \"u16\"", one_of(&Kind::ALL));
     let unit = section.read("unit", label);
     let range = section.place("range", range);
     let every = section.read("every", period);
     let role_item = section.place("role", one_of(&ROLES));
     let parts = section.place("parts", integer(1, 1_000_000));
-    let source = if is_mqtt {
-        mqtt(&mut section, kind.as_ref()).map(Source::Message)
+    let source = if is_message {
+        message::place(&mut section, kind.as_ref()).map(Source::Message)
     } else {
         modbus(&mut section, kind.as_ref()).map(Source::Modbus)
     };
@@ -95,7 +118,12 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         kind.as_ref(),
         source.as_ref(),
     );
+    let (out, before) = (section.out(), section.out().count());
     section.finish();
+    if is_message && out.count() > before {
+        // What is unknown here may be where it was to come from.
+        return None;
+    }
     let kind = kind?.value;
     if let (Some(range), Kind::Bool | Kind::Text) = (&range, kind) {
         no_range(entry.out, range);
@@ -105,6 +133,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     Some(TagPart {
         name: name.clone(),
         name_span: entry.key_span.clone(),
+        span: entry.span.clone(),
         role_span,
         every,
         tag: Tag {
@@ -164,49 +193,6 @@ fn range(item: &Item<'_>) -> Option<(f64, f64)> {
             "write two numbers, such as [-20, 180]",
         ),
     }
-}
-
-fn mqtt(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Place> {
-    let topic = section.read("topic", topic);
-    // `at` may be left out: then the payload is the bare value. A wrong one is not that.
-    let pointer = match section.take("at") {
-        Some(item) => Some(pointer(&item)?),
-        None => None,
-    };
-    Some(Place {
-        topic: topic?,
-        pointer,
-        kind: kind?.value,
-    })
-}
-
-fn topic(item: &Item<'_>) -> Option<Arc<str>> {
-    let text = text(item)?;
-    if text.contains(['+', '#', '\0']) || text.len() > 200 {
-        return item.wrong(
-            format!("`{text}` is not one topic"),
-            "write the whole topic of the machine, without `+` and `#`",
-        );
-    }
-    Some(text.into())
-}
-
-fn pointer(item: &Item<'_>) -> Option<Box<str>> {
-    let text = text(item)?;
-    if !text.starts_with('/') {
-        return item.wrong(
-            format!("`{text}` is not a JSON pointer"),
-            format!("write \"/{}\" (RFC 6901)", text.replace('.', "/")),
-        );
-    }
-    let escapes_end_well = |part: &str| part.starts_with(['0', '1']);
-    if !text.split('~').skip(1).all(escapes_end_well) {
-        return item.wrong(
-            format!("`{text}` is not a JSON pointer"),
-            "write `~0` for `~` and `~1` for `/` inside a name (RFC 6901)",
-        );
-    }
-    Some(text.into())
 }
 
 fn modbus(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Point> {
@@ -373,7 +359,12 @@ fn role(
         return None;
     }
     let scaled = |point: &Point| point.scale != 1.0 || point.offset != 0.0;
-    if matches!(source, Some(Source::Modbus(point)) if scaled(point)) {
+    let is_scaled = match source {
+        Some(Source::Modbus(point)) => scaled(point),
+        Some(Source::Message(place)) => place.is_scaled(),
+        None => false,
+    };
+    if is_scaled {
         out.mistake(
             Finding::at(role.span, "a counter cannot be scaled")
                 .hint("leave `scale` and `offset` out; `parts = 4` says that a count is 4 parts"),

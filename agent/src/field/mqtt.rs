@@ -13,7 +13,7 @@ mod subscribing;
 
 use super::backoff::Backoff;
 use super::outlet::{EngineGone, Outlet};
-use super::payload::Payload;
+use super::payload::{Payload, Reader};
 use crate::broker;
 use crate::clock;
 use crate::settings::MqttLink;
@@ -21,6 +21,7 @@ use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Reason};
 use andon_core::tag::{DeviceIndex, Place, Source, TagIndex};
 use andon_core::time::Mono;
+use jiff::tz::TimeZone;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, StateError,
     SubAck, SubscribeReasonCode, mqttbytes,
@@ -55,6 +56,7 @@ const WARN_AGAIN_MS: u64 = 60_000;
 /// The state of one link.
 pub struct Subscriber {
     link: MqttLink,
+    zone: TimeZone,
     topics: Vec<Topic>,
     by_name: HashMap<Arc<str>, usize>,
     outlet: Outlet,
@@ -68,9 +70,7 @@ pub struct Subscriber {
 /// One topic with what is read from it.
 struct Topic {
     name: Arc<str>,
-    /// Some tag has a pointer into the payload.
-    as_json: bool,
-    devices: Vec<(DeviceIndex, Vec<(TagIndex, Place)>)>,
+    devices: Vec<(DeviceIndex, Arc<str>, Vec<(TagIndex, Place)>)>,
     left_out_until: Option<Mono>,
     warned: Option<Mono>,
     /// Messages with bad readings since then.
@@ -94,10 +94,10 @@ impl Subscriber {
             .iter()
             .map(|topic| Topic::new(topic, plant))
             .collect();
-        Subscriber::of_topics(link, topics, outlet)
+        Subscriber::of_topics(link, plant.calendar.zone.clone(), topics, outlet)
     }
 
-    fn of_topics(link: MqttLink, topics: Vec<Topic>, outlet: Outlet) -> Subscriber {
+    fn of_topics(link: MqttLink, zone: TimeZone, topics: Vec<Topic>, outlet: Outlet) -> Subscriber {
         let by_name = topics
             .iter()
             .map(|topic| topic.name.clone())
@@ -107,6 +107,7 @@ impl Subscriber {
         let backoff = Backoff::new(RECONNECT_LAST_MS, seed);
         Subscriber {
             link,
+            zone,
             topics,
             by_name,
             outlet,
@@ -244,14 +245,21 @@ impl Subscriber {
         };
         let topic = &mut self.topics[*topic];
         let at = clock::mono();
-        let payload = Payload::new(&publish.payload, self.link.max_payload, topic.as_json);
+        let payload = Payload::new(&publish.payload, self.link.max_payload);
         let mut bad = None;
-        for (device, tags) in &topic.devices {
-            let readings: Vec<_> = tags
-                .iter()
-                .map(|(tag, place)| (*tag, payload.reading(place, publish.retain)))
-                .collect();
-            bad = bad.or_else(|| readings.iter().find_map(|(_, reading)| bad_reason(reading)));
+        for (device, called, tags) in &topic.devices {
+            let reader = Reader {
+                device: called,
+                zone: &self.zone,
+                retained: publish.retain,
+            };
+            let tags = tags.iter().map(|(tag, place)| (*tag, place));
+            let readings = payload.samples(tags, reader);
+            bad = bad.or_else(|| {
+                readings
+                    .iter()
+                    .find_map(|(_, sample)| bad_reason(&sample.reading))
+            });
             self.outlet
                 .send(FromField::Readings {
                     device: *device,
@@ -278,8 +286,8 @@ impl Subscriber {
             limit = largest_packet(&self.link),
             "a message over the limit closed the connection; the topic is left out for an hour"
         );
-        for (device, tags) in &topic.devices {
-            let bad = |(tag, _): &(TagIndex, Place)| (*tag, Reading::Bad(Reason::TooLong));
+        for (device, _, tags) in &topic.devices {
+            let bad = |(tag, _): &(TagIndex, Place)| (*tag, Reading::Bad(Reason::TooLong).into());
             let readings = tags.iter().map(bad).collect();
             self.outlet
                 .send(FromField::Readings {
@@ -343,22 +351,21 @@ impl Subscriber {
 
 impl Topic {
     fn new(topic: &crate::settings::Topic, plant: &Plant) -> Topic {
-        let mut devices: Vec<(DeviceIndex, Vec<(TagIndex, Place)>)> = Vec::new();
-        for (device, tag) in &topic.tags {
-            let source = &plant.device(*device).model.tags[usize::from(tag.0)].source;
-            let Source::Message(place) = source else {
-                continue;
-            };
-            match devices.iter_mut().find(|(known, _)| known == device) {
-                Some((_, tags)) => tags.push((*tag, place.clone())),
-                None => devices.push((*device, vec![(*tag, place.clone())])),
+        let place = |device: DeviceIndex, tag: TagIndex| {
+            let source = &plant.device(device).model.tags[usize::from(tag.0)].source;
+            match source {
+                Source::Message(place) => Some((tag, place.clone())),
+                Source::Modbus(_) => None,
             }
-        }
-        let mut places = devices.iter().flat_map(|(_, tags)| tags);
+        };
+        let devices = topic.readers.iter().map(|reader| {
+            let tags = reader.tags.iter();
+            let places = tags.filter_map(|tag| place(reader.device, *tag));
+            (reader.device, reader.called.clone(), places.collect())
+        });
         Topic {
             name: topic.name.clone(),
-            as_json: places.any(|(_, place)| place.pointer.is_some()),
-            devices,
+            devices: devices.collect(),
             left_out_until: None,
             warned: None,
             unsaid: 0,

@@ -66,11 +66,7 @@ fn settings(port: u16) -> Settings {
         scale: 1.0,
         offset: 0.0,
     });
-    let message = Source::Message(Place {
-        topic: "oven".into(),
-        pointer: None,
-        kind: Kind::F64,
-    });
+    let message = Source::Message(Place::bare(Some("oven".into()), Kind::F64));
     let link = |id: &str, kind| Link {
         id: id.into(),
         kind,
@@ -85,7 +81,12 @@ fn settings(port: u16) -> Settings {
         client_id: "gw-shop".into(),
         topics: vec![Topic {
             name: "oven".into(),
-            tags: vec![(DeviceIndex(1), TagIndex(0))],
+            shared: None,
+            readers: vec![crate::settings::Reader {
+                device: DeviceIndex(1),
+                called: "oven".into(),
+                tags: vec![TagIndex(0)],
+            }],
         }],
         max_payload: 1024,
     };

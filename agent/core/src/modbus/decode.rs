@@ -83,6 +83,17 @@ fn is_unscaled(point: &Point) -> bool {
     point.scale == 1.0 && point.offset == 0.0
 }
 
+/// `raw × scale + offset`; a whole number that is scaled becomes the nearest float to the decimal
+/// result. Text and truth values are not scaled.
+pub fn scaled_value(raw: Value, scale: f64, offset: f64) -> Result<Value, Reason> {
+    match raw {
+        _ if scale == 1.0 && offset == 0.0 => Ok(raw),
+        Value::Int(raw) => finite(scaled(raw, scale, offset)),
+        Value::Float(raw) => finite(raw * scale + offset),
+        Value::Bool(_) | Value::Text(_) => Ok(raw),
+    }
+}
+
 fn float(point: &Point, raw: f64) -> Result<Value, Reason> {
     let value = if is_unscaled(point) {
         raw

@@ -105,11 +105,14 @@ impl Poller {
         }
         self.is_back(slot, read);
         let at = clock::now().mono;
+        let readings = readings.into_iter();
         self.outlet
             .send(FromField::Readings {
                 device: read.device,
                 at,
-                readings,
+                readings: readings
+                    .map(|(tag, reading)| (tag, reading.into()))
+                    .collect(),
             })
             .await
     }

@@ -103,10 +103,9 @@ impl Machine {
 }
 
 fn place(topic: &str, pointer: Option<&str>, kind: Kind) -> Place {
-    Place {
-        topic: topic.into(),
-        pointer: pointer.map(Into::into),
-        kind,
+    match pointer {
+        Some(at) => Place::json(Some(topic.into()), at, kind),
+        None => Place::bare(Some(topic.into()), kind),
     }
 }
 
@@ -114,8 +113,7 @@ fn place(topic: &str, pointer: Option<&str>, kind: Kind) -> Place {
 fn topics() -> Vec<Topic> {
     let topic = |name: &str, tags: Vec<(TagIndex, Place)>| Topic {
         name: name.into(),
-        as_json: tags.iter().any(|(_, place)| place.pointer.is_some()),
-        devices: vec![(DeviceIndex(7), tags)],
+        devices: vec![(DeviceIndex(7), "oven-7".into(), tags)],
         left_out_until: None,
         warned: None,
         unsaid: 0,
@@ -138,7 +136,8 @@ fn topics() -> Vec<Topic> {
 fn link_settings(port: u16, topics: &[Topic]) -> MqttLink {
     let named = |topic: &Topic| TopicSettings {
         name: topic.name.clone(),
-        tags: vec![],
+        shared: None,
+        readers: vec![],
     };
     MqttLink {
         broker: Broker {
@@ -167,7 +166,7 @@ impl Link {
         let (tx, rx) = mpsc::channel(64);
         let (stop, stopped) = watch::channel(false);
         let outlet = Outlet::new(tx, LinkIndex(0), "shop".into());
-        let subscriber = Subscriber::of_topics(link, topics, outlet);
+        let subscriber = Subscriber::of_topics(link, TimeZone::UTC, topics, outlet);
         let task = tokio::spawn(super::super::until(stopped, Box::pin(subscriber.run())));
         Link { rx, stop, task }
     }
@@ -196,7 +195,10 @@ impl Link {
             } = self.next().await
             {
                 assert_eq!(device, DeviceIndex(7));
-                return readings;
+                let readings = readings.into_iter();
+                return readings
+                    .map(|(tag, sample)| (tag, sample.reading))
+                    .collect();
             }
         }
     }
@@ -321,7 +323,7 @@ async fn a_retained_message_over_the_limit_is_found_and_only_its_topic_left_out(
     }
     for tag in [MODE, PARTS] {
         assert!(
-            bad.contains(&(tag, Reading::Bad(Reason::TooLong))),
+            bad.contains(&(tag, Reading::Bad(Reason::TooLong).into())),
             "{bad:?}"
         );
     }
@@ -363,7 +365,8 @@ fn a_topic_that_was_left_out_is_let_in_again_when_its_time_is_over() {
     topics[1].left_out_until = Some(Mono(0));
     let (tx, _rx) = mpsc::channel(1);
     let outlet = Outlet::new(tx, LinkIndex(0), "shop".into());
-    let mut subscriber = Subscriber::of_topics(link_settings(9, &topics), topics, outlet);
+    let mut subscriber =
+        Subscriber::of_topics(link_settings(9, &topics), TimeZone::UTC, topics, outlet);
     assert_eq!(subscriber.let_in(), [1]);
     assert!(subscriber.let_in().is_empty());
     assert_eq!(subscriber.wanted(), [1]);

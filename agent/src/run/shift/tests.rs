@@ -132,7 +132,7 @@ async fn a_flood_of_readings_does_not_hold_up_a_stop() {
             at: clock::mono(),
             readings: vec![(
                 TagIndex(0),
-                andon_core::sample::Reading::Bad(Reason::Timeout),
+                andon_core::sample::Reading::Bad(Reason::Timeout).into(),
             )],
         };
         flood.try_send(message).unwrap();
