@@ -76,6 +76,8 @@ pub enum Reason {
     NeverRead,
     /// The time stamp of its source lies in the future: one of the two clocks is wrong.
     ClockAhead,
+    /// Its source itself calls it bad.
+    BadAtSource,
 }
 
 impl fmt::Display for Reason {
@@ -96,6 +98,7 @@ impl fmt::Display for Reason {
             Reason::Unmapped => "unmapped",
             Reason::NeverRead => "never-read",
             Reason::ClockAhead => "clock-ahead",
+            Reason::BadAtSource => "bad-at-source",
         })
     }
 }

@@ -8,6 +8,7 @@
 
 mod csv;
 mod json;
+pub mod sparkplug;
 pub mod time;
 mod value;
 

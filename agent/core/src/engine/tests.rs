@@ -13,6 +13,7 @@ use proptest::prelude::*;
 
 mod late;
 mod restart;
+mod source_time;
 mod storm;
 
 /// A wall clock at the start of a minute, and a monotonic one far from zero.

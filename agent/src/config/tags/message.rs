@@ -68,6 +68,10 @@ pub(super) fn place(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Optio
     let format = format?;
     if let Format::Metric(_) = format {
         check_metric(section, topic.as_ref());
+    } else if let Some(topic) = topic.as_ref().filter(|at| at.value.starts_with("spBv1.0/")) {
+        let what = "messages of Sparkplug are read by metric";
+        let hint = "add `metric = \"NAME\"`, the name of the metric";
+        out.mistake(Finding::at(topic.span.clone(), what).hint(hint));
     }
     if out.count() > before {
         return None;

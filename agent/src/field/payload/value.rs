@@ -50,7 +50,7 @@ pub(super) fn scaled(raw: Value, place: &Place) -> Result<Value, Reason> {
 }
 
 /// A number or truth value as people and JSON both write it; `12,5` is neither.
-fn number_in(text: &str, kind: Kind) -> Result<Value, Reason> {
+pub(super) fn number_in(text: &str, kind: Kind) -> Result<Value, Reason> {
     match text.trim() {
         "true" | "false" if kind == Kind::Bool => Ok(Value::Bool(text.trim() == "true")),
         "null" => Err(Reason::Missing),
