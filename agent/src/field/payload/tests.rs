@@ -2,6 +2,9 @@ use super::*;
 use andon_core::tag::Kind;
 use proptest::prelude::*;
 
+mod csv;
+mod json;
+
 const KINDS: [Kind; 10] = [
     Kind::Bool,
     Kind::U16,
