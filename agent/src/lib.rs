@@ -2,19 +2,30 @@
 //!
 //! `field` reads machines and hands what they say to the engine (in `run`), the engine's records
 //! go to `store`, and `upstream` carries them to the broker. `config` turns the file into
-//! [`settings`]; nothing else sees the file.
+//! [`settings`]; nothing else sees the file. `http` shows how things stand and takes what scripts
+//! push, on the network and, for `status` and other commands, on the `control` socket.
 
 pub(crate) mod broker;
 mod bus;
 pub mod check;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod demo;
 pub mod field;
+pub mod http;
 pub mod memory;
 pub mod plan;
 pub mod run;
 pub mod settings;
 pub mod staging;
+pub mod status;
 pub mod store;
 pub mod upstream;
+
+/// An event loop of the one thread that all of the agent runs on.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}

@@ -1,6 +1,6 @@
 //! The `andon` command line.
 
-use andon::{check, config, demo, memory, run};
+use andon::{check, config, demo, memory, run, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -41,6 +41,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show how the running agent stands: links, devices, alarms, outbox, clock
+    Status {
+        /// The configuration it runs with
+        #[arg(long, value_name = "FILE", default_value = "andon.toml")]
+        config: PathBuf,
+        /// Print one JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
     /// List every mistake of a configuration, or what it comes to in memory and on disk
     Check {
         /// The configuration
@@ -57,6 +66,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
         Command::Run { config } => run_agent(&config),
+        Command::Status { config, json } => status::command(&config, json),
         Command::Demo {
             length,
             listen,
@@ -82,10 +92,7 @@ fn run_agent(file: &std::path::Path) -> ExitCode {
     let Ok(config::Loaded { settings, .. }) = loaded else {
         return ExitCode::from(USAGE);
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match andon::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("andon: the system gives no event loop: {error}");

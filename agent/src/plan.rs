@@ -4,6 +4,8 @@
 //! decides, the figure is an estimate and says so.
 
 use crate::field::FromField;
+use crate::field::meter::Meters;
+use crate::http;
 use crate::run;
 use crate::settings::{LinkKind, Settings};
 use crate::staging;
@@ -12,8 +14,8 @@ use andon_core::plant::{Code, Device, Match, Model, Plant};
 use andon_core::record::Record;
 use andon_core::state::State;
 use andon_core::summary::Summary;
-use andon_core::tag::Tag;
-use std::mem::size_of;
+use andon_core::tag::{Source, Tag};
+use std::mem::{size_of, size_of_val};
 use std::sync::Arc;
 
 const KIB: u64 = 1 << 10;
@@ -114,6 +116,7 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
     let of_core = engine::allocations(plant).into_iter();
     items.extend(of_core.map(|it| exact(it.what, it.count, it.each)));
     items.extend(link_items(settings));
+    items.push(exact("meters of Modbus links", 1, Meters::bytes(settings)));
     items.retain(|item| item.count > 0);
     MemoryPlan {
         items,
@@ -136,18 +139,20 @@ fn current_value_bytes(plant: &Plant) -> u64 {
 }
 
 fn link_items(settings: &Settings) -> Vec<Item> {
-    let (mut tcp, mut mqtt, mut tls, mut payload) = (0, 0, 0, 0);
+    let (mut tcp, mut mqtt, mut tls, mut payload, mut pushed) = (0, 0, 0, 0, 0);
     for link in &settings.links {
         match &link.kind {
-            LinkKind::ModbusTcp(_) => tcp += 1,
+            LinkKind::Modbus(_) => tcp += 1,
             LinkKind::Mqtt(link) => {
                 mqtt += 1;
                 payload = payload.max(link.max_payload);
                 tls += u64::from(link.broker.tls.is_some());
             }
+            LinkKind::HttpPush(_) => pushed += 1,
             LinkKind::NotActive => {}
         }
     }
+    let doors = u64::from(settings.http.is_some());
     tls += u64::from(settings.upstream.broker.tls.is_some());
     vec![
         estimate("Modbus TCP links", tcp, 16 * KIB),
@@ -157,6 +162,16 @@ fn link_items(settings: &Settings) -> Vec<Item> {
             64 * KIB + count(payload),
         ),
         estimate("TLS connections with their certificates", tls, 256 * KIB),
+        estimate(
+            "HTTP connections",
+            doors * count(http::MOST_CONNECTIONS),
+            24 * KIB,
+        ),
+        exact(
+            "what scripts are pushing",
+            if pushed > 0 { http::AT_ONCE } else { 0 },
+            http::LARGEST_BODY,
+        ),
     ]
 }
 
@@ -186,8 +201,13 @@ fn model_bytes(model: &Model) -> u64 {
         .iter()
         .map(|tag| tag.name.len() + tag.unit.len())
         .sum();
+    let absent = |tag: &Tag| match &tag.source {
+        Source::Modbus(point) => size_of_val(&*point.absent),
+        Source::Message(_) => 0,
+    };
     let bytes = size_of::<Model>()
         + model.tags.len() * size_of::<Tag>()
+        + model.tags.iter().map(absent).sum::<usize>()
         + rules * size_of::<(Match, State)>()
         + model.codes.len() * size_of::<Code>()
         + texts

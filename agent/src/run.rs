@@ -1,19 +1,25 @@
 //! `andon run`: the engine in one task, the drivers around it.
 //!
-//! The order of a run: lock the data directory, start reading, open the outbox meanwhile, build the
-//! engine from its checkpoint, start the way up. At the end: stop reading, close the windows as
+//! The order of a run: lock the data directory, listen, start reading, open the outbox meanwhile,
+//! build the engine from its checkpoint, start the way up. At the end: stop reading, close the windows as
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
+mod ask;
 mod shift;
 
+pub use ask::{Ask, Asks, NoAnswer, Question};
+
 use crate::clock;
+use crate::control;
 use crate::field;
+use crate::http::{self, Door, Scripts};
 use crate::settings::Settings;
 use crate::store::{self, OpenError, StartError, Store};
 use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
 use andon_core::record::Event;
+use ask::Beside;
 use shift::{OutboxEnded, Shift};
 use std::fmt;
 use std::sync::Arc;
@@ -60,6 +66,8 @@ pub enum RunError {
     Start(StartError),
     /// The outbox cannot be opened.
     Open(OpenError),
+    /// Nothing can listen where `[http]` says.
+    Listen(http::ListenError),
     /// The outbox ended by itself.
     OutboxEnded,
 }
@@ -69,6 +77,7 @@ impl fmt::Display for RunError {
         match self {
             RunError::Start(error) => error.fmt(f),
             RunError::Open(error) => error.fmt(f),
+            RunError::Listen(error) => error.fmt(f),
             RunError::OutboxEnded => f.write_str(
                 "the outbox has stopped by itself; what was stored is safe, start the agent again",
             ),
@@ -84,12 +93,28 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         tracing::warn!("not active: {}: {}", section.section, section.why);
     }
     let start = store::begin(&settings.data_dir, settings.plant.cfg).map_err(RunError::Start)?;
+    let mut listeners = Vec::new();
+    if let Some(http) = &settings.http {
+        let listener = http::listen(&http.host, http.port).await;
+        listeners.push(listener.map_err(RunError::Listen)?);
+    }
+    let control = control::listen(&settings.data_dir);
+    let (control, _socket) = control.unzip();
+    listeners.extend(control);
     let plant = Arc::new(settings.plant.clone());
     let plan = Arc::new(Plan::new(&plant));
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
+    let (asks, ask_queue) = Asks::channel();
+    let door = Door {
+        asks,
+        plant: Arc::clone(&plant),
+        scripts: Arc::new(Scripts::open(&settings, &from_field, stop.clone()).await),
+    };
+    // From here on the door is open; what it is asked waits until there is an engine.
+    let _serving = http::start(listeners, door, &stop);
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
-    let mut links = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+    let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
 
     // What only the start needs is not kept for the rest of the run.
     let Settings {
@@ -136,11 +161,22 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         losses,
         reach,
     });
-    let shift = Shift::new(engine, store.clone(), current, to_uplink, opened.losses);
+    let shift = Shift::new(
+        engine,
+        store.clone(),
+        current,
+        to_uplink,
+        Beside {
+            began: now.mono,
+            reach: reached.clone(),
+            meters: field.meters,
+        },
+        opened.losses,
+    );
     let uplink = tokio::spawn(uplink.run(hung_up));
 
-    let tally = shift.work(field_queue, loss_queue, stop).await;
-    links.shutdown().await;
+    let tally = shift.work(field_queue, loss_queue, ask_queue, stop).await;
+    field.tasks.shutdown().await;
     if *reached.borrow() == Reach::Reached {
         drained(&store).await;
     }

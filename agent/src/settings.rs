@@ -2,6 +2,7 @@
 
 use andon_core::plant::Plant;
 use andon_core::tag::{DeviceIndex, TagIndex};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub struct Settings {
     pub links: Vec<Link>,
     /// Where summaries go.
     pub upstream: Upstream,
+    /// Where the HTTP door listens, if anywhere.
+    pub http: Option<Http>,
     /// Where the outbox and everything else that must survive lives.
     pub data_dir: PathBuf,
     /// Bytes the memory plan may come to.
@@ -46,23 +49,68 @@ pub struct Link {
 /// How to reach a link.
 #[derive(Debug, Clone)]
 pub enum LinkKind {
-    /// One Modbus TCP endpoint; the units behind it share one connection.
-    ModbusTcp(ModbusTcp),
+    /// One Modbus endpoint; the units behind it share one connection.
+    Modbus(Modbus),
     /// One MQTT broker that machines publish to.
     Mqtt(MqttLink),
+    /// Scripts push to the HTTP door.
+    HttpPush(HttpPush),
     /// Configured, but not active in this version.
     NotActive,
 }
 
-/// One Modbus TCP endpoint.
-#[derive(Debug, Clone)]
-pub struct ModbusTcp {
-    /// Host name or address.
+/// Where the HTTP door listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Host name or address of this machine.
     pub host: String,
     /// Port.
     pub port: u16,
+}
+
+/// What scripts need to push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpPush {
+    /// File that holds the token, read anew for each request; written if it does not exist.
+    pub token_file: PathBuf,
+}
+
+/// One Modbus endpoint.
+#[derive(Debug, Clone)]
+pub struct Modbus {
+    /// What is spoken to.
+    pub endpoint: Endpoint,
     /// Hard deadline of connecting, and of every request.
     pub timeout: Duration,
+}
+
+/// What a Modbus link speaks to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Modbus TCP.
+    Tcp {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+}
+
+impl Endpoint {
+    /// What is spoken, for programs.
+    pub const fn protocol(&self) -> &'static str {
+        match self {
+            Endpoint::Tcp { .. } => "modbus-tcp",
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
 }
 
 /// One MQTT broker to read from.

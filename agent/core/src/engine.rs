@@ -104,7 +104,8 @@ pub struct Engine {
     now: Mono,
     devices: Vec<Entry>,
     newest: Newest,
-    links: Vec<Option<bool>>,
+    /// How each link stands; none if it has said nothing yet.
+    links: Vec<Option<Standing>>,
     alarms: Vec<Alarm>,
     /// Alarms that are no longer configured, with their activations: if they come back, they go
     /// on counting.
@@ -114,6 +115,15 @@ pub struct Engine {
     seq: u64,
     events: u64,
     tally: Tally,
+}
+
+/// How a link stands.
+#[derive(Debug)]
+struct Standing {
+    up: bool,
+    since: Mono,
+    /// Why it is down.
+    why: Option<Box<str>>,
 }
 
 /// A device with everything that is kept for it.
@@ -165,7 +175,7 @@ impl Engine {
             next_housekeeping: now.mono,
             now: start,
             newest: Newest::new(&plant),
-            links: alloc::vec![None; plant.links.len()],
+            links: plant.links.iter().map(|_| None).collect(),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
@@ -220,8 +230,12 @@ impl Engine {
     pub fn handle_link(&mut self, link: LinkIndex, at: Mono, up: bool, why: Option<String>) {
         self.roll(at);
         let known = &mut self.links[usize::from(link.0)];
-        if *known != Some(up) {
-            *known = Some(up);
+        if known.as_ref().is_none_or(|known| known.up != up) {
+            *known = Some(Standing {
+                up,
+                since: at,
+                why: why.as_deref().map(Box::from),
+            });
             let link = self.plant.links[usize::from(link.0)].id.clone();
             self.event(at, Event::Link { link, up, why });
         }

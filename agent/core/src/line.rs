@@ -31,6 +31,12 @@ impl Line {
         }
         (7 * self.char_bits as u64 * 1_000_000).div_ceil(2 * self.baud as u64)
     }
+
+    /// Silence in microseconds beyond [`Line::silent_us`] before a frame to another unit than the
+    /// last one, so that the driver of that one has let go of the line: as long again.
+    pub const fn turnaround_us(self) -> u64 {
+        self.silent_us()
+    }
 }
 
 #[cfg(test)]

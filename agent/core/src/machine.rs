@@ -325,7 +325,7 @@ fn dials(device: &Device) -> [Option<Dial>; 3] {
         if let Some(role) = tag.role {
             dials[role.counts as usize] = Some(Dial {
                 parts: role.parts,
-                top: tag.kind().top(),
+                top: tag.top(),
             });
         }
     }

@@ -1,6 +1,11 @@
 //! What goes to the broker: topics and payloads, as the contract fixes them (§5).
 //!
-//! Every payload is a flat JSON object; the types here serialise to it with `serde_json`.
+//! Every payload is a flat JSON object; the types here serialise to it with `serde_json`. What is
+//! shown on the gateway itself has the same form (`shown`).
+
+mod shown;
+
+pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
 use crate::alarm::Alarm;
 use crate::kpi::{self, Figure};

@@ -4,8 +4,14 @@ use crate::time::Wall;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
+/// Bytes of the longest text: the 32 characters of SunSpec's names and serial numbers, and as many
+/// more as make a [`Value`] no larger.
+pub const LONGEST_TEXT: usize = 38;
+
 /// Text as a machine sends it; longer texts are [`Reason::TooLong`], never cut.
-pub type Text = heapless::String<30, u8>;
+pub type Text = heapless::String<LONGEST_TEXT, u8>;
+
+const _: () = assert!(size_of::<Value>() == 40);
 
 /// One value of a device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,9 +60,10 @@ pub enum Reason {
     Exception(u8),
     /// The answer does not fit the request: unit, function or length differ.
     BadAnswer,
-    /// The payload is not what its format says (broken JSON, not UTF-8, empty).
+    /// The content is not what its format says (broken JSON, not UTF-8, empty).
     Malformed,
-    /// The payload is fine, but nothing is at the tag's place in it.
+    /// Nothing is at the tag's place: not in the payload, the device says that it has no value
+    /// (`absent`), or the power of ten to scale it with is not known.
     Missing,
     /// A value of another type than the tag's.
     WrongType,
@@ -74,6 +81,8 @@ pub enum Reason {
     Unmapped,
     /// Nothing was read since the start.
     NeverRead,
+    /// A decimal digit (BCD) greater than 9.
+    NotBcd,
     /// The time stamp of its source lies in the future: one of the two clocks is wrong.
     ClockAhead,
     /// Its source itself calls it bad.
@@ -97,6 +106,7 @@ impl fmt::Display for Reason {
             Reason::Stale => "stale",
             Reason::Unmapped => "unmapped",
             Reason::NeverRead => "never-read",
+            Reason::NotBcd => "not-bcd",
             Reason::ClockAhead => "clock-ahead",
             Reason::BadAtSource => "bad-at-source",
         })

@@ -42,6 +42,34 @@ impl Tag {
         }
     }
 
+    /// The tag of the same device that says by which power of ten it is scaled.
+    pub const fn power_of_ten(&self) -> Option<TagIndex> {
+        match &self.source {
+            Source::Modbus(point) => point.power_of_ten,
+            Source::Message(_) => None,
+        }
+    }
+
+    /// Least and greatest value it can have, if that is a whole number and not scaled.
+    pub fn limits(&self) -> Option<(i64, i64)> {
+        match &self.source {
+            Source::Modbus(point) => point.limits(),
+            Source::Message(place) => place.limits(),
+        }
+    }
+
+    /// The last count before the counter begins anew: what its role says, or what its type holds.
+    pub fn top(&self) -> Option<i64> {
+        let role = self.role?;
+        let own = || match (&self.source, self.limits()) {
+            // A value beyond i64 is out of range: such a counter is never seen to wrap.
+            (_, Some((_, i64::MAX))) => None,
+            (Source::Modbus(Point { bits: Some(_), .. }), Some((0, top))) => Some(top),
+            _ => self.kind().top(),
+        };
+        role.wrap.map_or_else(own, |wrap| wrap.checked_sub(1))
+    }
+
     /// Whether `value` lies in the tag's range, ends included. Without a range, and for text,
     /// everything does.
     pub fn in_range(&self, value: &Value) -> bool {
@@ -59,6 +87,9 @@ pub struct Role {
     pub counts: Counts,
     /// Parts for each count of the counter.
     pub parts: u32,
+    /// Counts after which it begins anew from 0, if that is not where its type ends: 1000000 for
+    /// six decimal digits.
+    pub wrap: Option<i64>,
 }
 
 /// What a counter counts.
@@ -81,8 +112,8 @@ pub enum Source {
     Message(Place),
 }
 
-/// A place in a Modbus unit's four tables.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A place in a Modbus unit's four tables, and what its content means.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     /// Which of the four tables.
     pub table: Table,
@@ -90,12 +121,114 @@ pub struct Point {
     pub address: u16,
     /// How the bits are to be read.
     pub kind: Kind,
-    /// The order of the bytes of values wider than a register.
+    /// The order in which the bytes arrive.
     pub order: Order,
-    /// Value = raw × scale + offset.
+    /// Those of the bits that are the value, if not all.
+    pub bits: Option<Bits>,
+    /// Characters of a text; 0 for other types.
+    pub length: u8,
+    /// How the characters of a text lie in the registers.
+    pub packing: Packing,
+    /// Raw values by which the device says that it has none, as bits of the type's width.
+    pub absent: Box<[u64]>,
+    /// Value = raw × scale × 10^power + offset.
     pub scale: f64,
-    /// Value = raw × scale + offset.
+    /// Value = raw × scale × 10^power + offset.
     pub offset: f64,
+    /// The tag of the same device whose value is the power, if there is one (`sunssf` of SunSpec).
+    pub power_of_ten: Option<TagIndex>,
+}
+
+impl Point {
+    /// All bits at an address, high word first and not scaled.
+    pub fn new(table: Table, address: u16, kind: Kind) -> Point {
+        Point {
+            table,
+            address,
+            kind,
+            order: Order::Abcd,
+            bits: None,
+            length: 0,
+            packing: Packing::Pairs,
+            absent: Box::default(),
+            scale: 1.0,
+            offset: 0.0,
+            power_of_ten: None,
+        }
+    }
+
+    /// Addresses that it takes in its table.
+    pub const fn width(&self) -> u16 {
+        match (self.table.is_bits(), self.kind, self.packing) {
+            (true, _, _) => 1,
+            (false, Kind::Text, Packing::Pairs) => (self.length as u16).div_ceil(2),
+            (false, Kind::Text, Packing::High | Packing::Low) => self.length as u16,
+            (false, kind, _) => kind.registers(),
+        }
+    }
+
+    /// Whether the value is another than the raw one.
+    pub const fn is_scaled(&self) -> bool {
+        self.scale != 1.0 || self.offset != 0.0 || self.power_of_ten.is_some()
+    }
+
+    /// Least and greatest value it can have, if that is a whole number and not scaled.
+    pub const fn limits(&self) -> Option<(i64, i64)> {
+        if self.is_scaled() {
+            return None;
+        }
+        match (self.kind.limits(), self.bits) {
+            (Some(all), None) => Some(all),
+            (Some((least, _)), Some(bits)) => Some(bits.limits(least < 0)),
+            (None, _) => None,
+        }
+    }
+}
+
+/// Neighbouring bits of a value; bit 0 is the least significant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bits {
+    low: u8,
+    high: u8,
+}
+
+impl Bits {
+    /// The bits from `low` to `high`, both included; none if there are no such bits in 64.
+    pub const fn new(low: u8, high: u8) -> Option<Bits> {
+        if low <= high && high < 64 {
+            Some(Bits { low, high })
+        } else {
+            None
+        }
+    }
+
+    /// The highest of them.
+    pub const fn high(self) -> u8 {
+        self.high
+    }
+
+    const fn count(self) -> u8 {
+        self.high - self.low + 1
+    }
+
+    /// Their value in `word`, unsigned.
+    pub const fn unsigned_in(self, word: u64) -> u64 {
+        word << (63 - self.high) >> (64 - self.count())
+    }
+
+    /// Their value in `word` in two's complement.
+    pub const fn signed_in(self, word: u64) -> i64 {
+        (word << (63 - self.high)).cast_signed() >> (64 - self.count())
+    }
+
+    const fn limits(self, signed: bool) -> (i64, i64) {
+        let unused = 64 - self.count();
+        match (signed, unused) {
+            (true, _) => (i64::MIN >> unused, i64::MAX >> unused),
+            (false, 0) => (0, i64::MAX),
+            (false, _) => (0, (u64::MAX >> unused).cast_signed()),
+        }
+    }
 }
 
 /// The four tables of a Modbus unit (Modbus Application Protocol 1.1b3, §4.3).
@@ -155,13 +288,27 @@ pub enum Kind {
     F32,
     /// IEEE 754 double.
     F64,
-    /// Text (MQTT only).
+    /// Text.
     Text,
+    /// Four decimal digits, four bits each (packed BCD).
+    Bcd16,
+    /// Eight decimal digits, four bits each.
+    Bcd32,
+    /// Sixteen decimal digits, four bits each.
+    Bcd64,
+    /// Unsigned 32 bit, seconds since 1970-01-01 UTC; as a value, milliseconds.
+    EpochS,
+    /// Unsigned 64 bit, seconds since 1970-01-01 UTC; as a value, milliseconds.
+    EpochS64,
+    /// Unsigned 64 bit, milliseconds since 1970-01-01 UTC.
+    EpochMs,
+    /// IEEE 754 half.
+    F16,
 }
 
 impl Kind {
     /// Every type with its name in the configuration.
-    pub const ALL: [(&'static str, Kind); 10] = [
+    pub const ALL: [(&'static str, Kind); 17] = [
         ("bool", Kind::Bool),
         ("u16", Kind::U16),
         ("i16", Kind::I16),
@@ -169,37 +316,84 @@ impl Kind {
         ("i32", Kind::I32),
         ("u64", Kind::U64),
         ("i64", Kind::I64),
+        ("f16", Kind::F16),
         ("f32", Kind::F32),
         ("f64", Kind::F64),
         ("string", Kind::Text),
+        ("bcd16", Kind::Bcd16),
+        ("bcd32", Kind::Bcd32),
+        ("bcd64", Kind::Bcd64),
+        ("epoch_s", Kind::EpochS),
+        ("epoch_s64", Kind::EpochS64),
+        ("epoch_ms", Kind::EpochMs),
     ];
 
-    /// Addresses it takes in a table of registers.
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        let known = Kind::ALL.iter().find(|(_, kind)| *kind == self);
+        known.map_or("", |(name, _)| name)
+    }
+
+    /// Registers it takes; a text has as many as its length needs, see [`Point::width`].
     pub const fn registers(self) -> u16 {
         match self {
-            Kind::Bool | Kind::U16 | Kind::I16 | Kind::Text => 1,
-            Kind::U32 | Kind::I32 | Kind::F32 => 2,
-            Kind::U64 | Kind::I64 | Kind::F64 => 4,
+            Kind::Bool | Kind::U16 | Kind::I16 | Kind::F16 | Kind::Bcd16 | Kind::Text => 1,
+            Kind::U32 | Kind::I32 | Kind::F32 | Kind::Bcd32 | Kind::EpochS => 2,
+            Kind::U64 | Kind::I64 | Kind::F64 | Kind::Bcd64 | Kind::EpochS64 | Kind::EpochMs => 4,
         }
     }
 
-    /// Whether values of this type count in whole steps.
+    /// Whether values of this type are whole numbers, or true and false.
     pub const fn is_integer(self) -> bool {
-        !matches!(self, Kind::F32 | Kind::F64 | Kind::Text)
+        !matches!(self, Kind::Text) && !self.is_float()
     }
 
-    /// The largest value of an unsigned type: where a counter of it wraps.
+    /// Whether it is a floating-point number.
+    pub const fn is_float(self) -> bool {
+        matches!(self, Kind::F16 | Kind::F32 | Kind::F64)
+    }
+
+    /// Whether it is decimal digits of four bits each.
+    pub const fn is_bcd(self) -> bool {
+        matches!(self, Kind::Bcd16 | Kind::Bcd32 | Kind::Bcd64)
+    }
+
+    /// Whether it is a moment and not an amount: neither counted nor scaled.
+    pub const fn is_time(self) -> bool {
+        matches!(self, Kind::EpochS | Kind::EpochS64 | Kind::EpochMs)
+    }
+
+    /// Least and greatest value of a type of whole numbers.
+    pub const fn limits(self) -> Option<(i64, i64)> {
+        Some(match self {
+            Kind::Bool | Kind::F16 | Kind::F32 | Kind::F64 | Kind::Text => return None,
+            Kind::U16 => (0, u16::MAX as i64),
+            Kind::I16 => (i16::MIN as i64, i16::MAX as i64),
+            Kind::U32 => (0, u32::MAX as i64),
+            Kind::I32 => (i32::MIN as i64, i32::MAX as i64),
+            Kind::I64 => (i64::MIN, i64::MAX),
+            Kind::Bcd16 => (0, 9_999),
+            Kind::Bcd32 => (0, 99_999_999),
+            Kind::Bcd64 => (0, 9_999_999_999_999_999),
+            Kind::EpochS => (0, u32::MAX as i64 * 1000),
+            Kind::U64 | Kind::EpochS64 | Kind::EpochMs => (0, i64::MAX),
+        })
+    }
+
+    /// The largest value of a type that counts up and begins anew from 0.
     pub const fn top(self) -> Option<i64> {
-        match self {
-            Kind::U16 => Some(u16::MAX as i64),
-            Kind::U32 => Some(u32::MAX as i64),
+        match (self, self.limits()) {
+            (Kind::U16 | Kind::U32 | Kind::Bcd16 | Kind::Bcd32 | Kind::Bcd64, Some((_, top))) => {
+                Some(top)
+            }
             _ => None,
         }
     }
 }
 
 /// The order in which the bytes A (highest) to D (lowest) of a 32-bit value arrive; for 64 bits
-/// the same idea over four words.
+/// the same idea over four words, for 16 bits and texts only whether the two bytes of a register
+/// are swapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Order {
     /// Big endian, high word first: the Modbus rule.
@@ -211,6 +405,18 @@ pub enum Order {
     Badc,
     /// Little endian throughout.
     Dcba,
+}
+
+/// How the characters of a text lie in the registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Packing {
+    /// Two in each, in the order of the bytes.
+    #[default]
+    Pairs,
+    /// One in each, in its high byte.
+    High,
+    /// One in each, in its low byte.
+    Low,
 }
 
 /// A place in messages: which ones, what they are made of, where in them the value stands.
@@ -258,6 +464,15 @@ impl Place {
     /// Whether the value is another than the raw one.
     pub fn is_scaled(&self) -> bool {
         self.scale != 1.0 || self.offset != 0.0
+    }
+
+    /// Least and greatest value it can have, if that is a whole number and not scaled.
+    pub fn limits(&self) -> Option<(i64, i64)> {
+        if self.is_scaled() {
+            None
+        } else {
+            self.kind.limits()
+        }
     }
 }
 
@@ -335,3 +550,6 @@ pub enum TimeUnit {
     /// Nanoseconds.
     Nanos,
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use andon_core::rule::{Name, parse};
 use andon_core::sample::{Reading, Reason, Value};
 use andon_core::state::State;
 use andon_core::tag::{
-    Counts, DeviceIndex, Kind, LinkIndex, Order, Point, Role, Source, Table, Tag, TagIndex,
+    Bits, Counts, DeviceIndex, Kind, LinkIndex, Point, Role, Source, Table, Tag, TagIndex,
 };
 use andon_core::time::{ClockState, Mono, Now, Wall};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -51,23 +51,56 @@ fn allocations() -> u64 {
 const REGISTERS: u16 = 100;
 const DEVICES: u16 = 20;
 
+/// Where a power of ten and a text are.
+const FACTOR: u16 = 84;
+const SERIAL: u16 = 91;
+
 fn tag(address: u16) -> Tag {
     let counts = [None, Some(Counts::Good), Some(Counts::Scrap)];
     let counts = counts.get(usize::from(address)).copied().flatten();
     Tag {
         name: format!("r{address}").into(),
         unit: "".into(),
-        role: counts.map(|counts| Role { counts, parts: 1 }),
+        role: counts.map(|counts| Role {
+            counts,
+            parts: 1,
+            wrap: None,
+        }),
         range: (address > 50).then_some((0.0, 100_000.0)),
         every_ms: 1000,
-        source: Source::Modbus(Point {
-            table: Table::Holding,
-            address,
-            kind: Kind::U16,
-            order: Order::Abcd,
-            scale: if address > 80 { 0.1 } else { 1.0 },
-            offset: 0.0,
-        }),
+        source: Source::Modbus(point(address)),
+    }
+}
+
+/// Mostly plain registers, and one of each other thing that a point can be.
+fn point(address: u16) -> Point {
+    let plain = |kind| Point::new(Table::Holding, address, kind);
+    match address {
+        FACTOR => plain(Kind::I16),
+        85 => Point {
+            power_of_ten: Some(TagIndex(FACTOR)),
+            absent: [0x8000, 0x7FFF].into(),
+            ..plain(Kind::I16)
+        },
+        86 => Point {
+            bits: Bits::new(2, 9),
+            ..plain(Kind::U16)
+        },
+        87 => Point {
+            bits: Bits::new(3, 3),
+            ..plain(Kind::Bool)
+        },
+        88 => plain(Kind::Bcd16),
+        89 => plain(Kind::EpochS),
+        SERIAL => Point {
+            length: 8,
+            ..plain(Kind::Text)
+        },
+        81.. => Point {
+            scale: 0.1,
+            ..plain(Kind::U16)
+        },
+        _ => plain(Kind::U16),
     }
 }
 
@@ -163,6 +196,8 @@ fn a_sample_in_steady_state_allocates_nothing() {
             *register = (second * 7 + address as u64) as u16;
         }
         registers[0] = 2;
+        registers[usize::from(FACTOR)] = 0xFFFF;
+        registers[usize::from(SERIAL)..][..4].copy_from_slice(&[0x5345, 0x3235, 0x4B00, 0]);
         registers[60] = if second % 4 < 2 { 6000 } else { 100 };
         for read in 0..u32::from(DEVICES) {
             let words = Words::Registers(&registers);

@@ -1,13 +1,15 @@
 //! `[[profile]]` and `[[device]]`: a device is its profile, overridden key by key.
 
+use super::addresses::ADDRESSES;
 use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
 use super::report::Finding;
-use super::tags::{ComesBy, TagPart};
+use super::shipped;
+use super::tags::{Comes, TagPart};
 use super::values::{id, integer, label, text};
-use super::walk::{At, Findings, Item, Section};
+use super::walk::{At, Findings, Item, Section, Written};
 use andon_core::plant::{Device, Model};
 use andon_core::summary::Tier;
 use andon_core::tag::LinkIndex;
@@ -42,6 +44,8 @@ struct Profile {
     id: At<Arc<str>>,
     common: Common,
     used: bool,
+    /// The bytes of its file if it came with the agent.
+    shipped: Option<Range<usize>>,
 }
 
 /// Models that devices share: those of a profile, by what its links speak.
@@ -49,24 +53,38 @@ type Shared = HashMap<(usize, bool), Arc<Model>>;
 
 pub(super) fn machines(
     profile_sections: Vec<Section<'_>>,
+    shipped: Vec<Section<'_>>,
     device_sections: Vec<Section<'_>>,
     links: &[LinkPart],
     out: &Findings,
 ) -> Machines {
     let mut machines = Machines::default();
-    let mut profiles = profiles(profile_sections, &mut machines.not_published, out);
+    let mut profiles = profiles(profile_sections, shipped, &mut machines.not_published, out);
     let mut shared = Shared::new();
-    let mut seen: Vec<At<Arc<str>>> = Vec::new();
+    let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
+    let mut template = None;
+    let mut before = out.count();
     let mut addresses = HashMap::new();
     for section in device_sections {
+        // Copies of one section stand in one place.
+        if template != Some(section.span()) {
+            out.merge_copies(before);
+            before = out.count();
+            template = Some(section.span());
+        }
         let Some(found) = read_device(section, &mut machines.not_published) else {
             continue;
         };
-        if let Some(first) = seen.iter().find(|other| other.value == found.id.value) {
-            duplicate("device", &found.id, &first.span, out);
+        if let Some(first) = seen.get(&found.id.value) {
+            // One of the two may stand for others whose numbers are wrong.
+            if !out.are_devices_lost() {
+                duplicate("device", &found.id, first, out);
+            }
             continue;
         }
-        seen.push(found.id.clone());
+        if found.named {
+            seen.insert(found.id.value.clone(), found.id.span.clone());
+        }
         let name = found.id.value.clone();
         let address = found.address.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
@@ -82,7 +100,9 @@ pub(super) fn machines(
             None => out.lose(&name),
         }
     }
-    for profile in profiles.iter().filter(|profile| !profile.used) {
+    out.merge_copies(before);
+    let unused = |profile: &&Profile| !profile.used && profile.shipped.is_none();
+    for profile in profiles.iter().filter(unused) {
         check_unused(profile, out);
     }
     machines
@@ -90,11 +110,22 @@ pub(super) fn machines(
 
 fn profiles(
     sections: Vec<Section<'_>>,
+    shipped: Vec<Section<'_>>,
     not_published: &mut Vec<NotPublished>,
     out: &Findings,
 ) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = Vec::new();
-    for mut section in sections {
+    let mut all: Vec<_> = sections
+        .into_iter()
+        .map(|section| (section, None))
+        .collect();
+    for mut file in shipped {
+        let span = file.span();
+        let sections = file.sections("profile").into_iter();
+        all.extend(sections.map(|section| (section, Some(span.clone()))));
+        file.finish();
+    }
+    for (mut section, shipped) in all {
         let id = section.need("id", "id = \"press\"", id);
         let common = common(&mut section);
         section.finish();
@@ -110,6 +141,7 @@ fn profiles(
             id,
             common,
             used: false,
+            shipped,
         });
     }
     profiles
@@ -155,14 +187,28 @@ struct Found {
 }
 
 fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
-    let mut section = section.later(&["each", "modbus_tcp", "calendar", "crew"]);
+    let mut section = section.later(&["calendar", "crew"]);
+    if section.take("each").is_some() && section.is_plain() {
+        section = section.written(Written::WithPlaceholders);
+    }
     let owned = |item: &Item<'_>| text(item).map(str::to_owned);
     let span = section.span();
     let id = section.need("id", "id = \"press-1\"", device_id);
     let name = section.read("name", label);
     let asset = section.read("asset", label);
     let profile = section.place("profile", owned);
-    let link = section.need("link", "link = \"plc\"", owned);
+    let link = section.place("link", owned);
+    // Addresses have become links; what is still there came with one too many.
+    let keys = ["link", ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]];
+    for key in ADDRESSES {
+        section.take(key);
+    }
+    if !keys
+        .iter()
+        .any(|key| section.has(key) || section.has_blanked(key))
+    {
+        without_link(&section, &keys);
+    }
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
@@ -222,6 +268,13 @@ fn check_address(
     addresses.entry(key).or_insert(address.span.clone());
 }
 
+fn without_link(section: &Section<'_>, keys: &[&str]) {
+    let what = "nothing says where this device is read";
+    let hint = "add `link = \"ID\"` of a [[link]], or `modbus_tcp = \"HOST:502\"`";
+    let out = section.out();
+    out.mistake(Finding::at(section.place_of_missing(keys), what).hint(hint));
+}
+
 fn device_id(item: &Item<'_>) -> Option<Arc<str>> {
     let id = id(item)?;
     if RESERVED.contains(&&*id) {
@@ -241,6 +294,7 @@ fn build(
     shared: &mut Shared,
     out: &Findings,
 ) -> Option<Device> {
+    let before = out.count();
     let profile = find_profile(&found, profiles, out);
     let link = find_link(&found, links, out);
     let profile = profile?;
@@ -256,7 +310,7 @@ fn build(
     let unit = unit(&found, speaks, out);
     let model = match profile {
         Some(index) if own.shapes_nothing() => shared
-            .entry((index, speaks.is_mqtt()))
+            .entry((index, speaks.is_modbus()))
             .or_insert_with(|| Arc::new(model(base, own, speaks, out)))
             .clone(),
         _ => Arc::new(model(base, own, speaks, out)),
@@ -284,6 +338,11 @@ fn build(
     check_scrap(no_scrap, own, base, out);
     let stale_after_ms = stale_after(own, base, &model, speaks, out);
     let publishes = own.publishes.as_ref().or(base.publishes.as_ref());
+    // Nobody can correct a profile of the agent; what does not fit it is the device.
+    let shipped = profile.and_then(|index| profiles[index].shipped.as_ref());
+    if let (Some(shipped), Some(chosen)) = (shipped, &found.profile) {
+        out.blame(before, shipped, &chosen.span);
+    }
     if !found.named {
         return None;
     }
@@ -319,8 +378,9 @@ fn find_profile(found: &Found, profiles: &[Profile], out: &Findings) -> Option<O
         return Some(None);
     };
     let at = profiles.iter().position(|p| *p.id.value == *wanted.value);
-    if at.is_none() && !out.is_lost(&wanted.value) {
+    if at.is_none() && !out.is_definition_lost(&wanted.value) {
         let names = profiles.iter().map(|profile| &*profile.id.value);
+        let names = names.chain(shipped::PROFILES.iter().map(|(name, _)| *name));
         let hint = suggest(&wanted.value, names, "add a `[[profile]]` with this id");
         let what = format!("there is no profile `{}`", wanted.value);
         out.mistake(Finding::at(wanted.span.clone(), what).hint(hint));
@@ -331,7 +391,7 @@ fn find_profile(found: &Found, profiles: &[Profile], out: &Findings) -> Option<O
 fn find_link(found: &Found, links: &[LinkPart], out: &Findings) -> Option<LinkIndex> {
     let wanted = found.link.as_ref()?;
     let at = links.iter().position(|link| *link.id == *wanted.value);
-    if at.is_none() && !out.is_lost(&wanted.value) {
+    if at.is_none() && !out.is_definition_lost(&wanted.value) {
         let names = links.iter().map(|link| &*link.id);
         let hint = suggest(&wanted.value, names, "add a `[[link]]` with this id");
         let what = format!("there is no link `{}`", wanted.value);
@@ -342,10 +402,10 @@ fn find_link(found: &Found, links: &[LinkPart], out: &Findings) -> Option<LinkIn
 
 fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
     let Some(unit) = &found.unit else {
-        return Some(if speaks.is_mqtt() { 0 } else { 1 });
+        return Some(u8::from(speaks.is_modbus()));
     };
     let (what, hint) = match speaks {
-        Speaks::Mqtt => ("only Modbus devices have a unit", "leave `unit` out"),
+        Speaks::Mqtt | Speaks::HttpPush => ("only Modbus devices have a unit", "leave `unit` out"),
         Speaks::ModbusRtu if !(1..=247).contains(&unit.value) => (
             "a unit on a serial line is from 1 to 247",
             "look at the address switches of the machine",
@@ -359,25 +419,12 @@ fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
 /// Every tag must come from where its device's link leads.
 fn check_sources(found: &Found, base: &Common, speaks: Speaks, out: &Findings) {
     for tag in merged(base, &found.common) {
-        let (what, hint) = match (speaks.is_mqtt(), tag.comes_by()) {
-            (false, ComesBy::Registers) | (true, ComesBy::Topic) => continue,
-            (true, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
-            (false, ComesBy::Name) => {
-                // The same for every device of a profile, and then told once.
-                let what = format!("`{}` has no `at`", tag.name);
-                let hint = "add `at = \"holding:0\"`";
-                out.mistake(Finding::at(tag.span.clone(), what).hint(hint));
-                continue;
-            }
-            (false, ComesBy::Topic) => (
-                "has a `topic`",
-                "its link is Modbus: write `at = \"holding:0\"` instead",
-            ),
-            (false, ComesBy::Document) => (
-                "stands in a message",
-                "its link is Modbus: write `at = \"holding:0\"` instead",
-            ),
+        let Some((what, hint)) = misplaced(tag.comes(), speaks) else {
+            continue;
         };
+        if tag.told.replace(true) {
+            continue;
+        }
         let what = format!("tag `{}` of `{}` {what}", tag.name, found.id.value);
         let mut finding = Finding::at(tag.name_span.clone(), what).hint(hint);
         if let Some(link) = &found.link {
@@ -387,13 +434,37 @@ fn check_sources(found: &Found, base: &Common, speaks: Speaks, out: &Findings) {
     }
 }
 
+/// What is wrong with where a tag comes from, for a link that speaks so.
+fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str)> {
+    let wrong = match (speaks, comes) {
+        (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::Register)
+        | (Speaks::Mqtt, Comes::OnTopic)
+        | (Speaks::HttpPush, Comes::ByName) => return None,
+        (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::OnTopic) => (
+            "has a `topic`",
+            "its link is Modbus: write `at = \"holding:0\"` instead",
+        ),
+        (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::AtPointer | Comes::ByName) => (
+            "has no `at`",
+            "its link is Modbus: write `at = \"holding:0\"`",
+        ),
+        (Speaks::Mqtt, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
+        (Speaks::HttpPush, Comes::OnTopic) => (
+            "has a `topic`",
+            "scripts push it by its name: leave `topic` and `at` out",
+        ),
+        (Speaks::HttpPush, _) => ("has an `at`", "scripts push it by its name: leave `at` out"),
+    };
+    Some(wrong)
+}
+
 /// A profile that nobody uses is checked like the others.
 fn check_unused(profile: &Profile, out: &Findings) {
-    let by_message = |tag: &TagPart| tag.comes_by() != ComesBy::Registers;
-    let speaks = if profile.common.tags.iter().flatten().any(by_message) {
-        Speaks::Mqtt
-    } else {
+    let by_register = |tag: &TagPart| tag.comes() == Comes::Register;
+    let speaks = if profile.common.tags.iter().flatten().all(by_register) {
         Speaks::ModbusTcp
+    } else {
+        Speaks::Mqtt
     };
     model(&profile.common, &Common::default(), speaks, out);
     if !out.is_lost("profile") {

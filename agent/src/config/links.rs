@@ -2,9 +2,9 @@
 
 use super::gateway::{broker_url, credentials};
 use super::report::Finding;
-use super::values::{boolean, duration, host_port, id, integer, serial_port, size, text};
+use super::values::{boolean, duration, host_port, id, integer, path, serial_port, size, text};
 use super::walk::{At, Findings, Section};
-use crate::settings::{Broker, ModbusTcp};
+use crate::settings::{Broker, Endpoint, HttpPush, Modbus};
 use andon_core::plant::{Link, Medium};
 use std::ops::Range;
 use std::path::Path;
@@ -20,22 +20,24 @@ pub(super) enum Speaks {
     ModbusTcp,
     ModbusRtu,
     Mqtt,
+    HttpPush,
 }
 
 impl Speaks {
-    pub(super) fn is_mqtt(self) -> bool {
-        self == Speaks::Mqtt
-    }
-
     pub(super) fn is_modbus(self) -> bool {
         matches!(self, Speaks::ModbusTcp | Speaks::ModbusRtu)
+    }
+
+    /// Whether the agent asks, and so sets the pace.
+    pub(super) fn is_asked(self) -> bool {
+        self.is_modbus()
     }
 
     /// Milliseconds between two readings, if nobody says otherwise.
     pub(super) fn default_every(self) -> u64 {
         match self {
             Speaks::ModbusTcp | Speaks::ModbusRtu => 1000,
-            Speaks::Mqtt => 10_000,
+            Speaks::Mqtt | Speaks::HttpPush => 10_000,
         }
     }
 }
@@ -46,15 +48,16 @@ pub(super) struct LinkPart {
     pub(super) id: Arc<str>,
     pub(super) kind: KindPart,
     pub(super) timeout_span: Range<usize>,
-    span: Range<usize>,
+    pub(super) span: Range<usize>,
 }
 
 /// How it is reached.
 #[derive(Debug)]
 pub(super) enum KindPart {
-    ModbusTcp(ModbusTcp),
+    Modbus(Modbus),
     ModbusRtu,
     Mqtt { broker: Broker, max_payload: usize },
+    HttpPush(HttpPush),
 }
 
 impl LinkPart {
@@ -74,8 +77,8 @@ impl LinkPart {
     /// Deadline of an answer in milliseconds, for devices that say nothing else.
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {
-            KindPart::ModbusTcp(tcp) => u64::try_from(tcp.timeout.as_millis()).ok(),
-            KindPart::ModbusRtu | KindPart::Mqtt { .. } => None,
+            KindPart::Modbus(modbus) => u64::try_from(modbus.timeout.as_millis()).ok(),
+            KindPart::ModbusRtu | KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
         }
     }
 
@@ -86,9 +89,10 @@ impl LinkPart {
 
     pub(super) fn speaks(&self) -> Speaks {
         match self.kind {
-            KindPart::ModbusTcp(_) => Speaks::ModbusTcp,
+            KindPart::Modbus(_) => Speaks::ModbusTcp,
             KindPart::ModbusRtu => Speaks::ModbusRtu,
             KindPart::Mqtt { .. } => Speaks::Mqtt,
+            KindPart::HttpPush(_) => Speaks::HttpPush,
         }
     }
 }
@@ -114,7 +118,7 @@ pub(super) fn links(sections: Vec<Section<'_>>, base: &Path, out: &Findings) -> 
 }
 
 /// Every key that some link has besides.
-const OTHER_KEYS: [&str; 11] = [
+const OTHER_KEYS: [&str; 12] = [
     "timeout",
     "baud",
     "parity",
@@ -126,13 +130,15 @@ const OTHER_KEYS: [&str; 11] = [
     "ca_file",
     "cert_file",
     "key_file",
+    "token_file",
 ];
 
 /// The keys of which a link has exactly one, and its others.
-const KINDS: [(&str, Speaks); 3] = [
+const KINDS: [(&str, Speaks); 4] = [
     ("modbus_tcp", Speaks::ModbusTcp),
     ("modbus_rtu", Speaks::ModbusRtu),
     ("mqtt", Speaks::Mqtt),
+    ("http_push", Speaks::HttpPush),
 ];
 
 fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
@@ -171,8 +177,8 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
     if found.is_empty() && out.count() == before {
         let what = "this link says nothing about how to reach it";
         out.mistake(Finding::at(span, what).hint(
-            "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"` or \
-             `mqtt = \"mqtt://HOST:1883\"`",
+            "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"`, \
+             `mqtt = \"mqtt://HOST:1883\"` or `http_push = true`",
         ));
     }
     if let (Some(id), None) = (&id, &kind) {
@@ -196,9 +202,8 @@ fn kind(section: &mut Section<'_>, speaks: Speaks, base: &Path) -> Option<KindPa
             });
             let timeout = section.read("timeout", answer_in).unwrap_or(1000);
             let (host, port) = address?;
-            Some(KindPart::ModbusTcp(ModbusTcp {
-                host,
-                port,
+            Some(KindPart::Modbus(Modbus {
+                endpoint: Endpoint::Tcp { host, port },
                 timeout: Duration::from_millis(timeout),
             }))
         }
@@ -223,7 +228,24 @@ fn kind(section: &mut Section<'_>, speaks: Speaks, base: &Path) -> Option<KindPa
                 max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
             })
         }
+        Speaks::HttpPush => http_push(section, base),
     }
+}
+
+/// `http_push = true`: scripts push to the HTTP door.
+fn http_push(section: &mut Section<'_>, base: &Path) -> Option<KindPart> {
+    let pushed = section.read("http_push", |item| match boolean(item)? {
+        true => Some(()),
+        false => item.wrong(
+            "a link that nothing comes through",
+            "write `http_push = true`, or leave the link out",
+        ),
+    });
+    let token_file = section.need("token_file", "token_file = \"push.token\"", path);
+    pushed?;
+    Some(KindPart::HttpPush(HttpPush {
+        token_file: base.join(token_file?.value),
+    }))
 }
 
 fn baud(item: &super::walk::Item<'_>) -> Option<()> {

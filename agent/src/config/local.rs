@@ -1,10 +1,10 @@
-//! `[http]`, `[board]`, `[horn]`, `[sms]`: checked in full, not active in this version.
+//! `[http]`; and `[board]`, `[horn]`, `[sms]`: checked in full, not active in this version.
 
 use super::alarms::PRIORITIES;
 use super::report::Finding;
 use super::values::{boolean, delay, host_port, integer, label, serial_port, some, text};
 use super::walk::{Item, Section};
-use crate::settings::NotActive;
+use crate::settings::{Http, NotActive};
 
 /// Checks the sections, and says what does not happen because of each.
 pub(super) fn sections(root: &mut Section<'_>) -> Vec<NotActive> {
@@ -15,10 +15,6 @@ pub(super) fn sections(root: &mut Section<'_>) -> Vec<NotActive> {
             why: why.into(),
         });
     };
-    if let Some(section) = root.section("http") {
-        http(section);
-        tell("[http]", "this version serves no page and no API");
-    }
     let board = root.section("board");
     let has_board = board.is_some();
     if let Some(section) = board {
@@ -39,11 +35,14 @@ pub(super) fn sections(root: &mut Section<'_>) -> Vec<NotActive> {
     not_active
 }
 
-fn http(mut section: Section<'_>) {
-    section.need("listen", "listen = \"127.0.0.1:8080\"", |item| {
+/// `[http]`: where the HTTP door listens.
+pub(super) fn http(mut section: Section<'_>) -> Option<Http> {
+    let listen = section.need("listen", "listen = \"127.0.0.1:8080\"", |item| {
         host_port(item, text(item)?, 8080, "127.0.0.1:8080")
     });
     section.finish();
+    let (host, port) = listen?.value;
+    Some(Http { host, port })
 }
 
 fn port(mut section: Section<'_>) {

@@ -5,7 +5,6 @@ use super::report::Finding;
 use super::tags::TagPart;
 use super::values::{duration, integer};
 use super::walk::{At, Findings, Section};
-use andon_core::modbus::plan::width;
 use andon_core::plant::{Manners, Model};
 use andon_core::tag::{Source, Table};
 
@@ -67,7 +66,7 @@ pub(super) fn check_widths(tags: &[&TagPart], model: &Model, manners: &Manners, 
         let Source::Modbus(point) = &tag.source else {
             continue;
         };
-        let (wide, most) = (width(point), manners.most(point.table));
+        let (wide, most) = (point.width(), manners.most(point.table));
         if wide > most {
             let what = format!(
                 "`{}` takes {wide} registers, and the device gives {most} in one answer",

@@ -2,6 +2,7 @@
 
 use super::links::Speaks;
 use super::manners::{MannersPart, manners};
+use super::nearest::suggest;
 use super::report::Finding;
 use super::states::{StatePart, codes, state};
 use super::tags::{TagPart, tags};
@@ -9,7 +10,7 @@ use super::values::{delay, duration, label, list, number, one_of, period, rate, 
 use super::walk::{At, Findings, Item, Section};
 use andon_core::plant::{Code, Model};
 use andon_core::summary::Tier;
-use andon_core::tag::Counts;
+use andon_core::tag::{Counts, Kind, Source, Tag, TagIndex};
 use std::sync::Arc;
 
 const TIERS: [(&str, Tier); 4] = [
@@ -107,7 +108,15 @@ pub(super) fn model(base: &Common, own: &Common, speaks: Speaks, out: &Findings)
     let every_ms = own.every.or(base.every).unwrap_or(speaks.default_every());
     let parts = merged(base, own);
     check_roles(&parts, out);
-    let tags: Vec<_> = parts.iter().map(|part| part.tag(every_ms)).collect();
+    let mut tags: Vec<_> = parts.iter().map(|part| part.tag(every_ms)).collect();
+    for (index, part) in parts.iter().enumerate() {
+        if let Some(by) = &part.power_of_ten {
+            let power = power_of_ten(index, by, &tags, &parts, out);
+            if let Source::Modbus(point) = &mut tags[index].source {
+                point.power_of_ten = power;
+            }
+        }
+    }
     let state = own.state.as_ref().or(base.state.as_ref());
     let mapping = state.and_then(|state| state.resolve(&tags, out));
     if state.is_some() && mapping.is_none() {
@@ -120,6 +129,52 @@ pub(super) fn model(base: &Common, own: &Common, speaks: Speaks, out: &Findings)
         state: mapping,
         codes: codes.cloned().unwrap_or_default(),
     }
+}
+
+/// The tag that another is scaled by: a whole number that is what it says.
+fn power_of_ten(
+    of: usize,
+    by: &At<String>,
+    tags: &[Tag],
+    parts: &[&TagPart],
+    out: &Findings,
+) -> Option<TagIndex> {
+    let name = &by.value;
+    let Some(index) = tags.iter().position(|tag| *tag.name == **name) else {
+        if !out.is_lost(name) {
+            let others = tags.iter().filter(|tag| tag.name != tags[of].name);
+            let hint = suggest(name, others.map(|tag| &*tag.name), "add it to `tags`");
+            let what = format!("there is no tag `{name}`");
+            out.mistake(Finding::at(by.span.clone(), what).hint(hint));
+        }
+        return None;
+    };
+    let (what, hint) = if index == of {
+        (
+            format!("`{name}` cannot scale itself"),
+            "name the tag that holds the power of ten",
+        )
+    } else if !matches!(tags[index].kind(), Kind::Bool) && tags[index].kind().is_integer() {
+        let is_scaled = |source: &Source| matches!(source, Source::Modbus(p) if p.is_scaled());
+        if parts[index].power_of_ten.is_none() && !is_scaled(&tags[index].source) {
+            return u16::try_from(index).ok().map(TagIndex);
+        }
+        (
+            format!("`{name}` is scaled itself"),
+            "a power of ten is what the register holds",
+        )
+    } else {
+        (
+            format!("`{name}` is not a whole number"),
+            "a power of ten is an integer from -10 to 10: use i16",
+        )
+    };
+    out.mistake(
+        Finding::at(by.span.clone(), what)
+            .hint(hint)
+            .also(parts[index].name_span.clone(), "this tag"),
+    );
+    None
 }
 
 fn check_roles(tags: &[&TagPart], out: &Findings) {
@@ -180,8 +235,8 @@ pub(super) fn stale_after(
     let Some(given) = own.stale_after.as_ref().or(base.stale_after.as_ref()) else {
         return slowest.saturating_mul(3).max(LEAST_STALE_MS);
     };
-    // Machines that publish by MQTT set the pace themselves.
-    if !speaks.is_mqtt() && given.value < slowest {
+    // Machines that publish, and scripts, set the pace themselves.
+    if speaks.is_asked() && given.value < slowest {
         let what = "the state would be unknown between two readings";
         let hint = format!(
             "more than {}, the slowest `every` it depends on",

@@ -7,7 +7,7 @@ use super::walk::{At, Findings, Item};
 use andon_core::plant::{Code, Match, StateMap};
 use andon_core::sample::Text;
 use andon_core::state::State;
-use andon_core::tag::{Kind, Source, Tag, TagIndex};
+use andon_core::tag::{Kind, Tag, TagIndex};
 use toml::de::DeValue;
 
 /// The states that a mapping may name.
@@ -142,10 +142,7 @@ impl StatePart {
 
 /// What a raw value of the file is compared with, given the type of the status tag.
 fn compared(raw: &Raw, tag: &Tag) -> Result<Match, (String, String)> {
-    let kind = match &tag.source {
-        Source::Modbus(point) => point.kind,
-        Source::Message(place) => place.kind,
-    };
+    let kind = tag.kind();
     match (kind, raw) {
         (Kind::Text, Raw::Text(text)) if text.len() <= Text::new().capacity() => {
             Ok(Match::Text(text.as_str().into()))
@@ -162,9 +159,9 @@ fn compared(raw: &Raw, tag: &Tag) -> Result<Match, (String, String)> {
             };
             Err((format!("`{}` is {is}", tag.name), hint.into()))
         }
-        (_, Raw::Int(value)) => in_type(*value, *value, kind, tag),
+        (_, Raw::Int(value)) => in_type(*value, *value, tag),
         (_, Raw::Text(text)) => match range(text) {
-            Some((low, high)) => in_type(low, high, kind, tag),
+            Some((low, high)) => in_type(low, high, tag),
             None => Err((
                 format!("`{}` is a number", tag.name),
                 "write numbers, such as [2], or ranges, such as [\"4..99\"]".into(),
@@ -183,22 +180,14 @@ fn range(text: &str) -> Option<(i64, i64)> {
 }
 
 /// A value that the type does not have is a mistake, unless it is scaled into something else.
-fn in_type(low: i64, high: i64, kind: Kind, tag: &Tag) -> Result<Match, (String, String)> {
-    let scaled =
-        |source: &Source| matches!(source, Source::Modbus(p) if p.scale != 1.0 || p.offset != 0.0);
-    let (least, most) = match kind {
-        Kind::U16 => (0, i64::from(u16::MAX)),
-        Kind::I16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
-        Kind::U32 => (0, i64::from(u32::MAX)),
-        Kind::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        Kind::U64 => (0, i64::MAX),
-        _ => (i64::MIN, i64::MAX),
-    };
-    if !scaled(&tag.source) && (low < least || high > most) {
-        let what = format!("`{}` never has this value", tag.name);
-        return Err((what, format!("its type goes from {least} to {most}")));
+fn in_type(low: i64, high: i64, tag: &Tag) -> Result<Match, (String, String)> {
+    match tag.limits() {
+        Some((least, most)) if low < least || high > most => {
+            let what = format!("`{}` never has this value", tag.name);
+            Err((what, format!("its type goes from {least} to {most}")))
+        }
+        _ => Ok(Match::Range(low, high)),
     }
-    Ok(Match::Range(low, high))
 }
 
 fn warn_if_unreachable(rules: &[(Match, State)], rule: &Match, raw: &At<Raw>, out: &Findings) {

@@ -1,15 +1,19 @@
 //! One tag: where it is, what type it has, what it counts.
 
+mod address;
 pub(super) mod message;
+mod point;
+mod role;
 
-use super::nearest::suggest;
 use super::report::Finding;
-use super::values::{integer, label, list, number, one_of, period, text, whole};
+use super::values::{integer, label, list, number, one_of, period};
 use super::walk::{At, Findings, Item, Section};
-use andon_core::tag::{Counts, Format, Kind, Order, Point, Role, Source, Table, Tag};
+use andon_core::tag::{Counts, Format, Kind, Role, Source, Tag};
+use point::{PointPart, point};
+use role::{Counting, role};
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
-use toml::de::DeValue;
 
 /// Names that mean something else in the rules of alarms.
 const TAKEN: [&str; 7] = ["state", "no_data", "and", "or", "not", "true", "false"];
@@ -20,26 +24,17 @@ const ROLES: [(&str, Counts); 3] = [
     ("total_count", Counts::Total),
 ];
 
-const ORDERS: [(&str, Order); 4] = [
-    ("abcd", Order::Abcd),
-    ("cdab", Order::Cdab),
-    ("badc", Order::Badc),
-    ("dcba", Order::Dcba),
-];
-
-const TABLES: [Table; 4] = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
-
-/// What a tag says of where it comes from.
+/// Where a tag comes from, as far as its own keys tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ComesBy {
-    /// A table of Modbus and an address.
-    Registers,
-    /// A topic.
-    Topic,
-    /// A place in a document, but not in which.
-    Document,
-    /// Nothing: its own name may be enough.
-    Name,
+pub(super) enum Comes {
+    /// A register or bit of Modbus.
+    Register,
+    /// A message on a topic.
+    OnTopic,
+    /// A place in what a device answers.
+    AtPointer,
+    /// Whatever is called by its name.
+    ByName,
 }
 
 /// A tag as configured: complete but for the period, which may come from its device.
@@ -47,9 +42,12 @@ pub(super) enum ComesBy {
 pub(super) struct TagPart {
     pub(super) name: Arc<str>,
     pub(super) name_span: Range<usize>,
-    pub(super) span: Range<usize>,
     pub(super) role_span: Range<usize>,
     pub(super) every: Option<u64>,
+    /// That it does not fit the link of a device was told; its others are no news.
+    pub(super) told: Cell<bool>,
+    /// The name of the tag that says by which power of ten it is scaled.
+    pub(super) power_of_ten: Option<At<String>>,
     tag: Tag,
 }
 
@@ -58,12 +56,12 @@ impl TagPart {
         self.tag.role
     }
 
-    pub(super) fn comes_by(&self) -> ComesBy {
+    pub(super) fn comes(&self) -> Comes {
         match &self.tag.source {
-            Source::Modbus(_) => ComesBy::Registers,
-            Source::Message(place) if place.topic.is_some() => ComesBy::Topic,
-            Source::Message(place) if place.format != Format::Bare => ComesBy::Document,
-            Source::Message(_) => ComesBy::Name,
+            Source::Modbus(_) => Comes::Register,
+            Source::Message(place) if place.topic.is_some() => Comes::OnTopic,
+            Source::Message(place) if place.format != Format::Bare => Comes::AtPointer,
+            Source::Message(_) => Comes::ByName,
         }
     }
 
@@ -93,35 +91,47 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let named = check_name(entry);
     let mut section = entry
         .section("a table such as `{ at = \"holding:0\", type = \"u16\" }`")?
-        .later(&["publish", "bit", "bits", "length", "max_rate"]);
+        .later(&["publish", "max_rate"]);
+    let before = section.out().count();
     // Also where none is, so that a misspelt one is told.
     section.take("topic");
+    section.take("at");
     let is_message = message::is_meant(&section);
     let kind = section.need("type", "type = \"u16\"", one_of(&Kind::ALL));
     let unit = section.read("unit", label);
     let range = section.place("range", range);
     let every = section.read("every", period);
-    let role_item = section.place("role", one_of(&ROLES));
-    let parts = section.place("parts", integer(1, 1_000_000));
-    let source = if is_message {
-        message::place(&mut section, kind.as_ref()).map(Source::Message)
-    } else {
-        modbus(&mut section, kind.as_ref()).map(Source::Modbus)
+    let counting = Counting {
+        role: section.place("role", one_of(&ROLES)),
+        parts: section.place("parts", integer(1, 1_000_000)),
+        wrap: section.place("wrap", integer(2, i64::MAX)),
     };
-    let role_span = role_item
+    let role_span = counting
+        .role
         .as_ref()
         .map_or(entry.span.clone(), |at| at.span.clone());
+    let (source, power_of_ten) = if is_message {
+        let place = message::place(&mut section, kind.as_ref());
+        (place.map(Source::Message), None)
+    } else {
+        match point(&mut section, kind.as_ref()) {
+            Some(PointPart {
+                point,
+                power_of_ten,
+            }) => (Some(Source::Modbus(point)), power_of_ten),
+            None => (None, None),
+        }
+    };
     let role = role(
         section.out(),
-        role_item,
-        parts,
+        counting,
         kind.as_ref(),
         source.as_ref(),
+        power_of_ten.is_some(),
     );
-    let (out, before) = (section.out(), section.out().count());
     section.finish();
-    if is_message && out.count() > before {
-        // What is unknown here may be where it was to come from.
+    if is_message && entry.out.count() > before {
+        // Perhaps one of the keys that are wrong was to say where it comes from.
         return None;
     }
     let kind = kind?.value;
@@ -133,9 +143,10 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     Some(TagPart {
         name: name.clone(),
         name_span: entry.key_span.clone(),
-        span: entry.span.clone(),
         role_span,
         every,
+        told: Cell::new(false),
+        power_of_ten,
         tag: Tag {
             name,
             unit: unit.as_deref().unwrap_or("").into(),
@@ -193,186 +204,4 @@ fn range(item: &Item<'_>) -> Option<(f64, f64)> {
             "write two numbers, such as [-20, 180]",
         ),
     }
-}
-
-fn modbus(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Point> {
-    let at = section.need("at", "at = \"holding:0\"", address);
-    let order = section.place("order", one_of(&ORDERS));
-    let scale = section.place("scale", scale);
-    let offset = section.place("offset", number);
-    let (at, kind) = (at?, kind?);
-    let (table, address) = at.value;
-    let out = section.out();
-    if let Some((what, hint)) = misfit(table, kind.value) {
-        out.mistake(Finding::at(kind.span.clone(), what).hint(hint));
-        return None;
-    }
-    let last = u32::from(address) + u32::from(kind.value.registers()) - 1;
-    if last > u32::from(u16::MAX) {
-        let what = format!("this value would end at address {last}");
-        out.mistake(Finding::at(at.span, what).hint("the last address is 65535"));
-        return None;
-    }
-    if let (Some(order), 1) = (&order, kind.value.registers()) {
-        out.mistake(
-            Finding::at(
-                order.span.clone(),
-                "a value of one register has no order of words",
-            )
-            .hint("leave `order` out, or use a 32-bit type such as u32 or f32"),
-        );
-    }
-    if let (Some(scaled), Kind::Bool) = (scale.as_ref().or(offset.as_ref()), kind.value) {
-        out.mistake(
-            Finding::at(scaled.span.clone(), "true and false cannot be scaled")
-                .hint("leave it out, or use a number type such as u16"),
-        );
-    }
-    Some(Point {
-        table,
-        address,
-        kind: kind.value,
-        order: order.map_or(Order::Abcd, |at| at.value),
-        scale: scale.map_or(1.0, |at| at.value),
-        offset: offset.map_or(0.0, |at| at.value),
-    })
-}
-
-fn misfit(table: Table, kind: Kind) -> Option<(String, &'static str)> {
-    if kind == Kind::Text {
-        let what = "this version does not read texts from registers".to_owned();
-        return Some((what, "use a number type such as u16"));
-    }
-    (table.is_bits() && kind != Kind::Bool).then(|| {
-        (
-            format!("a {} is one bit", table.as_str()),
-            "write `type = \"bool\"`, or read a `holding:` or `input:` register",
-        )
-    })
-}
-
-fn scale(item: &Item<'_>) -> Option<f64> {
-    match number(item)? {
-        0.0 => item.wrong(
-            "a scale of 0 makes every value 0",
-            "leave `scale` out for 1",
-        ),
-        scale => Some(scale),
-    }
-}
-
-/// `holding:10`. The numbers of manuals (40011) are refused with what they mean.
-fn address(item: &Item<'_>) -> Option<(Table, u16)> {
-    if let DeValue::Integer(_) = item.value {
-        return manual_number(item, &whole(item.value).unwrap_or(-1).to_string());
-    }
-    let text = text(item)?;
-    let Some((table, address)) = text.split_once(':') else {
-        return manual_number(item, text);
-    };
-    let Some(table) = TABLES.into_iter().find(|known| known.as_str() == table) else {
-        let hint = suggest(table, TABLES.map(Table::as_str), "");
-        return item.wrong(format!("`{table}` is not a table of Modbus"), hint);
-    };
-    let digits = !address.is_empty() && address.bytes().all(|b| b.is_ascii_digit());
-    match address.parse::<u32>() {
-        Ok(address) if digits => match u16::try_from(address) {
-            Ok(address) => {
-                warn_of_manual_number(item, table, address);
-                Some((table, address))
-            }
-            Err(_) => item.wrong(
-                format!("address {address} does not exist"),
-                "from 0 to 65535",
-            ),
-        },
-        _ => item.wrong(
-            format!("`{address}` is not a register address"),
-            format!("write a number from 0, such as \"{}:10\"", table.as_str()),
-        ),
-    }
-}
-
-fn manual_number<T>(item: &Item<'_>, text: &str) -> Option<T> {
-    let meant = from_manual(text);
-    let hint = match meant {
-        Some((table, address)) => format!(
-            "write \"{}:{address}\": addresses count from 0, as on the wire",
-            table.as_str()
-        ),
-        None if text.parse::<u16>().is_ok() => {
-            format!("name the table too: \"holding:{text}\" or \"input:{text}\"")
-        }
-        None => "write table and address, such as \"holding:10\"".into(),
-    };
-    item.wrong(format!("`{text}` is not a register address"), hint)
-}
-
-/// What 40011, 400011, 30001, 10001 and 00001 mean in manuals.
-fn from_manual(text: &str) -> Option<(Table, u32)> {
-    if !(5..=6).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let table = match text.as_bytes()[0] {
-        b'0' => Table::Coil,
-        b'1' => Table::Discrete,
-        b'3' => Table::Input,
-        b'4' => Table::Holding,
-        _ => return None,
-    };
-    let address = text[1..].parse::<u32>().ok()?.checked_sub(1)?;
-    (address <= u32::from(u16::MAX)).then_some((table, address))
-}
-
-fn warn_of_manual_number(item: &Item<'_>, table: Table, address: u16) {
-    let meant = from_manual(&address.to_string());
-    if let Some((_, meant)) = meant.filter(|(of, _)| *of == table && !table.is_bits()) {
-        let what = format!("{address} looks like a number from a manual");
-        let hint = format!("if so, write \"{}:{meant}\"", table.as_str());
-        item.out
-            .warn(Finding::at(item.span.clone(), what).hint(hint));
-    }
-}
-
-fn role(
-    out: &Findings,
-    role: Option<At<Counts>>,
-    parts: Option<At<i64>>,
-    kind: Option<&At<Kind>>,
-    source: Option<&Source>,
-) -> Option<Role> {
-    let Some(role) = role else {
-        if let Some(parts) = parts {
-            out.mistake(
-                Finding::at(parts.span, "`parts` says how many parts one count is")
-                    .hint("add `role = \"good_count\"`, or leave `parts` out"),
-            );
-        }
-        return None;
-    };
-    if let Some(kind) = kind.filter(|kind| !kind.value.is_integer() || kind.value == Kind::Bool) {
-        out.mistake(
-            Finding::at(kind.span.clone(), "a counter counts in whole numbers")
-                .hint("use u16, i16, u32, i32, u64 or i64")
-                .also(role.span.clone(), "this tag counts parts"),
-        );
-        return None;
-    }
-    let scaled = |point: &Point| point.scale != 1.0 || point.offset != 0.0;
-    let is_scaled = match source {
-        Some(Source::Modbus(point)) => scaled(point),
-        Some(Source::Message(place)) => place.is_scaled(),
-        None => false,
-    };
-    if is_scaled {
-        out.mistake(
-            Finding::at(role.span, "a counter cannot be scaled")
-                .hint("leave `scale` and `offset` out; `parts = 4` says that a count is 4 parts"),
-        );
-        return None;
-    }
-    Some(Role {
-        counts: role.value,
-        parts: parts.map_or(Some(1), |at| u32::try_from(at.value).ok())?,
-    })
 }

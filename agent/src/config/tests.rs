@@ -11,8 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod documented;
+mod files;
+mod many;
 mod mistakes;
 mod mutations;
+mod tags;
 
 const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
 
@@ -86,10 +89,10 @@ fn press_line_has_its_links() {
     let settings = press_line().settings;
     let ids: Vec<&str> = settings.links.iter().map(|link| &*link.id).collect();
     assert_eq!(ids, ["plc", "rs485", "shop"]);
-    let LinkKind::ModbusTcp(plc) = &settings.links[0].kind else {
+    let LinkKind::Modbus(plc) = &settings.links[0].kind else {
         panic!("plc is Modbus TCP");
     };
-    assert_eq!((plc.host.as_str(), plc.port), ("127.0.0.1", 5020));
+    assert_eq!(plc.endpoint.to_string(), "127.0.0.1:5020");
     assert_eq!(plc.timeout, Duration::from_millis(500));
     assert!(matches!(settings.links[1].kind, LinkKind::NotActive));
     let LinkKind::Mqtt(shop) = &settings.links[2].kind else {
@@ -159,12 +162,9 @@ fn press_line_tags_are_what_the_file_says() {
     );
     let point = |table, address, kind, order, scale| {
         Source::Modbus(Point {
-            table,
-            address,
-            kind,
             order,
             scale,
-            offset: 0.0,
+            ..Point::new(table, address, kind)
         })
     };
     let plain = Order::Abcd;
@@ -192,7 +192,13 @@ fn press_line_tags_are_what_the_file_says() {
         tags[5].source,
         point(Table::Discrete, 0, Kind::Bool, plain, 1.0)
     );
-    let role = |counts| Some(Role { counts, parts: 1 });
+    let role = |counts| {
+        Some(Role {
+            counts,
+            parts: 1,
+            wrap: None,
+        })
+    };
     assert_eq!(tags[1].role, role(Counts::Good));
     assert_eq!(tags[2].role, role(Counts::Scrap));
     assert_eq!(tags[3].range, Some((-20.0, 180.0)));
@@ -335,7 +341,6 @@ fn press_line_says_what_is_not_active() {
              minute only",
             "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
              yet",
-            "[http]: this version serves no page and no API",
             "[board]: this version does not speak to the I/O board",
             "[horn]: no horn sounds: alarms go to the broker only",
             "[sms]: nobody is sent a message: alarms go to the broker only",
@@ -375,10 +380,11 @@ fn a_device_needs_only_id_link_and_tags() {
     let settings = load_text(LEAST)
         .unwrap_or_else(|report| panic!("{report}"))
         .settings;
-    let LinkKind::ModbusTcp(plc) = &settings.links[0].kind else {
+    let LinkKind::Modbus(plc) = &settings.links[0].kind else {
         panic!("Modbus TCP");
     };
-    assert_eq!((plc.port, plc.timeout), (502, Duration::from_secs(1)));
+    assert!(plc.endpoint.to_string().ends_with(":502"));
+    assert_eq!(plc.timeout, Duration::from_secs(1));
     assert_eq!(settings.upstream.broker.port, 8883);
     assert!(settings.upstream.broker.tls.is_some());
     let saw = &settings.plant.devices[0];
@@ -609,4 +615,50 @@ fn a_value_wider_than_an_answer_of_its_device_is_a_mistake() {
     let report = load_text(&text).expect_err("two registers").to_string();
     assert!(report.contains("`good` takes 2 registers"), "{report}");
     assert!(report.contains("raise `max_registers` to 2"), "{report}");
+}
+
+/// A saw that a script speaks for.
+const PUSHED: &str = r#"
+[[link]]
+id = "scripts"
+http_push = true
+token_file = "push.token"
+
+[[device]]
+id = "saw"
+link = "scripts"
+tags = { speed = { type = "f64", unit = "rpm" } }
+"#;
+
+#[test]
+fn a_script_speaks_for_a_device_by_the_names_of_its_tags() {
+    let text = format!("{PRESS_LINE}{PUSHED}");
+    let settings = load_text(&text)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let http = settings.http.as_ref().unwrap();
+    assert_eq!((http.host.as_str(), http.port), ("127.0.0.1", 8080));
+    let Some(LinkKind::HttpPush(push)) = settings.links.last().map(|link| &link.kind) else {
+        panic!("the last link is pushed to");
+    };
+    assert_eq!(push.token_file, Path::new("/etc/andon/push.token"));
+    let saw = settings.plant.devices.last().unwrap();
+    assert_eq!((saw.unit, saw.model.every_ms), (0, 10_000));
+    assert!(matches!(saw.model.tags[0].source, Source::Message(_)));
+}
+
+#[test]
+fn what_scripts_push_needs_a_door_and_names() {
+    let said = |text: &str| load_text(text).expect_err("a mistake").to_string();
+    let closed = PRESS_LINE.replace("[http]\nlisten = \"127.0.0.1:8080\"\n", "");
+    let report = said(&format!("{closed}{PUSHED}"));
+    assert!(report.contains("nothing listens"), "{report}");
+    for (key, hint) in [
+        ("at = \"/speed\"", "leave `at` out"),
+        ("topic = \"x\"", "leave `topic`"),
+    ] {
+        let tag = PUSHED.replace("type = \"f64\"", &format!("type = \"f64\", {key}"));
+        let report = said(&format!("{PRESS_LINE}{tag}"));
+        assert!(report.contains(hint), "{report}");
+    }
 }

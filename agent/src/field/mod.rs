@@ -5,20 +5,23 @@
 //! polling slows down, and says so.
 
 mod backoff;
-pub mod modbus_tcp;
+pub mod meter;
+pub mod modbus;
 mod mqtt;
-mod outlet;
+pub mod outlet;
 mod pace;
 pub mod payload;
 pub mod push;
 mod schedule;
 
+use crate::clock;
 use crate::settings::{LinkKind, Settings};
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::Plant;
 use andon_core::sample::{Reason, Sample};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
+use meter::Meters;
 use outlet::{EngineGone, Outlet};
 use pace::Pace;
 use std::pin::Pin;
@@ -69,38 +72,49 @@ pub enum Answer {
     Bits(Vec<bool>),
 }
 
-/// Starts one task for each active link of `settings`; `plan` is that of its plant. The tasks end
-/// when `stop` becomes true or its sender is gone, and when the engine no longer listens.
+/// The links at work.
+#[derive(Debug)]
+pub struct Field {
+    /// One task for each active link. They end when `stop` becomes true or its sender is gone, and
+    /// when the engine no longer listens.
+    pub tasks: JoinSet<()>,
+    /// How well the Modbus links do.
+    pub meters: Meters,
+}
+
+/// Starts the active links of `settings`; `plan` is that of its plant.
 pub fn start(
     settings: &Settings,
     plan: Arc<Plan>,
     tx: mpsc::Sender<FromField>,
     stop: watch::Receiver<bool>,
-) -> JoinSet<()> {
+) -> Field {
     let mut tasks = JoinSet::new();
+    let meters = Meters::new(settings, clock::mono());
     let pace = Pace::now();
     for (link, index) in settings.links.iter().zip(0..) {
         let index = LinkIndex(index);
         let outlet = Outlet::new(tx.clone(), index, link.id.clone());
         let stop = stop.clone();
         match &link.kind {
-            LinkKind::ModbusTcp(endpoint) => {
+            LinkKind::Modbus(link) => {
                 let models = models(&settings.plant, index);
-                let run = modbus_tcp::run(endpoint.clone(), plan.clone(), models, outlet, pace);
+                let run = modbus::run(link.clone(), plan.clone(), models, outlet, pace);
                 tasks.spawn(until(stop, Box::pin(run)));
             }
             LinkKind::Mqtt(link) => {
                 let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
                 tasks.spawn(until(stop, Box::pin(subscriber.run())));
             }
-            LinkKind::NotActive => {}
+            // Its readings come through the HTTP door.
+            LinkKind::HttpPush(_) | LinkKind::NotActive => {}
         }
     }
-    tasks
+    Field { tasks, meters }
 }
 
 /// The models of the devices behind a link.
-fn models(plant: &Plant, link: LinkIndex) -> modbus_tcp::Models {
+fn models(plant: &Plant, link: LinkIndex) -> modbus::Models {
     let devices = (0..).map(DeviceIndex).zip(&plant.devices);
     let behind = devices.filter(|(_, device)| device.link == link);
     behind

@@ -5,8 +5,10 @@ use crate::clock;
 use andon_core::tag::LinkIndex;
 use andon_core::time::Mono;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::timeout;
 
 /// A link that is held up says so at most once in this time.
 const SAY_AGAIN_MS: u64 = 60_000;
@@ -15,7 +17,17 @@ const SAY_AGAIN_MS: u64 = 60_000;
 #[derive(Debug)]
 pub struct EngineGone;
 
+/// Why the engine has none of some messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It cannot keep up now.
+    NoRoom,
+    /// It no longer listens.
+    EngineGone,
+}
+
 /// When the engine's channel is full the link waits, so it reads later and less, and says so.
+#[derive(Debug)]
 pub struct Outlet {
     tx: mpsc::Sender<FromField>,
     link: LinkIndex,
@@ -56,6 +68,24 @@ impl Outlet {
                 self.tx.send(message).await.map_err(|_| EngineGone)
             }
         }
+    }
+
+    /// Hands the engine all of these messages or none: none if there is no room for them within
+    /// `patience`.
+    pub async fn send_all(
+        &mut self,
+        messages: Vec<FromField>,
+        patience: Duration,
+    ) -> Result<(), NotTaken> {
+        let tx = self.tx.clone();
+        let Ok(room) = timeout(patience, tx.reserve_many(messages.len())).await else {
+            self.say_held_up(clock::mono());
+            return Err(NotTaken::NoRoom);
+        };
+        let room = room.map_err(|_| NotTaken::EngineGone)?;
+        room.zip(messages)
+            .for_each(|(place, message)| place.send(message));
+        Ok(())
     }
 
     /// Tells that the link is up, if that is news.
@@ -141,6 +171,28 @@ mod tests {
         }
         assert!(is_link(rx.recv().await, false));
         assert!(outlet.said_held_up.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_of_some_messages_are_taken_or_none() {
+        let (mut outlet, mut rx) = outlet(2);
+        let message = || FromField::Link {
+            link: LinkIndex(3),
+            at: clock::mono(),
+            up: true,
+            why: None,
+        };
+        let patience = Duration::from_secs(1);
+        let two = || vec![message(), message()];
+        outlet.send_all(vec![message()], patience).await.unwrap();
+        let refused = outlet.send_all(two(), patience).await;
+        assert_eq!(refused, Err(NotTaken::NoRoom), "there is room for one");
+        assert!(rx.recv().await.is_some());
+        assert!(rx.try_recv().is_err(), "nothing of the two was taken");
+        outlet.send_all(two(), patience).await.unwrap();
+        drop(rx);
+        let refused = outlet.send_all(two(), patience).await;
+        assert_eq!(refused, Err(NotTaken::EngineGone));
     }
 
     #[tokio::test]

@@ -1,10 +1,10 @@
 //! A plant with a Modbus and an MQTT link, from settings to messages.
 
 use super::*;
-use crate::settings::{Broker, Link, ModbusTcp, MqttLink, Topic, Upstream};
+use crate::settings::{Broker, Endpoint, Link, Modbus, MqttLink, Topic, Upstream};
 use andon_core::calendar::Calendar;
 use andon_core::plant::{Device, Gateway, Manners, Model};
-use andon_core::tag::{Kind, Order, Place, Point, Source, Table, Tag};
+use andon_core::tag::{Kind, Place, Point, Source, Table, Tag};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -58,22 +58,17 @@ fn nobody() -> Broker {
 
 /// Links 0 (a Modbus endpoint on `port`), 1 (not active) and 2 (a broker that is not there).
 fn settings(port: u16) -> Settings {
-    let register = Source::Modbus(Point {
-        table: Table::Holding,
-        address: 10,
-        kind: Kind::U16,
-        order: Order::Abcd,
-        scale: 1.0,
-        offset: 0.0,
-    });
+    let register = Source::Modbus(Point::new(Table::Holding, 10, Kind::U16));
     let message = Source::Message(Place::bare(Some("oven".into()), Kind::F64));
     let link = |id: &str, kind| Link {
         id: id.into(),
         kind,
     };
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port,
+    let modbus = Modbus {
+        endpoint: Endpoint::Tcp {
+            host: "127.0.0.1".into(),
+            port,
+        },
         timeout: Duration::from_millis(500),
     };
     let shop = MqttLink {
@@ -91,6 +86,7 @@ fn settings(port: u16) -> Settings {
         max_payload: 1024,
     };
     Settings {
+        http: None,
         plant: Plant {
             gateway: Gateway {
                 root: "andon".into(),
@@ -107,7 +103,7 @@ fn settings(port: u16) -> Settings {
             cfg: 0,
         },
         links: vec![
-            link("plc", LinkKind::ModbusTcp(endpoint)),
+            link("plc", LinkKind::Modbus(modbus)),
             link("rs485", LinkKind::NotActive),
             link("shop", LinkKind::Mqtt(shop)),
         ],
@@ -131,7 +127,7 @@ async fn every_active_link_is_read_until_the_stop() {
     let plan = Arc::new(Plan::new(&settings.plant));
     let (tx, mut rx) = mpsc::channel(16);
     let (stop, stopped) = watch::channel(false);
-    let mut tasks = start(&settings, plan, tx, stopped);
+    let mut tasks = start(&settings, plan, tx, stopped).tasks;
     assert_eq!(tasks.len(), 2);
 
     let (mut machine, _) = listener.accept().await.unwrap();
@@ -165,7 +161,7 @@ async fn links_end_when_the_engine_no_longer_listens() {
     let plan = Arc::new(Plan::new(&settings.plant));
     let (tx, rx) = mpsc::channel(16);
     let (_stop, stopped) = watch::channel(false);
-    let mut tasks = start(&settings, plan, tx, stopped);
+    let mut tasks = start(&settings, plan, tx, stopped).tasks;
     drop(rx);
     let ended = async { while tasks.join_next().await.is_some() {} };
     timeout(Duration::from_secs(10), ended)

@@ -2,7 +2,9 @@
 //!
 //! One commit is on its way at a time; meanwhile records wait in [`Staging`]. A checkpoint is made
 //! at the moment its commit begins, so that it describes what the records before it have led to.
+//! Questions about how things stand are answered in between, one after the other ([`super::ask`]).
 
+use super::ask::{Ask, Beside};
 use super::{FIELD_QUEUE, Journal};
 use crate::clock;
 use crate::field::{Answer, FromField};
@@ -36,8 +38,9 @@ pub(super) struct OutboxEnded;
 
 /// The engine with what it needs to act.
 pub(super) struct Shift {
-    engine: Engine,
-    store: Store,
+    pub(super) engine: Engine,
+    pub(super) store: Store,
+    pub(super) beside: Beside,
     current: CurrentValues,
     health: watch::Sender<Health>,
     staging: Staging,
@@ -53,6 +56,7 @@ enum Wake {
     Stop,
     Committed(Commit),
     Journal(Event),
+    Ask(Ask),
     Field(Option<FromField>),
     Time,
 }
@@ -64,12 +68,14 @@ impl Shift {
         store: Store,
         current: CurrentValues,
         health: watch::Sender<Health>,
+        beside: Beside,
         losses: Vec<Event>,
     ) -> Shift {
         let now = clock::mono();
         let mut shift = Shift {
             engine,
             store,
+            beside,
             current,
             health,
             staging: Staging::new(now),
@@ -100,6 +106,7 @@ impl Shift {
         mut self,
         mut field: mpsc::Receiver<FromField>,
         mut journal: Journal,
+        mut asks: mpsc::Receiver<Ask>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Tally, OutboxEnded> {
         loop {
@@ -110,6 +117,7 @@ impl Shift {
                 _ = stop.wait_for(|stop| *stop) => Wake::Stop,
                 done = committed(&mut self.commit) => Wake::Committed(done),
                 Some(event) = journal.recv() => Wake::Journal(event),
+                Some(ask) = asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
                 () = sleep_until(deadline) => Wake::Time,
             };
@@ -122,6 +130,7 @@ impl Shift {
                 Wake::Field(None) | Wake::Stop => break,
                 Wake::Committed(done) => self.committed(done),
                 Wake::Journal(event) => self.tell(event),
+                Wake::Ask(ask) => self.answer(ask),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
             self.keep_time();

@@ -46,6 +46,7 @@ mod volume;
 mod witness;
 
 pub use boot::{Start, StartError, begin};
+pub(crate) use files::random;
 
 use andon_core::record::{Event, Record, Run};
 use andon_core::time::Wall;

@@ -109,6 +109,21 @@ fn a_drop_that_does_not_fit_is_a_reset_and_its_time_is_uncounted() {
     );
 }
 
+/// An odometer of six digits, packed BCD of eight, a byte of a register.
+#[test]
+fn a_counter_wraps_where_its_type_or_its_digits_end() {
+    for (top, before, after, made) in [
+        (999_999, 999_998, 2, 4),
+        (99_999_999, 99_999_997, 0, 3),
+        (255, 254, 1, 3),
+    ] {
+        let mut c = counting(Some(top));
+        read(&mut c, Counts::Good, before, odometer(0, 0));
+        read(&mut c, Counts::Good, after, odometer(3000, 0));
+        assert_eq!((c.parts().0.good, c.parts().1), (Some(made), 0), "{top}");
+    }
+}
+
 #[test]
 fn two_counters_reset_together_do_not_double_the_uncounted_time() {
     let mut c = counting(None);

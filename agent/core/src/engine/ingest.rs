@@ -3,7 +3,7 @@
 use super::age::Aged;
 use super::{Action, Engine, UNMAPPED, device_index, lies_in_data};
 use crate::limits;
-use crate::modbus::decode::{Words, decode};
+use crate::modbus::decode::{Words, decode, scale};
 use crate::modbus::plan::ReadIndex;
 use crate::record::Event;
 use crate::sample::{Quality, Reading, Reason, Sample, Value};
@@ -11,6 +11,9 @@ use crate::state::State;
 use crate::tag::{DeviceIndex, Source, Tag, TagIndex};
 use crate::time::Mono;
 use alloc::sync::Arc;
+
+/// Tags that others are scaled by come before those: both may have been read at once.
+const IN_ORDER: [bool; 2] = [false, true];
 
 impl Engine {
     /// A Modbus read was answered, or not.
@@ -25,37 +28,48 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(read.device).model;
         self.begin(read.device, at);
-        for &index in read.tags.iter() {
-            let tag = &model.tags[usize::from(index.0)];
-            let Source::Modbus(point) = &tag.source else {
-                continue;
-            };
-            let reading = match &answer {
-                Ok(words) => match decode(point, *words, read.start) {
-                    Ok(value) => Reading::Good(value),
-                    Err(reason) => Reading::Bad(reason),
-                },
-                Err(reason) => Reading::Bad(*reason),
-            };
-            self.take(read.device, index, tag, at, Aged::now(reading));
+        for scaled in IN_ORDER {
+            for &index in read.tags.iter() {
+                let tag = &model.tags[usize::from(index.0)];
+                let Source::Modbus(point) = &tag.source else {
+                    continue;
+                };
+                if point.power_of_ten.is_some() != scaled {
+                    continue;
+                }
+                let reading = match &answer {
+                    Ok(words) => match decode(point, *words, read.start) {
+                        Ok(value) => Reading::Good(value),
+                        Err(reason) => Reading::Bad(reason),
+                    },
+                    Err(reason) => Reading::Bad(*reason),
+                };
+                self.take(read.device, index, tag, at, Aged::now(reading));
+            }
         }
         self.finish(read.device, at);
     }
 
-    /// A message brought samples of one device, those of one tag in the order of their time.
+    /// A message brought samples of one device, those of one tag in the order of their time, or a
+    /// Modbus read was answered piece by piece.
     pub fn handle_readings<'r>(
         &mut self,
         device: DeviceIndex,
         at: Mono,
-        samples: impl IntoIterator<Item = &'r (TagIndex, Sample)>,
+        samples: impl IntoIterator<Item = &'r (TagIndex, Sample)> + Clone,
     ) {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(device).model;
         self.begin(device, at);
-        for (index, sample) in samples {
-            let tag = &model.tags[usize::from(index.0)];
-            if let Some(aged) = self.age(device, *index, at, sample) {
-                self.take(device, *index, tag, at, aged);
+        for scaled in IN_ORDER {
+            for (index, sample) in samples.clone() {
+                let tag = &model.tags[usize::from(index.0)];
+                if tag.power_of_ten().is_some() != scaled {
+                    continue;
+                }
+                if let Some(aged) = self.age(device, *index, at, sample) {
+                    self.take(device, *index, tag, at, aged);
+                }
             }
         }
         self.finish(device, at);
@@ -75,7 +89,7 @@ impl Engine {
 
     fn take(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono, aged: Aged) {
         let Aged { reading, age_ms } = aged;
-        let reading = within_range(tag, reading);
+        let reading = within_range(tag, self.scaled(device, tag, reading));
         let from = at.before(age_ms);
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
@@ -99,6 +113,22 @@ impl Engine {
         let map = self.plant.device(device).model.state.as_ref();
         if map.is_some_and(|map| map.from == index) {
             self.show(device, &reading, at, from);
+        }
+    }
+
+    /// What a reading is with the power of ten that another tag says; the others are as they are.
+    fn scaled(&self, device: DeviceIndex, tag: &Tag, reading: Reading) -> Reading {
+        let (Source::Modbus(point), Some(by)) = (&tag.source, tag.power_of_ten()) else {
+            return reading;
+        };
+        let power = self.usable(device, by);
+        let scaled = |raw: &Value| scale(point, raw, power.as_ref());
+        match &reading {
+            Reading::Good(raw) => scaled(raw).map_or_else(Reading::Bad, Reading::Good),
+            Reading::Uncertain(raw, reason) => {
+                scaled(raw).map_or_else(Reading::Bad, |value| Reading::Uncertain(value, *reason))
+            }
+            Reading::Bad(_) => reading,
         }
     }
 

@@ -104,6 +104,12 @@ impl Newest {
         self.times.get_mut(self.slots[index].time as usize)
     }
 
+    /// When it was last read, well or badly; none if it never was.
+    pub(super) fn at(&self, index: usize) -> Option<Mono> {
+        let slot = &self.slots[index];
+        (slot.quality != Quality::Bad(Reason::NeverRead)).then_some(slot.at)
+    }
+
     /// Its quality.
     pub(super) fn quality(&self, index: usize) -> Quality {
         self.slots[index].quality

@@ -6,13 +6,15 @@ use crate::plant::{self, Device, Gateway, Link, Manners, Match, Model, Priority,
 use crate::rule;
 use crate::sample::Reading;
 use crate::summary::Summary;
-use crate::tag::{Counts, Kind, Order, Point, Role, Source, Table, Tag};
+use crate::tag::{Counts, Kind, Point, Role, Source, Table, Tag};
 use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
 mod late;
+mod power;
 mod restart;
+mod shown;
 mod source_time;
 mod storm;
 
@@ -37,17 +39,14 @@ fn tag(name: &str, address: u16, kind: Kind, counts: Option<Counts>) -> Tag {
     Tag {
         name: name.into(),
         unit: "".into(),
-        role: counts.map(|counts| Role { counts, parts: 1 }),
+        role: counts.map(|counts| Role {
+            counts,
+            parts: 1,
+            wrap: None,
+        }),
         range: None,
         every_ms: 1000,
-        source: Source::Modbus(Point {
-            table: Table::Holding,
-            address,
-            kind,
-            order: Order::Abcd,
-            scale: 1.0,
-            offset: 0.0,
-        }),
+        source: Source::Modbus(Point::new(Table::Holding, address, kind)),
     }
 }
 

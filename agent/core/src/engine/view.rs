@@ -3,12 +3,17 @@
 use super::{Current, Engine};
 use crate::alarm::AlarmState;
 use crate::machine::Machine;
-use crate::message::{AlarmMessage, InfoMessage, StateMessage};
+use crate::message::{
+    AlarmMessage, DeviceStatus, Doing, InfoMessage, LinkStatus, StateMessage, TagStatus,
+};
 use crate::plant::{Code, Model, Plant};
 use crate::record::Run;
-use crate::sample::Value;
-use crate::tag::DeviceIndex;
-use crate::time::{ClockState, Wall};
+use crate::sample::{Quality, Reason, Value};
+use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
+use crate::time::{ClockState, Mono, Wall};
+
+/// Bad tags of a device that its status names; the rest are counted.
+const BAD_TAGS: usize = 8;
 
 /// How the gateway is, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +31,8 @@ pub struct Health {
 impl Engine {
     /// How the gateway is.
     pub fn health(&self) -> Health {
-        let up = |wanted: bool| self.links.iter().filter(|up| **up == Some(wanted)).count();
+        let known = || self.links.iter().flatten();
+        let up = |wanted: bool| known().filter(|link| link.up == wanted).count();
         Health {
             links_up: up(true),
             links_down: up(false),
@@ -95,9 +101,105 @@ impl Engine {
         })
     }
 
+    /// The wall clock's label of a moment.
+    pub fn label(&self, at: Mono) -> Wall {
+        self.timeline.label(at)
+    }
+
+    /// How every link stands at `now`.
+    pub fn links(&self, now: Mono) -> impl Iterator<Item = LinkStatus<'_>> + '_ {
+        let links = (0..).map(LinkIndex).zip(&self.plant.links);
+        links.zip(&self.links).map(move |((index, link), known)| {
+            let behind = |device: &DeviceIndex| self.plant.device(*device).link == index;
+            let devices = || self.indexes().filter(behind);
+            LinkStatus {
+                link,
+                up: known.as_ref().map(|known| known.up),
+                since: known.as_ref().map(|known| self.timeline.label(known.since)),
+                why: known.as_ref().and_then(|known| known.why.as_deref()),
+                devices: devices().count(),
+                devices_bad: devices()
+                    .filter(|device| self.is_silent_at(*device, now))
+                    .count(),
+            }
+        })
+    }
+
+    /// How every device stands at `now`.
+    pub fn devices(&self, now: Mono) -> impl Iterator<Item = DeviceStatus<'_>> + '_ {
+        self.indexes().map(move |index| self.device(index, now))
+    }
+
+    fn device(&self, index: DeviceIndex, now: Mono) -> DeviceStatus<'_> {
+        let device = self.plant.device(index);
+        let is_bad = |tag: &TagStatus<'_>| matches!(tag.quality, Quality::Bad(_));
+        let bad = || self.tags(index, now).filter(is_bad);
+        let last_good = self.devices[usize::from(index.0)].last_good;
+        let doing = self.machine(index).map(|machine| Doing {
+            state: machine.state(),
+            since: self.timeline.label(machine.since()),
+            code: machine.code(),
+            cause: cause(&device.model, machine.code()),
+        });
+        let quality = match self.machine(index) {
+            Some(machine) => machine.quality(),
+            None if self.is_silent_at(index, now) => {
+                let why = bad().next().map(|tag| tag.quality);
+                why.unwrap_or(Quality::Bad(Reason::Stale))
+            }
+            None => Quality::Good,
+        };
+        DeviceStatus {
+            device,
+            link: &self.plant.links[usize::from(device.link.0)],
+            doing,
+            quality,
+            age_ms: last_good.map(|at| now.since(at)),
+            tags_bad: bad().count(),
+            bad: bad().take(BAD_TAGS).collect(),
+        }
+    }
+
+    /// How every tag of a device stands at `now`.
+    pub fn tags(&self, device: DeviceIndex, now: Mono) -> impl Iterator<Item = TagStatus<'_>> + '_ {
+        let settings = self.plant.device(device);
+        let tags = (0..).map(TagIndex).zip(&settings.model.tags);
+        let first_slot = self.devices[usize::from(device.0)].first_slot;
+        tags.map(move |(index, tag)| {
+            let slot = first_slot + usize::from(index.0);
+            let stale_after = settings.stale_after_ms.max(3 * tag.every_ms);
+            let is_fresh = |at: Mono| now.since(at) < stale_after;
+            let fresh = self.newest.value(slot).filter(|(_, at)| is_fresh(*at));
+            let quality = match self.newest.quality(slot) {
+                Quality::Good | Quality::Uncertain(_) if fresh.is_none() => {
+                    Quality::Bad(Reason::Stale)
+                }
+                quality => quality,
+            };
+            TagStatus {
+                device: settings,
+                tag,
+                value: fresh.map(|(value, _)| value),
+                quality,
+                age_ms: self.newest.at(slot).map(|at| now.since(at)),
+            }
+        })
+    }
+
+    /// Whether a device has had no good sample for its stale time at `now`.
+    fn is_silent_at(&self, device: DeviceIndex, now: Mono) -> bool {
+        let stale_after = self.plant.device(device).stale_after_ms;
+        let last_good = self.devices[usize::from(device.0)].last_good;
+        last_good.is_none_or(|at| now.since(at) >= stale_after)
+    }
+
+    fn indexes(&self) -> impl Iterator<Item = DeviceIndex> + use<> {
+        (0..self.devices.len()).map(super::device_index)
+    }
+
     /// Every current value that holds, or might.
     pub fn currents(&self) -> impl Iterator<Item = Current> + '_ {
-        let devices = (0..self.devices.len()).map(super::device_index);
+        let devices = self.indexes();
         let alarms = (0..self.alarms.len()).filter_map(|index| u16::try_from(index).ok());
         devices
             .flat_map(|device| [Current::Info(device), Current::State(device)])

@@ -3,8 +3,12 @@
 //! Integers stay exact: unscaled they are [`Value::Int`], and a decimal scale is applied as a
 //! fraction, so that 3 × 0.1 is 0.3 and not 0.30000000000000004. Nothing here allocates.
 
+mod decimal;
+mod text;
+
 use crate::sample::{Reason, Value};
 use crate::tag::{Kind, Order, Point};
+use core::ops::RangeInclusive;
 
 /// An answer's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub enum Words<'a> {
 
 /// The value at `point` in an answer that begins at address `start`. An answer in which the point
 /// does not lie, or of the wrong sort, is [`Reason::BadAnswer`].
+///
+/// The value of a point that another tag scales is raw: [`scale`] makes the value of it.
 pub fn decode(point: &Point, words: Words<'_>, start: u16) -> Result<Value, Reason> {
     let at = point.address.checked_sub(start).ok_or(Reason::BadAnswer)?;
     match (words, point.table.is_bits()) {
@@ -25,89 +31,95 @@ pub fn decode(point: &Point, words: Words<'_>, start: u16) -> Result<Value, Reas
             Ok(Value::Bool(*bit))
         }
         (Words::Registers(registers), false) => {
-            let registers = registers.get(usize::from(at)..).ok_or(Reason::BadAnswer)?;
-            of_registers(point, registers)
+            let end = usize::from(at) + usize::from(point.width());
+            let own = registers.get(usize::from(at)..end);
+            of_registers(point, own.ok_or(Reason::BadAnswer)?)
         }
         _ => Err(Reason::BadAnswer),
     }
 }
 
-fn of_registers(point: &Point, registers: &[u16]) -> Result<Value, Reason> {
-    let order = point.order;
-    let raw = match point.kind {
-        Kind::Bool => return Ok(Value::Bool(first::<1>(registers)? != [0])),
-        Kind::U16 => i64::from(first::<1>(registers)?[0]),
-        Kind::I16 => i64::from(first::<1>(registers)?[0] as i16),
-        Kind::U32 => i64::from(bits32(registers, order)?),
-        Kind::I32 => i64::from(bits32(registers, order)? as i32),
-        Kind::U64 => i64::try_from(bits64(registers, order)?).map_err(|_| Reason::OutOfRange)?,
-        Kind::I64 => bits64(registers, order)? as i64,
-        Kind::F32 => return float(point, f64::from(f32::from_bits(bits32(registers, order)?))),
-        Kind::F64 => return float(point, f64::from_bits(bits64(registers, order)?)),
+/// The value in exactly the registers of `point`.
+fn of_registers(point: &Point, own: &[u16]) -> Result<Value, Reason> {
+    if point.kind == Kind::Text {
+        return text::text(point, own);
+    }
+    let word = word(own, point.order);
+    if point.absent.contains(&word) {
+        return Err(Reason::Missing);
+    }
+    let raw = raw(point, word)?;
+    match point.power_of_ten {
+        Some(_) => Ok(raw),
+        None => decimal::scaled(point, &raw, 0),
+    }
+}
+
+/// What the bits mean, before anything is scaled.
+fn raw(point: &Point, word: u64) -> Result<Value, Reason> {
+    let unsigned = point.bits.map_or(word, |bits| bits.unsigned_in(word));
+    let signed = |all: i64| point.bits.map_or(all, |bits| bits.signed_in(word));
+    let integer = match point.kind {
+        Kind::Bool => return Ok(Value::Bool(unsigned != 0)),
+        // Beyond i64 only a float is wide enough, which a scaled value is anyway.
+        Kind::U64 if point.is_scaled() && unsigned > i64::MAX.unsigned_abs() => {
+            return finite(unsigned as f64);
+        }
+        Kind::U16 | Kind::U32 | Kind::U64 => in_range(unsigned)?,
+        Kind::I16 => signed(i64::from(word as u16 as i16)),
+        Kind::I32 => signed(i64::from(word as u32 as i32)),
+        Kind::I64 => signed(word.cast_signed()),
+        Kind::Bcd16 | Kind::Bcd32 | Kind::Bcd64 => in_range(of_bcd(word)?)?,
+        Kind::EpochMs => in_range(word)?,
+        Kind::EpochS | Kind::EpochS64 => in_range(word)?
+            .checked_mul(1000)
+            .ok_or(Reason::OutOfRange)?,
+        Kind::F16 => return finite(half(word as u16)),
+        Kind::F32 => return finite(f64::from(f32::from_bits(word as u32))),
+        Kind::F64 => return finite(f64::from_bits(word)),
         Kind::Text => return Err(Reason::WrongType),
     };
-    integer(point, raw)
+    Ok(Value::Int(integer))
 }
 
-fn first<const N: usize>(registers: &[u16]) -> Result<[u16; N], Reason> {
-    registers
-        .first_chunk::<N>()
-        .copied()
-        .ok_or(Reason::BadAnswer)
-}
-
-fn bits32(registers: &[u16], order: Order) -> Result<u32, Reason> {
-    let [a, b] = ordered(first::<2>(registers)?, order);
-    Ok(u32::from(a) << 16 | u32::from(b))
-}
-
-fn bits64(registers: &[u16], order: Order) -> Result<u64, Reason> {
-    let words = ordered(first::<4>(registers)?, order);
-    Ok(words
-        .iter()
-        .fold(0, |sum, word| sum << 16 | u64::from(*word)))
-}
-
-/// The words with the highest first and big endian each.
-fn ordered<const N: usize>(mut words: [u16; N], order: Order) -> [u16; N] {
-    if matches!(order, Order::Cdab | Order::Dcba) {
-        words.reverse();
-    }
-    if matches!(order, Order::Badc | Order::Dcba) {
-        words = words.map(u16::swap_bytes);
-    }
-    words
-}
-
-fn is_unscaled(point: &Point) -> bool {
-    point.scale == 1.0 && point.offset == 0.0
-}
+/// The powers of ten by which a device may scale: those of a `sunssf` (SunSpec Information Model
+/// Specification 1.9, scale factors). Any other is no value; 0x8000 says that there is none.
+const SCALE_FACTORS: RangeInclusive<i64> = -10..=10;
 
 /// `raw × scale + offset`; a whole number that is scaled becomes the nearest float to the decimal
 /// result. Text and truth values are not scaled.
-pub fn scaled_value(raw: Value, scale: f64, offset: f64) -> Result<Value, Reason> {
-    match raw {
-        _ if scale == 1.0 && offset == 0.0 => Ok(raw),
-        Value::Int(raw) => finite(scaled(raw, scale, offset)),
-        Value::Float(raw) => finite(raw * scale + offset),
-        Value::Bool(_) | Value::Text(_) => Ok(raw),
+pub fn scaled(raw: Value, scale: f64, offset: f64) -> Result<Value, Reason> {
+    if scale == 1.0 && offset == 0.0 {
+        return Ok(raw);
     }
+    decimal::by(&raw, scale, offset, 0)
 }
 
-fn float(point: &Point, raw: f64) -> Result<Value, Reason> {
-    let value = if is_unscaled(point) {
-        raw
-    } else {
-        raw * point.scale + point.offset
+/// The value at a point that another tag scales: its raw value and what the other tag says, if
+/// that is usable. Without it there is no value, and never the raw one.
+pub fn scale(point: &Point, raw: &Value, power: Option<&Value>) -> Result<Value, Reason> {
+    let power = match power {
+        Some(Value::Int(power)) if SCALE_FACTORS.contains(power) => *power as i32,
+        _ => return Err(Reason::Missing),
     };
-    finite(value)
+    decimal::scaled(point, raw, power)
 }
 
-fn integer(point: &Point, raw: i64) -> Result<Value, Reason> {
-    if is_unscaled(point) {
-        return Ok(Value::Int(raw));
+/// The bits of the registers as one number, whatever order they came in.
+fn word(registers: &[u16], order: Order) -> u64 {
+    let join = |word: u64, register: &u16| {
+        let swapped = matches!(order, Order::Badc | Order::Dcba);
+        let register = if swapped {
+            register.swap_bytes()
+        } else {
+            *register
+        };
+        word << 16 | u64::from(register)
+    };
+    match order {
+        Order::Abcd | Order::Badc => registers.iter().fold(0, join),
+        Order::Cdab | Order::Dcba => registers.iter().rev().fold(0, join),
     }
-    finite(scaled(raw, point.scale, point.offset))
 }
 
 fn finite(value: f64) -> Result<Value, Reason> {
@@ -118,35 +130,34 @@ fn finite(value: f64) -> Result<Value, Reason> {
     }
 }
 
-/// `raw × scale + offset`, as the nearest float to the decimal result where scale and offset are
-/// short decimals and all parts are exact; otherwise with the rounding of the plain formula.
-fn scaled(raw: i64, scale: f64, offset: f64) -> f64 {
-    let exact = || {
-        let (digits, parts) = fraction(scale, offset)?;
-        let sum = raw.checked_mul(parts[0])?.checked_add(parts[1])?;
-        (sum.unsigned_abs() <= EXACT).then_some(sum as f64 / POWERS[digits])
+fn in_range(raw: u64) -> Result<i64, Reason> {
+    i64::try_from(raw).map_err(|_| Reason::OutOfRange)
+}
+
+/// IEEE 754 binary16, which has no type of its own yet.
+fn half(bits: u16) -> f64 {
+    let exponent = u32::from(bits >> 10 & 0x1F);
+    let fraction = u32::from(bits & 0x3FF);
+    let magnitude = match exponent {
+        0 => fraction as f32 / (1 << 24) as f32,
+        0x1F => f32::from_bits(0xFF << 23 | fraction << 13),
+        // The same exponent by the bias of binary32.
+        _ => f32::from_bits((exponent + 127 - 15) << 23 | fraction << 13),
     };
-    exact().unwrap_or(raw as f64 * scale + offset)
+    f64::from(if bits >> 15 == 1 {
+        -magnitude
+    } else {
+        magnitude
+    })
 }
 
-/// Integers up to here are exact as f64.
-const EXACT: u64 = 1 << 53;
-
-/// Powers of ten, each exact as f64.
-const POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
-
-/// The fewest decimal digits with which both numbers are whole, and the numbers as that many.
-fn fraction(scale: f64, offset: f64) -> Option<(usize, [i64; 2])> {
-    POWERS
-        .iter()
-        .enumerate()
-        .find_map(|(digits, power)| Some((digits, [whole(scale, *power)?, whole(offset, *power)?])))
-}
-
-fn whole(x: f64, power: f64) -> Option<i64> {
-    let times = x * power;
-    let nearest = (times + if times < 0.0 { -0.5 } else { 0.5 }) as i64;
-    (nearest.unsigned_abs() <= EXACT && nearest as f64 / power == x).then_some(nearest)
+/// Decimal digits of four bits each, the highest first.
+fn of_bcd(word: u64) -> Result<u64, Reason> {
+    let mut digits = (0..16).rev().map(|at| word >> (4 * at) & 0xF);
+    digits.try_fold(0, |number, digit| match digit {
+        0..=9 => Ok(number * 10 + digit),
+        _ => Err(Reason::NotBcd),
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use crate::modbus::cost;
 use crate::plant::{Device, Manners, Medium, Model, Plant};
-use crate::tag::{DeviceIndex, LinkIndex, Point, Source, Table, TagIndex};
+use crate::tag::{DeviceIndex, LinkIndex, Source, Table, TagIndex};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -201,7 +201,7 @@ fn places(model: &Model) -> Vec<Place> {
             table: point.table,
             every_ms: tag.every_ms,
             start: point.address,
-            end: (u32::from(point.address) + u32::from(width(point))).min(ADDRESSES),
+            end: (u32::from(point.address) + u32::from(point.width())).min(ADDRESSES),
             tag: TagIndex(index),
         }),
         Source::Message(_) => None,
@@ -224,15 +224,6 @@ fn block(places: &[Place]) -> Block {
         count: u16::try_from(end - u32::from(first.start)).unwrap_or(u16::MAX),
         every_ms: first.every_ms,
         tags: tags.into(),
-    }
-}
-
-/// Addresses that `point` takes.
-pub const fn width(point: &Point) -> u16 {
-    if point.table.is_bits() {
-        1
-    } else {
-        point.kind.registers()
     }
 }
 

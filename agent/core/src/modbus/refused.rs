@@ -8,7 +8,7 @@
 //! with never crosses an address that was refused, holds every tag that can be read, and names the
 //! others.
 
-use crate::modbus::plan::{Read, width};
+use crate::modbus::plan::Read;
 use crate::plant::Model;
 use crate::tag::{Source, TagIndex};
 use alloc::vec::Vec;
@@ -170,7 +170,7 @@ fn places(read: &Read, model: &Model) -> Vec<Place> {
     for &tag in read.tags.iter() {
         if let Some(Source::Modbus(point)) = model.tags.get(usize::from(tag.0)).map(|t| &t.source) {
             let start = u32::from(point.address);
-            spans.push((start, (start + u32::from(width(point))).min(last), tag));
+            spans.push((start, (start + u32::from(point.width())).min(last), tag));
         }
     }
     spans.sort_unstable();

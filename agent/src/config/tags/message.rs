@@ -1,6 +1,7 @@
 //! A tag that comes by a message: its topic, and where in the message it stands.
 
-use super::{At, Finding, Item, Section, number, scale};
+use super::point::scale;
+use super::{At, Finding, Item, Section, number};
 use crate::config::values::{integer, one_of, text, whole};
 use andon_core::tag::{Column, CsvPlace, Format, JsonPlace, Kind, Literal, Place, TimeUnit};
 use std::sync::Arc;
@@ -65,6 +66,11 @@ pub(super) fn place(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Optio
                 .hint("leave it out, or use a number type such as f64"),
         );
     }
+    if let Some(kind) = kind.filter(|kind| is_of_registers(kind.value)) {
+        let what = format!("`{}` is a type of registers", kind.value.name());
+        let hint = "messages carry numbers as such: use u16, u32, i64 or f64";
+        out.mistake(Finding::at(kind.span.clone(), what).hint(hint));
+    }
     let format = format?;
     if let Format::Metric(_) = format {
         check_metric(section, topic.as_ref());
@@ -84,6 +90,11 @@ pub(super) fn place(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Optio
         offset: offset.map_or(0.0, |at| at.value),
         time_unit: time_unit.map(|at| at.value),
     })
+}
+
+/// Whether it is only a way to write a value into registers.
+fn is_of_registers(kind: Kind) -> bool {
+    kind.is_bcd() || kind.is_time() || kind == Kind::F16
 }
 
 fn format(section: &mut Section<'_>) -> Option<Format> {
@@ -192,10 +203,8 @@ fn conditions(item: &Item<'_>) -> Option<Box<[(Box<str>, Literal)]>> {
     let entries = section.entries().into_iter();
     let conditions: Option<Vec<_>> = entries
         .map(|entry| {
-            let name = Item {
-                span: entry.key_span.clone(),
-                ..entry.clone()
-            };
+            let mut name = entry.clone();
+            name.span = entry.key_span.clone();
             Some((pointer_in(&name, entry.key)?, literal(&entry)?))
         })
         .collect();

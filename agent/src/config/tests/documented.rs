@@ -29,7 +29,7 @@ const PLACES: [(&[&str], &str); 16] = [
         "[profile.state]                   # first match wins; no match is `unknown`\n",
     ),
     (&["## `[[alarm]]`"], "[[alarm]]\n"),
-    (&["### `[http]`"], "[http]\n"),
+    (&["## `[http]`"], "[http]\n"),
     (
         &["### `[board]`"],
         "[board]                           # the microcontroller I/O board\n",
@@ -82,4 +82,11 @@ fn keys_after(after: &str) -> Vec<String> {
         panic!("expected one list of keys\n{report}");
     };
     hint.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn a_device_may_say_of_its_line_what_a_link_may() {
+    let of_a_link = table("With `modbus_rtu`").into_iter();
+    let of_a_link: BTreeSet<&str> = of_a_link.filter(|key| *key != "timeout").collect();
+    assert_eq!(of_a_link, BTreeSet::from(addresses::SERIAL));
 }

@@ -209,10 +209,10 @@ fn what_is_no_payload_at_all_is_malformed() {
 
 #[test]
 fn what_is_too_long_is_refused_and_never_cut() {
-    assert_eq!(bare(&"x".repeat(30), Kind::Text), text(&"x".repeat(30)));
-    assert_eq!(bare(&"x".repeat(31), Kind::Text), Err(Reason::TooLong));
-    assert_eq!(bare(&"钢".repeat(11), Kind::Text), Err(Reason::TooLong));
-    let json = format!("{{\"a\":\"{}\"}}", "x".repeat(31));
+    assert_eq!(bare(&"x".repeat(38), Kind::Text), text(&"x".repeat(38)));
+    assert_eq!(bare(&"x".repeat(39), Kind::Text), Err(Reason::TooLong));
+    assert_eq!(bare(&"钢".repeat(13), Kind::Text), Err(Reason::TooLong));
+    let json = format!("{{\"a\":\"{}\"}}", "x".repeat(39));
     assert_eq!(
         read(json.as_bytes(), Some("/a"), Kind::Text),
         Err(Reason::TooLong)

@@ -1,6 +1,6 @@
 //! A number, text or truth value as a value of a tag.
 
-use andon_core::modbus::decode::scaled_value;
+use andon_core::modbus::decode;
 use andon_core::sample::{Reason, Text, Value};
 use andon_core::tag::{Kind, Place};
 use serde_json::Value as Json;
@@ -46,7 +46,7 @@ pub(in crate::field) fn of_json(json: &Json, place: &Place) -> Result<Value, Rea
 }
 
 pub(super) fn scaled(raw: Value, place: &Place) -> Result<Value, Reason> {
-    scaled_value(raw, place.scale, place.offset)
+    decode::scaled(raw, place.scale, place.offset)
 }
 
 /// A number or truth value as people and JSON both write it; `12,5` is neither.
@@ -80,13 +80,7 @@ pub(super) fn integer(whole: i64, kind: Kind) -> Result<Value, Reason> {
             };
         }
         Kind::F32 | Kind::F64 => return Ok(Value::Float(whole as f64)),
-        Kind::Text => return Err(Reason::WrongType),
-        Kind::U16 => (0, i64::from(u16::MAX)),
-        Kind::I16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
-        Kind::U32 => (0, i64::from(u32::MAX)),
-        Kind::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        Kind::U64 => (0, i64::MAX),
-        Kind::I64 => (i64::MIN, i64::MAX),
+        _ => kind.limits().ok_or(Reason::WrongType)?,
     };
     if (low..=high).contains(&whole) {
         Ok(Value::Int(whole))

@@ -1,22 +1,18 @@
 use super::*;
+use crate::field::meter::Meters;
+use crate::run::{Asks, NoAnswer, Question};
 use crate::store;
+use crate::upstream::Reach;
 use andon_core::calendar::Calendar;
 use andon_core::modbus::plan::Plan;
 use andon_core::plant::{Device, Gateway, Link, Manners, Model, Plant};
-use andon_core::sample::Reason;
-use andon_core::tag::{Kind, LinkIndex, Order, Point, Source, Table, Tag};
+use andon_core::sample::{Reading, Reason, Value};
+use andon_core::tag::{Kind, LinkIndex, Point, Source, Table, Tag};
 use std::sync::Arc;
 
 /// A device with one register that is no state and no count.
 fn plant() -> Plant {
-    let register = Point {
-        table: Table::Holding,
-        address: 0,
-        kind: Kind::U16,
-        order: Order::Abcd,
-        scale: 1.0,
-        offset: 0.0,
-    };
+    let register = Point::new(Table::Holding, 0, Kind::U16);
     let tag = Tag {
         name: "speed".into(),
         unit: "".into(),
@@ -73,7 +69,17 @@ fn shift(dir: &std::path::Path, losses: Vec<Event>) -> Shift {
     let current = CurrentValues::open(dir, &plant.gateway);
     let engine = Engine::new(plant, plan, opened.run, clock::now(), None);
     let (health, _) = watch::channel(Shift::health(&engine));
-    Shift::new(engine, store, current, health, losses)
+    let (_, reach) = watch::channel(Reach::Trying);
+    let beside = Beside {
+        began: clock::mono(),
+        reach,
+        meters: Meters::none(),
+    };
+    Shift::new(engine, store, current, health, beside, losses)
+}
+
+fn nobody_asks() -> mpsc::Receiver<Ask> {
+    mpsc::channel(1).1
 }
 
 fn loss(seq: u64) -> Event {
@@ -130,20 +136,59 @@ async fn a_flood_of_readings_does_not_hold_up_a_stop() {
         let message = FromField::Readings {
             device: DeviceIndex(0),
             at: clock::mono(),
-            readings: vec![(
-                TagIndex(0),
-                andon_core::sample::Reading::Bad(Reason::Timeout).into(),
-            )],
+            readings: vec![(TagIndex(0), Reading::Bad(Reason::Timeout).into())],
         };
         flood.try_send(message).unwrap();
     }
     let (_no_losses, journal) = mpsc::channel(1);
     let (_stop, stopped) = watch::channel(true);
     let tally = shift(dir.path(), vec![])
-        .work(field, journal, stopped)
+        .work(field, journal, nobody_asks(), stopped)
         .await
         .unwrap();
     assert_eq!(tally.samples, FIELD_QUEUE as u64);
+}
+
+#[tokio::test]
+async fn a_question_is_answered_after_the_readings_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (readings, field) = mpsc::channel(4);
+    let reading = Reading::Good(Value::Int(7));
+    let message = FromField::Readings {
+        device: DeviceIndex(0),
+        at: clock::mono(),
+        readings: vec![(TagIndex(0), reading.into())],
+    };
+    readings.try_send(message).unwrap();
+    let (_no_losses, journal) = mpsc::channel(1);
+    let (asks, questions) = Asks::channel();
+    let (stop, stopped) = watch::channel(false);
+    let work = shift(dir.path(), vec![]).work(field, journal, questions, stopped);
+    let asking = async {
+        let parsed = async |question| {
+            let answer = asks.ask(question).await.unwrap();
+            serde_json::from_slice::<serde_json::Value>(&answer).unwrap()
+        };
+        let tags = parsed(Question::Tags(DeviceIndex(0))).await;
+        assert_eq!(tags[0]["value"], 7);
+        let devices = parsed(Question::Devices).await;
+        assert_eq!(devices[0]["device"], "press-1");
+        let status = parsed(Question::Status).await;
+        assert_eq!(status["gateway"], "gw");
+        assert_eq!(status["links"][0]["link"], "plc");
+        assert_eq!(status["devices"][0]["tags_bad"], 0);
+        assert_eq!(status["broker_reached"], serde_json::Value::Null);
+        assert_eq!(status["lost"], 0);
+        assert_eq!(asks.ask(Question::Ready).await.unwrap(), "");
+        stop.send(true).unwrap();
+    };
+    let (worked, ()) = tokio::join!(work, asking);
+    worked.unwrap();
+    assert_eq!(
+        asks.ask(Question::Ready).await,
+        Err(NoAnswer),
+        "it has stopped"
+    );
 }
 
 #[tokio::test]
@@ -155,5 +200,10 @@ async fn a_run_ends_when_its_outbox_has_ended() {
     let (_no_readings, field) = mpsc::channel(1);
     let (_no_losses, journal) = mpsc::channel(1);
     let (_stop, stopped) = watch::channel(false);
-    assert!(shift.work(field, journal, stopped).await.is_err());
+    assert!(
+        shift
+            .work(field, journal, nobody_asks(), stopped)
+            .await
+            .is_err()
+    );
 }

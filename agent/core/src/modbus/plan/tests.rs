@@ -2,7 +2,7 @@ use super::*;
 use crate::calendar::Calendar;
 use crate::line::Line;
 use crate::plant::{Device, Gateway, Link, Manners};
-use crate::tag::{Kind, Order, Tag};
+use crate::tag::{Kind, Point, Tag};
 use alloc::boxed::Box;
 use alloc::vec;
 use proptest::prelude::*;
@@ -16,14 +16,7 @@ pub fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
         role: None,
         range: None,
         every_ms,
-        source: Source::Modbus(Point {
-            table,
-            address,
-            kind,
-            order: Order::Abcd,
-            scale: 1.0,
-            offset: 0.0,
-        }),
+        source: Source::Modbus(Point::new(table, address, kind)),
     }
 }
 
@@ -339,7 +332,7 @@ proptest! {
                 let Source::Modbus(point) = &tag.source else { panic!("not a Modbus tag") };
                 prop_assert_eq!((point.table, tag.every_ms), (read.table, read.every_ms));
                 prop_assert!(point.address >= read.start);
-                let end = u32::from(point.address) + u32::from(width(point));
+                let end = u32::from(point.address) + u32::from(point.width());
                 prop_assert!(end <= u32::from(read.start) + u32::from(read.count));
             }
         }

@@ -5,13 +5,13 @@
 //!   connection is closed, so that a late answer can never be taken for the next one.
 //! - An exception is an answer: the connection stays. Only 0x0A and 0x0B say that the unit behind
 //!   a gateway is gone.
-//! - Where an address does not exist (exception 0x02) the read is made in pieces (`refused`), so
+//! - Where an address does not exist (exception 0x02) the read is made in parts (`refused`), so
 //!   that a gap, or one wrong tag, does not cost the others their values.
 //! - What is read when is [`Schedule`]'s to decide; while there is no connection every due read is
 //!   told once per period as [`Reason::Disconnected`].
 
-mod connection;
 mod refused;
+mod tcp;
 
 use super::backoff::Backoff;
 use super::outlet::{EngineGone, Outlet};
@@ -19,15 +19,13 @@ use super::pace::Pace;
 use super::schedule::{Change, Schedule, Slot, Step};
 use super::{Answer, FromField};
 use crate::clock;
-use crate::settings::ModbusTcp;
+use crate::settings::{Endpoint, Modbus};
 use andon_core::modbus::answer;
-use andon_core::modbus::pieces::pieces;
 use andon_core::modbus::plan::{Plan, Read, ReadIndex};
 use andon_core::plant::Model;
 use andon_core::sample::Reason;
 use andon_core::tag::{DeviceIndex, Table};
 use andon_core::time::Mono;
-use connection::Connection;
 use refused::Refused;
 use std::fmt;
 use std::io;
@@ -45,30 +43,31 @@ const RECONNECT_LAST_MS: u64 = 5_000;
 /// Protocol 1.1b3, §7).
 const GATEWAY: [u8; 2] = [0x0A, 0x0B];
 
-/// An address of the request does not exist (ibid.).
-const ILLEGAL_ADDRESS: u8 = 0x02;
-
 /// The models of the devices behind a link.
 pub(super) type Models = Vec<(DeviceIndex, Arc<Model>)>;
 
 /// Reads what `plan` has for the outlet's link. There are hundreds of these futures, so this one
 /// holds nothing but the poller.
 pub(super) fn run(
-    endpoint: ModbusTcp,
+    link: Modbus,
     plan: Arc<Plan>,
     models: Models,
     outlet: Outlet,
     pace: Pace,
 ) -> impl Future<Output = EngineGone> {
+    poller(link, plan, models, outlet).run(pace)
+}
+
+fn poller(link: Modbus, plan: Arc<Plan>, models: Models, outlet: Outlet) -> Poller {
     let now = clock::mono();
-    let patience_ms = u64::try_from(endpoint.timeout.as_millis()).unwrap_or(u64::MAX);
+    let patience_ms = u64::try_from(link.timeout.as_millis()).unwrap_or(u64::MAX);
     let reads = plan
         .of_link(outlet.link())
         .map(|(index, read)| (index, read.unit, read.every_ms));
     let schedule = Schedule::new(reads, patience_ms, now);
     let seed = now.0 ^ u64::from(outlet.link().0) << 32;
-    let poller = Poller {
-        endpoint,
+    Poller {
+        link,
         plan,
         outlet,
         schedule,
@@ -78,17 +77,16 @@ pub(super) fn run(
         models,
         refused: Refused::default(),
         exceptions: Vec::new(),
-    };
-    poller.run(pace)
+    }
 }
 
 /// The state of one link.
 struct Poller {
-    endpoint: ModbusTcp,
+    link: Modbus,
     plan: Arc<Plan>,
     outlet: Outlet,
     schedule: Schedule,
-    connection: Option<Connection>,
+    connection: Option<tcp::Connection>,
     /// Not to be connected before.
     connect_from: Mono,
     backoff: Backoff,
@@ -123,18 +121,13 @@ impl Poller {
     async fn ask(&mut self, slot: Slot, patience: Duration) -> Result<(), EngineGone> {
         let index = self.schedule.read(slot);
         let read = self.plan.read(index).clone();
-        if let Some(parts) = self.refused.parts(index, clock::mono()) {
-            return self.ask_in_pieces(slot, &read, parts, patience).await;
+        if self.refused.is_in_parts(index, clock::mono()) {
+            return self.ask_in_parts(slot, &read, patience).await;
         }
         match self.request(&read, patience).await? {
             Outcome::Answer(answer) => self.answered(slot, &read, Ok(answer)).await,
-            Outcome::Exception(ILLEGAL_ADDRESS) if !self.refused.is_known(index) => {
-                match pieces(&read, self.model(&read)) {
-                    parts if parts.is_empty() => {
-                        self.answered(slot, &read, Err(ILLEGAL_ADDRESS)).await
-                    }
-                    parts => self.ask_in_pieces(slot, &read, parts, patience).await,
-                }
+            Outcome::Exception(code) if refused::is_refusal(code) => {
+                self.was_refused(slot, &read, code, patience).await
             }
             Outcome::Exception(code) => self.answered(slot, &read, Err(code)).await,
             Outcome::Fault(reason, why) => self.failed(slot, &read, reason, &why).await,
@@ -236,11 +229,12 @@ impl Poller {
     }
 
     /// A new connection, unless it fails or the last attempt was too short a time ago.
-    async fn connect(&mut self) -> Result<Option<Connection>, EngineGone> {
+    async fn connect(&mut self) -> Result<Option<tcp::Connection>, EngineGone> {
         if clock::mono() < self.connect_from {
             return Ok(None);
         }
-        match Connection::open(&self.endpoint).await {
+        let Endpoint::Tcp { host, port } = &self.link.endpoint;
+        match tcp::Connection::open(host, *port, self.link.timeout).await {
             Ok(connection) => Ok(Some(connection)),
             Err(why) => {
                 self.turned_away(&why).await?;
@@ -252,8 +246,7 @@ impl Poller {
     /// The device does not take the connection, or closes it before it has answered anything.
     async fn turned_away(&mut self, why: &str) -> Result<(), EngineGone> {
         self.connect_from = clock::mono() + self.backoff.next_ms();
-        let ModbusTcp { host, port, .. } = &self.endpoint;
-        let why = format!("{host}:{port}: {why}");
+        let why = format!("{}: {why}", self.link.endpoint);
         self.outlet.down(why).await
     }
 

@@ -7,7 +7,6 @@
 //! other never have the same one, so an answer that comes twice still is nobody's.
 
 use super::{Answer, Fault, ask};
-use crate::settings::ModbusTcp;
 use andon_core::modbus::plan::Read;
 use std::io;
 use std::pin::Pin;
@@ -33,12 +32,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(endpoint: &ModbusTcp) -> Result<Connection, String> {
-        let address = (endpoint.host.as_str(), endpoint.port);
-        let stream = match timeout(endpoint.timeout, TcpStream::connect(address)).await {
+    pub(super) async fn open(
+        host: &str,
+        port: u16,
+        patience: Duration,
+    ) -> Result<Connection, String> {
+        let stream = match timeout(patience, TcpStream::connect((host, port))).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(error.to_string()),
-            Err(_) => return Err(format!("no connection within {:?}", endpoint.timeout)),
+            Err(_) => return Err(format!("no connection within {:?}", patience)),
         };
         stream
             .set_nodelay(true)

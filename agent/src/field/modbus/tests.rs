@@ -1,10 +1,11 @@
 //! Against a server written here, byte by byte, so that it can misbehave: raw MBAP over loopback.
 //! Every register's value is made from its unit and address, so a wrong value shows.
 
+use super::refused::AGAIN_MS;
 use super::*;
 use andon_core::sample::{Reading, Value};
-use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Order, Point, Source, Tag, TagIndex};
-use std::collections::VecDeque;
+use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Point, Source, Tag, TagIndex};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -89,12 +90,18 @@ impl Server {
         }
     }
 
-    fn endpoint(&self) -> ModbusTcp {
-        ModbusTcp {
+    fn endpoint(&self) -> Modbus {
+        tcp_link(self.port, PATIENCE)
+    }
+}
+
+fn tcp_link(port: u16, timeout: Duration) -> Modbus {
+    Modbus {
+        endpoint: Endpoint::Tcp {
             host: "127.0.0.1".to_owned(),
-            port: self.port,
-            timeout: PATIENCE,
-        }
+            port,
+        },
+        timeout,
     }
 }
 
@@ -272,17 +279,29 @@ struct Link {
 }
 
 impl Link {
-    fn start(endpoint: ModbusTcp, reads: Vec<Read>) -> Link {
+    fn start(endpoint: Modbus, reads: Vec<Read>) -> Link {
         Link::of_models(endpoint, reads, vec![])
     }
 
-    fn of_models(endpoint: ModbusTcp, reads: Vec<Read>, models: Models) -> Link {
+    fn of_models(endpoint: Modbus, reads: Vec<Read>, models: Models) -> Link {
+        Link::of_poller(endpoint, reads, models, |_| ())
+    }
+
+    /// A link whose poller is changed before it runs.
+    fn of_poller(
+        endpoint: Modbus,
+        reads: Vec<Read>,
+        models: Models,
+        change: impl FnOnce(&mut Poller),
+    ) -> Link {
         let plan = Arc::new(Plan { reads });
         let (tx, rx) = mpsc::channel(64);
         let (stop, stopped) = watch::channel(false);
         let outlet = Outlet::new(tx, LinkIndex(0), "plc".into());
-        let run = run(endpoint, Arc::clone(&plan), models, outlet, Pace::now());
-        let task = tokio::spawn(super::super::until(stopped, Box::pin(run)));
+        let mut poller = poller(endpoint, Arc::clone(&plan), models, outlet);
+        change(&mut poller);
+        let run = Box::pin(poller.run(Pace::now()));
+        let task = tokio::spawn(super::super::until(stopped, run));
         Link {
             plan,
             rx,
@@ -498,13 +517,13 @@ async fn a_unit_that_its_gateway_does_not_reach_is_left_to_probing_on_the_same_c
 #[tokio::test]
 async fn while_nothing_listens_every_due_read_is_told_as_disconnected() {
     let server = Server::start(vec![]).await;
-    let endpoint = server.endpoint();
+    let (endpoint, port) = (server.endpoint(), server.port);
     drop(server);
     let reads = vec![
         read(Table::Holding, 1, 0, 2, 100),
         read(Table::Holding, 2, 0, 2, 100),
     ];
-    let mut link = Link::start(endpoint.clone(), reads);
+    let mut link = Link::start(endpoint, reads);
     let FromField::Link {
         up: false,
         why: Some(why),
@@ -513,10 +532,7 @@ async fn while_nothing_listens_every_due_read_is_told_as_disconnected() {
     else {
         panic!("not told that the link is down");
     };
-    assert!(
-        why.starts_with(&format!("127.0.0.1:{}: ", endpoint.port)),
-        "{why}"
-    );
+    assert!(why.starts_with(&format!("127.0.0.1:{port}: ")), "{why}");
     assert!(why.contains("refused"), "{why}");
     for _ in 0..6 {
         let message = link.next().await;
@@ -536,11 +552,7 @@ async fn a_link_comes_up_when_its_device_does_and_says_so_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port: address.port(),
-        timeout: PATIENCE,
-    };
+    let endpoint = tcp_link(address.port(), PATIENCE);
     let mut link = Link::start(endpoint, vec![read(Table::Holding, 1, 0, 2, 50)]);
     assert!(matches!(
         link.next().await,
@@ -579,11 +591,7 @@ async fn a_device_that_takes_one_connection_only_is_told_as_down_with_the_reason
             drop(stream);
         }
     });
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port,
-        timeout: PATIENCE,
-    };
+    let endpoint = tcp_link(port, PATIENCE);
     let mut link = Link::start(endpoint, vec![read(Table::Holding, 1, 0, 2, 50)]);
     let FromField::Link {
         up: false,
@@ -619,11 +627,7 @@ async fn one_dead_unit_of_five_keeps_no_other_from_its_deadlines() {
             });
         }
     });
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port,
-        timeout: PATIENCE,
-    };
+    let endpoint = tcp_link(port, PATIENCE);
     let reads = (1..=5)
         .map(|unit| read(Table::Holding, unit, 0, 10, 200))
         .collect();
@@ -656,17 +660,22 @@ async fn one_dead_unit_of_five_keeps_no_other_from_its_deadlines() {
 }
 
 /// A device without some of its registers, which refuses any request that touches one.
-async fn serve_without(listener: TcpListener, missing: Vec<u16>, requests: Arc<AtomicUsize>) {
+async fn serve_without(
+    listener: TcpListener,
+    missing: Arc<Mutex<Vec<u16>>>,
+    requests: Arc<AtomicUsize>,
+) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let (missing, requests) = (missing.clone(), Arc::clone(&requests));
+        let (missing, requests) = (Arc::clone(&missing), Arc::clone(&requests));
         tokio::spawn(async move {
             let mut request = [0; 12];
             while stream.read_exact(&mut request).await.is_ok() {
                 requests.fetch_add(1, SeqCst);
                 let word = |at: usize| u16::from_be_bytes([request[at], request[at + 1]]);
                 let asked = word(8)..word(8) + word(10);
-                let refused = missing.iter().any(|address| asked.contains(address));
+                let is_missing = |address: &u16| asked.contains(address);
+                let refused = missing.lock().unwrap().iter().any(is_missing);
                 let act = if refused {
                     Act::Exception(2)
                 } else {
@@ -683,6 +692,18 @@ async fn serve_without(listener: TcpListener, missing: Vec<u16>, requests: Arc<A
 async fn link_without(
     addresses: &[u16],
     missing: &[u16],
+    again_ms: u64,
+) -> (Link, Arc<AtomicUsize>, JoinHandle<()>) {
+    let missing = Arc::new(Mutex::new(missing.to_vec()));
+    link_to(addresses, missing, again_ms).await
+}
+
+/// The same with registers that may come and go; what was refused is asked for again after
+/// `again_ms`.
+async fn link_to(
+    addresses: &[u16],
+    missing: Arc<Mutex<Vec<u16>>>,
+    again_ms: u64,
 ) -> (Link, Arc<AtomicUsize>, JoinHandle<()>) {
     let tag = |address: &u16| Tag {
         name: format!("r{address}").into(),
@@ -690,14 +711,7 @@ async fn link_without(
         role: None,
         range: None,
         every_ms: 100,
-        source: Source::Modbus(Point {
-            table: Table::Holding,
-            address: *address,
-            kind: Kind::U16,
-            order: Order::Abcd,
-            scale: 1.0,
-            offset: 0.0,
-        }),
+        source: Source::Modbus(Point::new(Table::Holding, *address, Kind::U16)),
     };
     let tags = addresses.iter().map(tag).collect();
     let model = Model {
@@ -714,19 +728,13 @@ async fn link_without(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let requests = Arc::new(AtomicUsize::new(0));
-    let task = tokio::spawn(serve_without(
-        listener,
-        missing.to_vec(),
-        Arc::clone(&requests),
-    ));
-    let endpoint = ModbusTcp {
-        host: "127.0.0.1".into(),
-        port,
-        timeout: PATIENCE * 10,
-    };
+    let task = tokio::spawn(serve_without(listener, missing, Arc::clone(&requests)));
+    let endpoint = tcp_link(port, PATIENCE * 10);
     let models = vec![(read.device, Arc::new(model))];
     (
-        Link::of_models(endpoint, vec![read], models),
+        Link::of_poller(endpoint, vec![read], models, |poller| {
+            poller.refused = Refused::again_after(again_ms);
+        }),
         requests,
         task,
     )
@@ -737,7 +745,7 @@ async fn two_rounds_without(
     addresses: &[u16],
     missing: &[u16],
 ) -> [(Vec<(TagIndex, Reading)>, usize); 2] {
-    let (mut link, requests, task) = link_without(addresses, missing).await;
+    let (mut link, requests, task) = link_without(addresses, missing, AGAIN_MS).await;
     let mut rounds = [(Vec::new(), 0), (Vec::new(), 0)];
     for round in &mut rounds {
         let before = requests.load(SeqCst);
@@ -769,37 +777,74 @@ async fn a_gap_that_a_device_refuses_costs_no_tag_its_value() {
             [good(0, 0), good(1, 1), good(2, 20), good(3, 40)]
         );
     }
-    assert_eq!(
-        (rounds[0].1, rounds[1].1),
-        (1 + 3, 3),
-        "the whole, then its three runs"
-    );
+    // The whole; 0..20 and 40; 0..1 and 20; 0..20 is known, 20..40 is tried in vain.
+    assert_eq!((rounds[0].1, rounds[1].1), (1 + 5, 3));
 }
 
 #[tokio::test]
 async fn a_tag_that_a_device_refuses_costs_only_itself() {
     let addresses: Vec<u16> = (0..64).collect();
-    let rounds = two_rounds_without(&addresses, &[17]).await;
+    let (mut link, requests, task) = link_without(&addresses, &[17], AGAIN_MS).await;
     let expected: Vec<_> = (0..64)
         .map(|at| if at == 17 { refused(at) } else { good(at, at) })
         .collect();
-    assert_eq!(rounds[0].0, expected);
-    assert_eq!(rounds[1].0, expected);
-    assert!(
-        rounds[0].1 <= 1 + 2 * 6,
-        "bisected: {} requests",
-        rounds[0].1
-    );
-    assert_eq!(
-        rounds[1].1, 6,
-        "the halves that are accepted, and nothing refused"
-    );
+    // The search takes some rounds of a few requests each, and tells what it reads on its way.
+    let mut told: BTreeMap<TagIndex, Reading> = BTreeMap::new();
+    while told.len() < 64 {
+        let before = requests.load(SeqCst);
+        told.extend(link.readings().await);
+        assert!(requests.load(SeqCst) - before <= 1 + 8, "a round");
+    }
+    assert!(told.into_iter().eq(expected.iter().cloned()));
+    assert!(requests.load(SeqCst) <= 1 + 18, "six levels down and up");
+    // What is left are two reads, before it and after it.
+    loop {
+        let before = requests.load(SeqCst);
+        let round = link.readings().await;
+        if requests.load(SeqCst) - before == 2 {
+            assert_eq!(round, expected);
+            break;
+        }
+    }
+    task.abort();
+    link.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_refused_is_asked_for_again_and_read_once_it_is_there() {
+    let missing = Arc::new(Mutex::new(vec![2, 4]));
+    let (mut link, _, task) = link_to(&[0, 1, 2, 3, 4, 5], Arc::clone(&missing), 300).await;
+    let bad = [0, 1, 2, 3, 4, 5].map(|at| match at {
+        2 | 4 => refused(at),
+        _ => good(at, at),
+    });
+    while link.readings().await != bad {}
+    missing.lock().unwrap().retain(|at| *at != 4);
+    let better = [0, 1, 2, 3, 4, 5].map(|at| match at {
+        2 => refused(at),
+        _ => good(at, at),
+    });
+    while link.readings().await != better {}
+    // Once nothing is refused any more the whole is read as it was planned.
+    missing.lock().unwrap().clear();
+    loop {
+        if let FromField::Read {
+            answer: Ok(Answer::Registers(registers)),
+            ..
+        } = link.next().await
+        {
+            assert_eq!(registers.len(), 6);
+            break;
+        }
+    }
+    task.abort();
+    link.stop().await;
 }
 
 #[tokio::test]
 async fn a_device_that_refuses_everything_is_asked_for_the_whole_as_before() {
-    let (mut link, requests, task) = link_without(&[0, 1], &[0, 1]).await;
-    assert_eq!(link.readings().await, [refused(0), refused(1)]);
+    let (mut link, requests, task) = link_without(&[0, 1], &[0, 1], AGAIN_MS).await;
+    assert_eq!(link.outcome().await.1.unwrap_err(), Reason::Exception(2));
     let searched = requests.load(SeqCst);
     assert_eq!(searched, 3, "the whole and each tag");
     for _ in 0..3 {
@@ -852,10 +897,8 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
     let mut random = Random(0x5EED);
     let faults = (0..2000).map(|_| random_fault(&mut random)).collect();
     let server = Server::start(faults).await;
-    let endpoint = ModbusTcp {
-        timeout: Duration::from_millis(15),
-        ..server.endpoint()
-    };
+    let patience = Duration::from_millis(15);
+    let open = || tcp::Connection::open("127.0.0.1", server.port, PATIENCE);
     let reads = [
         read(Table::Holding, 1, 0, 12, 0),
         read(Table::Input, 2, 500, 40, 0),
@@ -867,12 +910,12 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
         if server.script.lock().unwrap().is_empty() {
             break;
         }
-        let mut open = match connection.take() {
-            Some(open) => open,
-            None => Connection::open(&endpoint).await.unwrap(),
+        let mut connected = match connection.take() {
+            Some(connected) => connected,
+            None => open().await.unwrap(),
         };
         let read = &reads[n % reads.len()];
-        match open.ask(read, endpoint.timeout).await {
+        match connected.ask(read, patience).await {
             Ok(reply) => {
                 match reply {
                     Ok(answer) => {
@@ -881,7 +924,7 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
                     }
                     Err(_) => exceptions += 1,
                 }
-                connection = Some(open);
+                connection = Some(connected);
             }
             Err(_) => faults += 1,
         }
@@ -890,7 +933,7 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
         good > 100 && exceptions > 50 && faults > 1000,
         "{good} {exceptions} {faults}"
     );
-    let mut fresh = Connection::open(&endpoint).await.unwrap();
+    let mut fresh = open().await.unwrap();
     let answer = fresh.ask(&reads[0], PATIENCE).await.unwrap().unwrap();
     assert!(is_right(&reads[0], &answer), "not well again");
 }

@@ -1,0 +1,83 @@
+//! Where a tag lies in a Modbus unit: `holding:10`.
+
+use crate::config::nearest::suggest;
+use crate::config::report::Finding;
+use crate::config::values::{text, whole};
+use crate::config::walk::Item;
+use andon_core::tag::Table;
+use toml::de::DeValue;
+
+const TABLES: [Table; 4] = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
+
+/// Table and protocol address. The numbers of manuals (40011) are refused with what they mean.
+pub(super) fn address(item: &Item<'_>) -> Option<(Table, u16)> {
+    if let DeValue::Integer(_) = item.value {
+        return manual_number(item, &whole(item.value).unwrap_or(-1).to_string());
+    }
+    let text = text(item)?;
+    let Some((table, address)) = text.split_once(':') else {
+        return manual_number(item, text);
+    };
+    let Some(table) = TABLES.into_iter().find(|known| known.as_str() == table) else {
+        let hint = suggest(table, TABLES.map(Table::as_str), "");
+        return item.wrong(format!("`{table}` is not a table of Modbus"), hint);
+    };
+    let digits = !address.is_empty() && address.bytes().all(|b| b.is_ascii_digit());
+    match address.parse::<u32>() {
+        Ok(address) if digits => match u16::try_from(address) {
+            Ok(address) => {
+                warn_of_manual_number(item, table, address);
+                Some((table, address))
+            }
+            Err(_) => item.wrong(
+                format!("address {address} does not exist"),
+                "from 0 to 65535",
+            ),
+        },
+        _ => item.wrong(
+            format!("`{address}` is not a register address"),
+            format!("write a number from 0, such as \"{}:10\"", table.as_str()),
+        ),
+    }
+}
+
+fn manual_number<T>(item: &Item<'_>, text: &str) -> Option<T> {
+    let meant = from_manual(text);
+    let hint = match meant {
+        Some((table, address)) => format!(
+            "write \"{}:{address}\": addresses count from 0, as on the wire",
+            table.as_str()
+        ),
+        None if text.parse::<u16>().is_ok() => {
+            format!("name the table too: \"holding:{text}\" or \"input:{text}\"")
+        }
+        None => "write table and address, such as \"holding:10\"".into(),
+    };
+    item.wrong(format!("`{text}` is not a register address"), hint)
+}
+
+/// What 40011, 400011, 30001, 10001 and 00001 mean in manuals.
+fn from_manual(text: &str) -> Option<(Table, u32)> {
+    if !(5..=6).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let table = match text.as_bytes()[0] {
+        b'0' => Table::Coil,
+        b'1' => Table::Discrete,
+        b'3' => Table::Input,
+        b'4' => Table::Holding,
+        _ => return None,
+    };
+    let address = text[1..].parse::<u32>().ok()?.checked_sub(1)?;
+    (address <= u32::from(u16::MAX)).then_some((table, address))
+}
+
+fn warn_of_manual_number(item: &Item<'_>, table: Table, address: u16) {
+    let meant = from_manual(&address.to_string());
+    if let Some((_, meant)) = meant.filter(|(of, _)| *of == table && !table.is_bits()) {
+        let what = format!("{address} looks like a number from a manual");
+        let hint = format!("if so, write \"{}:{meant}\"", table.as_str());
+        item.out
+            .warn(Finding::at(item.span.clone(), what).hint(hint));
+    }
+}

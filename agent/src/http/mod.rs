@@ -1,0 +1,116 @@
+//! The HTTP door: what the gateway shows on the plant LAN, and where scripts push samples in.
+//!
+//! What it promises:
+//!
+//! - **It holds nothing up.** Handlers put questions to the engine's task ([`Asks`]) and readings
+//!   into the same queue as every link; nothing here is locked by the engine or waited for by it.
+//! - **It is bounded**: connections, also from one address ([`serve`]); headers, bodies and the time
+//!   that both may take; answers, which are written device by device.
+//! - **Nobody acts without a token.** Reading is open to whoever reaches the address that
+//!   `[http] listen` names; pushing needs the token of its link ([`push`]).
+//!
+//! The same router answers on the control socket ([`crate::control`]), for the gateway's own
+//! command line.
+
+mod answer;
+mod push;
+mod read;
+mod serve;
+mod tokens;
+
+pub use push::{AT_ONCE, LARGEST_BODY, Scripts};
+pub use serve::{Listener, MOST as MOST_CONNECTIONS};
+
+use crate::run::Asks;
+use andon_core::plant::Plant;
+use axum::Router;
+use axum::routing::{get, post};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// Where questions to the engine are put.
+    pub asks: Asks,
+    /// What is configured.
+    pub plant: Arc<Plant>,
+    /// The links that scripts push to.
+    pub scripts: Arc<Scripts>,
+}
+
+/// Serves the same on each of `listeners` until `stop` becomes true or the set is dropped.
+pub fn start(listeners: Vec<Listener>, door: Door, stop: &watch::Receiver<bool>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let router = router(door);
+    for listener in listeners {
+        tasks.spawn(serve::serve(listener, router.clone(), stop.clone()));
+    }
+    tasks
+}
+
+/// Everything that is answered.
+fn router(door: Door) -> Router {
+    Router::new()
+        .route("/healthz", get(read::healthz))
+        .route("/readyz", get(read::readyz))
+        .route("/api/v1/status", get(read::status))
+        .route("/api/v1/devices", get(read::devices))
+        .route("/api/v1/tags", get(read::tags))
+        .route("/api/v1/samples", post(push::samples))
+        .fallback(read::unknown)
+        .method_not_allowed_fallback(read::wrong_method)
+        .with_state(door)
+}
+
+/// Why nothing can listen where the configuration says.
+#[derive(Debug)]
+pub struct ListenError {
+    listen: String,
+    source: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ListenError { listen, source } = self;
+        let hint = match source.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program listens there: choose another port, or end it (`ss -ltnp` shows it)"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need a privilege: choose a higher one"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address (`ip address` shows them); \
+                 0.0.0.0 stands for all of them"
+            }
+            _ => "write an address of this machine and a free port",
+        };
+        write!(f, "[http] listen = \"{listen}\": {source}; {hint}")
+    }
+}
+
+/// Begins to listen at `host:port`; connections wait until they are served.
+pub async fn listen(host: &str, port: u16) -> Result<Listener, ListenError> {
+    match TcpListener::bind((host, port)).await {
+        Ok(listener) => {
+            let at = listener.local_addr();
+            tracing::info!(
+                "HTTP on {}",
+                at.map_or_else(|_| host.to_owned(), |at| at.to_string())
+            );
+            Ok(Listener::Tcp(listener))
+        }
+        Err(source) => Err(ListenError {
+            listen: format!("{host}:{port}"),
+            source,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
