@@ -33,6 +33,7 @@ mod syntax;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod tree;
 mod values;
 mod walk;
@@ -45,7 +46,7 @@ use crate::plan;
 use crate::settings::{Link, LinkKind, MqttLink, NotActive, Settings, Topic};
 use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
-use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
+use andon_core::tag::LinkIndex;
 use devices::{Machines, NotPublished};
 use files::Files;
 use gateway::{GatewayPart, Language};
@@ -53,9 +54,7 @@ use links::{KindPart, LinkPart, Speaks};
 use report::{Finding, Severity};
 use roots::Roots;
 use sources::Sources;
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use walk::{At, Findings, Section};
 
 /// A file that can be run.
@@ -148,6 +147,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let device_sections = sections(&mut root, &mut others, "device");
     let Machines {
         devices,
+        called,
         not_published,
     } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
     check_numbers(&links, &devices, out);
@@ -184,7 +184,10 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         links: links
             .iter()
             .zip(0..)
-            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices))
+            .map(|(l, i)| {
+                let topics = topics::topics(LinkIndex(i), &devices, &called);
+                link(l, &gateway, topics)
+            })
             .collect(),
         upstream,
         http: http.flatten(),
@@ -337,7 +340,7 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
     }
 }
 
-fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {
+fn link(part: &LinkPart, gateway: &GatewayPart, topics: Vec<Topic>) -> Link {
     let kind = match &part.kind {
         KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
         KindPart::ModbusRtu => LinkKind::NotActive,
@@ -348,7 +351,7 @@ fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Dev
         } => LinkKind::Mqtt(MqttLink {
             broker: broker.clone(),
             client_id: format!("{}-{}", gateway.id, part.id),
-            topics: topics(index, devices),
+            topics,
             max_payload: *max_payload,
         }),
     };
@@ -356,23 +359,6 @@ fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Dev
         id: part.id.clone(),
         kind,
     }
-}
-
-/// Every topic of a link with the tags that are read out of it.
-fn topics(link: LinkIndex, devices: &[Device]) -> Vec<Topic> {
-    let mut topics: BTreeMap<Arc<str>, Vec<(DeviceIndex, TagIndex)>> = BTreeMap::new();
-    for (device, configured) in (0..).zip(devices).filter(|(_, d)| d.link == link) {
-        for (tag, configured) in (0..).zip(&configured.model.tags) {
-            if let Source::Message(place) = &configured.source {
-                let readers = topics.entry(place.topic.clone()).or_default();
-                readers.push((DeviceIndex(device), TagIndex(tag)));
-            }
-        }
-    }
-    topics
-        .into_iter()
-        .map(|(name, tags)| Topic { name, tags })
-        .collect()
 }
 
 fn check_budgets(settings: &Settings, gateway: &GatewayPart, out: &Findings) {
