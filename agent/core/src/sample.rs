@@ -82,6 +82,8 @@ pub enum Reason {
     NeverRead,
     /// A decimal digit (BCD) greater than 9.
     NotBcd,
+    /// The device answered with this HTTP status, which is no success.
+    HttpStatus(u16),
 }
 
 impl fmt::Display for Reason {
@@ -102,6 +104,7 @@ impl fmt::Display for Reason {
             Reason::Unmapped => "unmapped",
             Reason::NeverRead => "never-read",
             Reason::NotBcd => "not-bcd",
+            Reason::HttpStatus(status) => return write!(f, "http-{status}"),
         })
     }
 }
