@@ -1,9 +1,9 @@
 //! `andon check`: every mistake of a file, or what it comes to.
 
 use crate::bus;
-use crate::config::{self, Loaded, Report, show_bytes};
+use crate::config::{self, FileRead, Loaded, Report, show_bytes};
 use crate::plan::{self, DiskPlan, MemoryPlan};
-use crate::settings::{Broker, LinkKind, Settings};
+use crate::settings::{Broker, Endpoint, Link, LinkKind, Settings};
 use andon_core::modbus::plan::Plan;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -13,6 +13,9 @@ use std::process::ExitCode;
 
 /// Wrong usage or configuration.
 const WRONG: u8 = 2;
+
+/// Longer lists are summed up.
+const MOST_LINES: usize = 12;
 
 /// Checks a file and says what it found: mistakes on stderr, the plans on stdout, and with `json`
 /// either of them as one object on stdout.
@@ -69,44 +72,8 @@ fn summary(path: &Path, loaded: &Loaded) -> String {
             broker(&settings.upstream.broker),
         ),
     );
-    for (index, link) in settings.links.iter().enumerate() {
-        let behind = || {
-            plant
-                .devices
-                .iter()
-                .filter(|d| usize::from(d.link.0) == index)
-        };
-        let tags: usize = behind().map(|device| device.model.tags.len()).sum();
-        let how = match &link.kind {
-            LinkKind::Modbus(link) => format!("Modbus TCP {}", link.endpoint),
-            LinkKind::Mqtt(mqtt) => format!(
-                "MQTT {}, {}",
-                broker(&mqtt.broker),
-                plural(mqtt.topics.len(), "topic")
-            ),
-            LinkKind::HttpGet(get) => {
-                let Broker {
-                    host, port, tls, ..
-                } = &get.server;
-                let scheme = if tls.is_some() { "https" } else { "http" };
-                let pages = plural(get.pages.len(), "page");
-                format!("{scheme}://{}, {pages}", address(host, *port))
-            }
-            LinkKind::HttpPush(push) => {
-                format!("pushed by scripts, token in {}", push.token_file.display())
-            }
-            LinkKind::NotActive => "not active".into(),
-        };
-        line(
-            &mut text,
-            &format!("link {}", link.id),
-            &format!(
-                "{how}: {}, {}",
-                plural(behind().count(), "device"),
-                plural(tags, "tag")
-            ),
-        );
-    }
+    files(&mut text, &loaded.files);
+    links(&mut text, settings);
     let sum = |count: usize, noun| plural(count, noun);
     line(
         &mut text,
@@ -134,6 +101,84 @@ fn summary(path: &Path, loaded: &Loaded) -> String {
     memory(&mut text, &plan::memory(settings));
     disk(&mut text, &plan::disk(settings), settings);
     text
+}
+
+/// Where the devices are written, if not all in the one file.
+fn files(text: &mut String, files: &[FileRead]) {
+    if files.len() < 2 {
+        return;
+    }
+    let shown = files
+        .iter()
+        .take(MOST_LINES)
+        .map(|read| match read.devices {
+            0 => read.file.clone(),
+            devices => format!("{} ({})", read.file, plural(devices, "device")),
+        });
+    let mut shown: Vec<String> = shown.collect();
+    if let Some(more @ 1..) = files.len().checked_sub(MOST_LINES) {
+        shown.push(format!("{more} more"));
+    }
+    line(text, "files", &shown.join(", "));
+}
+
+/// Every link; of Modbus TCP, which each machine may have one of, only few are told one by one.
+fn links(text: &mut String, settings: &Settings) {
+    let devices = &settings.plant.devices;
+    let behind = |index: usize| {
+        devices
+            .iter()
+            .filter(move |d| usize::from(d.link.0) == index)
+    };
+    let counts = |index: usize| {
+        let tags: usize = behind(index).map(|device| device.model.tags.len()).sum();
+        (behind(index).count(), tags)
+    };
+    let told = |(devices, tags): (usize, usize)| {
+        format!("{}, {}", plural(devices, "device"), plural(tags, "tag"))
+    };
+    let is_tcp = |link: &Link| matches!(&link.kind, LinkKind::Modbus(modbus) if matches!(modbus.endpoint, Endpoint::Tcp { .. }));
+    let many = settings.links.iter().filter(|link| is_tcp(link)).count();
+    let mut together = (0, 0);
+    for (index, link) in settings.links.iter().enumerate() {
+        let count = counts(index);
+        if many > MOST_LINES && is_tcp(link) {
+            together = (together.0 + count.0, together.1 + count.1);
+            continue;
+        }
+        let how = match &link.kind {
+            LinkKind::Modbus(link) => format!("Modbus TCP {}", link.endpoint),
+            LinkKind::Mqtt(mqtt) => format!(
+                "MQTT {}, {}",
+                broker(&mqtt.broker),
+                plural(mqtt.topics.len(), "topic")
+            ),
+            LinkKind::HttpGet(get) => {
+                let Broker {
+                    host, port, tls, ..
+                } = &get.server;
+                let scheme = if tls.is_some() { "https" } else { "http" };
+                let pages = plural(get.pages.len(), "page");
+                format!("{scheme}://{}, {pages}", address(host, *port))
+            }
+            LinkKind::HttpPush(push) => {
+                format!("pushed by scripts, token in {}", push.token_file.display())
+            }
+            LinkKind::NotActive => "not active".into(),
+        };
+        line(
+            text,
+            &format!("link {}", link.id),
+            &format!("{how}: {}", told(count)),
+        );
+    }
+    if many > MOST_LINES {
+        line(
+            text,
+            "links",
+            &format!("{many} of Modbus TCP: {}", told(together)),
+        );
+    }
 }
 
 fn line(text: &mut String, what: &str, is: &str) {
@@ -269,6 +314,7 @@ fn as_json(checked: &Result<Loaded, Report>) -> String {
     let value = match checked {
         Err(report) => json!({
             "ok": false,
+            "files": [],
             "mistakes": report.entries().collect::<Vec<_>>(),
             "warnings": [],
             "memory": [],
@@ -281,6 +327,7 @@ fn as_json(checked: &Result<Loaded, Report>) -> String {
             let not_active = settings.not_active.iter();
             json!({
                 "ok": true,
+                "files": loaded.files,
                 "mistakes": [],
                 "warnings": loaded.warnings.entries().collect::<Vec<_>>(),
                 "memory": memory.items,
@@ -322,6 +369,26 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_large_line_is_summed_up() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/dist/large-line.toml");
+        let loaded = config::load(Path::new(path)).unwrap_or_else(|report| panic!("{report}"));
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+        let text = summary(Path::new(path), &loaded);
+        for part in [
+            "large-line.toml (100 devices), ",
+            "large-line.csv (100 devices)",
+            "link meters",
+            "links          118 of Modbus TCP: 150 devices, 720 tags",
+            "devices        200 with 850 tags, 420 alarms",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        assert!(text.lines().count() < 50, "{text}");
+        let told: serde_json::Value = serde_json::from_str(&as_json(&Ok(loaded))).expect("JSON");
+        assert_eq!(told["files"][1]["devices"], 100);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Whatever a machine sends: no panic, and no value that is not its own. The checks are those of
-//! the fuzzer (`agent/fuzz/`), on its seeds and on mutations of them, without a nightly compiler.
+//! Whatever a machine sends or somebody calls a configuration: no panic, and no value that is not
+//! its own. The checks are those of the fuzzer (`agent/fuzz/`), on its seeds and on mutations of them, without a nightly compiler.
 
 #[path = "../fuzz/src/lib.rs"]
 mod checks;
@@ -8,6 +8,9 @@ use std::path::Path;
 use tokio::runtime::Builder;
 
 const MUTATIONS: usize = 100_000;
+
+/// Each of these is written to files and read again.
+const MUTATIONS_OF_FILES: usize = 10_000;
 
 #[test]
 fn any_payload_is_a_reading() {
@@ -20,7 +23,27 @@ fn only_the_right_answer_to_a_request_is_accepted() {
     for_each_mutation("mbap", |bytes| checks::mbap(&runtime, bytes));
 }
 
+#[test]
+fn any_configuration_is_settings_or_mistakes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    try_mutations("config", MUTATIONS_OF_FILES, |bytes| {
+        checks::config(folder.path(), bytes)
+    });
+}
+
+#[test]
+fn any_table_is_devices_or_mistakes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    try_mutations("csv", MUTATIONS_OF_FILES, |bytes| {
+        checks::csv(folder.path(), bytes)
+    });
+}
+
 fn for_each_mutation(kind: &str, check: impl Fn(&[u8]) -> bool) {
+    try_mutations(kind, MUTATIONS, check);
+}
+
+fn try_mutations(kind: &str, count: usize, check: impl Fn(&[u8]) -> bool) {
     let seeds = seeds(kind);
     assert!(seeds.len() > 10, "the seeds of {kind} are missing");
     let good = seeds.iter().filter(|seed| check(seed)).count();
@@ -29,10 +52,11 @@ fn for_each_mutation(kind: &str, check: impl Fn(&[u8]) -> bool) {
         "{good} of the seeds of {kind} were accepted"
     );
     let mut random = Random(0x005E_ED0F_A11B_AD00);
-    let mutations = (0..MUTATIONS).map(|n| mutated(&seeds[n % seeds.len()], &mut random));
+    let mutations = (0..count).map(|n| mutated(&seeds[n % seeds.len()], &mut random));
     let good = mutations.filter(|bytes| check(bytes)).count();
+    let few = count / 200;
     assert!(
-        good > 1000 && good < MUTATIONS - 1000,
+        good > few && good < count - few,
         "{good} mutations of {kind} were accepted"
     );
 }

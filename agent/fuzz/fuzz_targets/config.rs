@@ -6,13 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::fs;
 
 fuzz_target!(|bytes: &[u8]| {
-    let file = std::env::temp_dir().join(format!("andon-fuzz-{}.toml", std::process::id()));
-    if fs::write(&file, bytes).is_err() {
-        return;
-    }
-    match andon::config::load(&file) {
-        Ok(loaded) => drop(loaded.warnings.to_string()),
-        Err(mistakes) => assert!(!mistakes.to_string().is_empty()),
-    }
-    let _ = fs::remove_file(&file);
+    let folder = std::env::temp_dir().join(format!("andon-fuzz-config-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    andon_fuzz::config(&folder, bytes);
 });

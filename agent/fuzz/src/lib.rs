@@ -1,11 +1,15 @@
-//! What must hold for any bytes that a machine sends: no panic, and no value that is not theirs.
+//! What must hold for any bytes that a machine sends or somebody calls a configuration: no panic,
+//! and no value that is not theirs.
 
+use andon::config::{self, Entry, Loaded, Report};
 use andon::field::Answer;
 use andon::field::modbus::ask;
 use andon::field::payload::Payload;
 use andon_core::modbus::plan::Read;
 use andon_core::sample::{Reading, Value};
 use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Place, Table};
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Runtime;
@@ -147,4 +151,89 @@ fn expected(read: &Read, bytes: &[u8]) -> Option<Vec<u16>> {
             .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
             .collect()
     })
+}
+
+/// What separates the files of a configuration that is one text: the file that is named, one that
+/// it may include as `a.toml`, and a table that it may name as `devices.csv`.
+const CUT: &[u8] = b"\n---\n";
+
+/// Several files, written into this folder, are settings or mistakes that can be shown. Returns
+/// whether they are settings.
+pub fn config(folder: &Path, bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    for name in ["andon.toml", "a.toml", "devices.csv"] {
+        let cut = rest.windows(CUT.len()).position(|window| window == CUT);
+        let (file, after) = match cut {
+            Some(at) => (&rest[..at], &rest[at + CUT.len()..]),
+            None => (rest, &rest[..0]),
+        };
+        fs::write(folder.join(name), file).expect("a folder to write to");
+        rest = after;
+    }
+    is_told(config::load(&folder.join("andon.toml"))).is_some()
+}
+
+/// The configuration that a table is checked with.
+const AROUND: &str = r#"
+devices_csv = "devices.csv"
+[gateway]
+id = "gw-1"
+site = "here"
+area = "hall"
+[upstream]
+broker = "mqtt://broker"
+[[profile]]
+id = "mill"
+tags = { status = { at = "holding:0", type = "u16" } }
+"#;
+
+/// A table of devices, written into this folder, is devices or mistakes that can be shown, and
+/// there is no device that it does not name. Returns whether it is devices.
+pub fn csv(folder: &Path, bytes: &[u8]) -> bool {
+    fs::write(folder.join("andon.toml"), AROUND).expect("a folder to write to");
+    fs::write(folder.join("devices.csv"), bytes).expect("a folder to write to");
+    let Some(loaded) = is_told(config::load(&folder.join("andon.toml"))) else {
+        return false;
+    };
+    let devices = &loaded.settings.plant.devices;
+    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).count();
+    let written_out = bytes
+        .windows(4)
+        .any(|key| key.eq_ignore_ascii_case(b"each"));
+    for device in devices.iter().filter(|_| !written_out && !is_utf16(bytes)) {
+        let id = device.id.as_bytes();
+        assert!(
+            bytes.windows(id.len()).any(|part| part == id),
+            "{}",
+            device.id
+        );
+        assert!(devices.len() < lines, "{} of {lines} lines", devices.len());
+    }
+    !devices.is_empty()
+}
+
+fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff])
+}
+
+/// Whatever was found can be shown, and programs are told the same places as people.
+fn is_told(loaded: Result<Loaded, Report>) -> Option<Loaded> {
+    let report = match &loaded {
+        Ok(loaded) => &loaded.warnings,
+        Err(report) => report,
+    };
+    assert!(loaded.is_ok() || !report.is_empty());
+    let shown = report.to_string();
+    for Entry {
+        file, line, column, ..
+    } in report.entries().take(50)
+    {
+        if let (Some(line), Some(column)) = (line, column) {
+            assert!(
+                shown.contains(&format!("> {file}:{line}:{column}\n")),
+                "{shown}"
+            );
+        }
+    }
+    loaded.ok()
 }

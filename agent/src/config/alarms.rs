@@ -1,5 +1,6 @@
 //! `[[alarm]]`: one condition, spread over the devices it is for.
 
+use super::glob::glob_matches;
 use super::nearest::suggest;
 use super::report::Finding;
 use super::rules::{When, when};
@@ -9,6 +10,7 @@ use crate::settings::NotActive;
 use andon_core::plant::{Alarm, Device, Priority};
 use andon_core::rule::{self, Op, Rule};
 use andon_core::tag::DeviceIndex;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -44,6 +46,7 @@ pub(super) fn alarms(
     let mut alarms: Vec<Alarm> = Vec::new();
     let mut not_active = Vec::new();
     let mut ids: Vec<At<Arc<str>>> = Vec::new();
+    let mut seen: HashSet<(DeviceIndex, Arc<str>)> = HashSet::new();
     for section in sections {
         let Some(part) = alarm(section, text) else {
             continue;
@@ -51,10 +54,7 @@ pub(super) fn alarms(
         let before = alarms.len();
         for (device, rule) in spread(&part, devices, out) {
             let index = usize::from(device.0);
-            let twice = alarms[..before]
-                .iter()
-                .any(|other| other.device == device && other.id == part.id.value);
-            if twice {
+            if !seen.insert((device, part.id.value.clone())) {
                 let first = ids.iter().find(|other| other.value == part.id.value);
                 duplicate(&part, &devices[index], first, out);
                 break;
@@ -226,25 +226,6 @@ fn matched(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<DeviceIn
         .collect()
 }
 
-/// `*` stands for anything, also nothing.
-fn glob_matches(glob: &str, id: &str) -> bool {
-    let Some((head, rest)) = glob.split_once('*') else {
-        return glob == id;
-    };
-    let Some(mut id) = id.strip_prefix(head) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let tail = parts.pop().unwrap_or("");
-    for part in parts {
-        let Some(at) = id.find(part) else {
-            return false;
-        };
-        id = &id[at + part.len()..];
-    }
-    id.ends_with(tail)
-}
-
 fn check_over(part: &AlarmPart, rule: &Rule, out: &Findings) {
     // Where the two differ, a name was lost.
     if rule.needs_figures() != part.when.value.names_figure() {
@@ -309,34 +290,6 @@ impl AlarmPart {
             latched: self.latched,
             text_en: en.unwrap_or_else(|| format!("{}: {id}", device.id).into()),
             text_zh: zh.unwrap_or_else(|| format!("{}：{id}", device.name).into()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::glob_matches;
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (glob, id) in [
-            ("press-1", "press-1"),
-            ("*", "press-1"),
-            ("press-*", "press-"),
-            ("*-1", "press-1"),
-            ("p*s*1", "press-1"),
-            ("**ss**", "press-1"),
-        ] {
-            assert!(glob_matches(glob, id), "{glob} {id}");
-        }
-        for (glob, id) in [
-            ("press-", "press-1"),
-            ("press-*", "oven-7"),
-            ("*-2", "press-1"),
-            ("press-1*1", "press-1"),
-            ("*s*s*s*", "press-1"),
-        ] {
-            assert!(!glob_matches(glob, id), "{glob} {id}");
         }
     }
 }

@@ -1,13 +1,16 @@
 //! `[[profile]]` and `[[device]]`: a device is its profile, overridden key by key.
 
+use super::addresses::ADDRESSES;
 use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
+use super::pages::Paths;
 use super::report::Finding;
+use super::shipped;
 use super::tags::{Comes, TagPart};
 use super::values::{id, integer, label, text};
-use super::walk::{At, Findings, Item, Section};
+use super::walk::{At, Findings, Item, Section, Written};
 use andon_core::plant::{Device, Model};
 use andon_core::summary::Tier;
 use andon_core::tag::LinkIndex;
@@ -33,6 +36,8 @@ pub(super) struct NotPublished {
 #[derive(Debug, Default)]
 pub(super) struct Machines {
     pub(super) devices: Vec<Device>,
+    /// Of each: the pages of its tags, if it is asked by HTTP.
+    pub(super) paths: Vec<Paths>,
     pub(super) not_published: Vec<NotPublished>,
 }
 
@@ -40,6 +45,8 @@ struct Profile {
     id: At<Arc<str>>,
     common: Common,
     used: bool,
+    /// The bytes of its file if it came with the agent.
+    shipped: Option<Range<usize>>,
 }
 
 /// Models that devices share: those of a profile, by what its links speak.
@@ -47,30 +54,49 @@ type Shared = HashMap<(usize, bool), Arc<Model>>;
 
 pub(super) fn machines(
     profile_sections: Vec<Section<'_>>,
+    shipped: Vec<Section<'_>>,
     device_sections: Vec<Section<'_>>,
     links: &[LinkPart],
     out: &Findings,
 ) -> Machines {
     let mut machines = Machines::default();
-    let mut profiles = profiles(profile_sections, &mut machines.not_published, out);
+    let mut profiles = profiles(profile_sections, shipped, &mut machines.not_published, out);
     let mut shared = Shared::new();
-    let mut seen: Vec<At<Arc<str>>> = Vec::new();
+    let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
+    let mut template = None;
+    let mut before = out.count();
     for section in device_sections {
+        // Copies of one section stand in one place.
+        if template != Some(section.span()) {
+            out.merge_copies(before);
+            before = out.count();
+            template = Some(section.span());
+        }
         let Some(found) = read_device(section, &mut machines.not_published) else {
             continue;
         };
-        if let Some(first) = seen.iter().find(|other| other.value == found.id.value) {
-            duplicate("device", &found.id, &first.span, out);
+        if let Some(first) = seen.get(&found.id.value) {
+            // One of the two may stand for others whose numbers are wrong.
+            if !out.are_devices_lost() {
+                duplicate("device", &found.id, first, out);
+            }
             continue;
         }
-        seen.push(found.id.clone());
+        if found.named {
+            seen.insert(found.id.value.clone(), found.id.span.clone());
+        }
         let name = found.id.value.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
-            Some(device) => machines.devices.push(device),
+            Some((device, paths)) => {
+                machines.devices.push(device);
+                machines.paths.push(paths);
+            }
             None => out.lose(&name),
         }
     }
-    for profile in profiles.iter().filter(|profile| !profile.used) {
+    out.merge_copies(before);
+    let unused = |profile: &&Profile| !profile.used && profile.shipped.is_none();
+    for profile in profiles.iter().filter(unused) {
         check_unused(profile, out);
     }
     machines
@@ -78,11 +104,22 @@ pub(super) fn machines(
 
 fn profiles(
     sections: Vec<Section<'_>>,
+    shipped: Vec<Section<'_>>,
     not_published: &mut Vec<NotPublished>,
     out: &Findings,
 ) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = Vec::new();
-    for mut section in sections {
+    let mut all: Vec<_> = sections
+        .into_iter()
+        .map(|section| (section, None))
+        .collect();
+    for mut file in shipped {
+        let span = file.span();
+        let sections = file.sections("profile").into_iter();
+        all.extend(sections.map(|section| (section, Some(span.clone()))));
+        file.finish();
+    }
+    for (mut section, shipped) in all {
         let id = section.need("id", "id = \"press\"", id);
         let common = common(&mut section);
         section.finish();
@@ -98,6 +135,7 @@ fn profiles(
             id,
             common,
             used: false,
+            shipped,
         });
     }
     profiles
@@ -142,14 +180,28 @@ struct Found {
 }
 
 fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
-    let mut section = section.later(&["each", "modbus_tcp", "address", "calendar", "crew"]);
+    let mut section = section.later(&["address", "calendar", "crew"]);
+    if section.take("each").is_some() && section.is_plain() {
+        section = section.written(Written::WithPlaceholders);
+    }
     let owned = |item: &Item<'_>| text(item).map(str::to_owned);
     let span = section.span();
     let id = section.need("id", "id = \"press-1\"", device_id);
     let name = section.read("name", label);
     let asset = section.read("asset", label);
     let profile = section.place("profile", owned);
-    let link = section.need("link", "link = \"plc\"", owned);
+    let link = section.place("link", owned);
+    // Addresses have become links; what is still there came with one too many.
+    let keys = ["link", ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]];
+    for key in ADDRESSES {
+        section.take(key);
+    }
+    if !keys
+        .iter()
+        .any(|key| section.has(key) || section.has_blanked(key))
+    {
+        without_link(&section, &keys);
+    }
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
@@ -176,6 +228,13 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     })
 }
 
+fn without_link(section: &Section<'_>, keys: &[&str]) {
+    let what = "nothing says where this device is read";
+    let hint = "add `link = \"ID\"` of a [[link]], or `modbus_tcp = \"HOST:502\"`";
+    let out = section.out();
+    out.mistake(Finding::at(section.place_of_missing(keys), what).hint(hint));
+}
+
 fn device_id(item: &Item<'_>) -> Option<Arc<str>> {
     let id = id(item)?;
     if RESERVED.contains(&&*id) {
@@ -194,7 +253,8 @@ fn build(
     links: &[LinkPart],
     shared: &mut Shared,
     out: &Findings,
-) -> Option<Device> {
+) -> Option<(Device, Paths)> {
+    let before = out.count();
     let profile = find_profile(&found, profiles, out);
     let link = find_link(&found, links, out);
     let profile = profile?;
@@ -222,6 +282,7 @@ fn build(
         manners::refuse(&own.manners, out);
     }
     check_sources(&found, base, speaks, out);
+    let paths = paths(&found, base, speaks, out);
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);
         out.mistake(
@@ -233,10 +294,15 @@ fn build(
     check_scrap(no_scrap, own, base, out);
     let stale_after_ms = stale_after(own, base, &model, speaks, out);
     let publishes = own.publishes.as_ref().or(base.publishes.as_ref());
+    // Nobody can correct a profile of the agent; what does not fit it is the device.
+    let shipped = profile.and_then(|index| profiles[index].shipped.as_ref());
+    if let (Some(shipped), Some(chosen)) = (shipped, &found.profile) {
+        out.blame(before, shipped, &chosen.span);
+    }
     if !found.named {
         return None;
     }
-    Some(Device {
+    let device = Device {
         name: found.name.unwrap_or_else(|| found.id.value.clone()),
         id: found.id.value,
         line: own.line.clone().or_else(|| base.line.clone()),
@@ -259,7 +325,27 @@ fn build(
             .unwrap_or(MIN_EXPOSURE_MS),
         merge_faults_ms: own.merge_faults.or(base.merge_faults).unwrap_or(0),
         model,
-    })
+    };
+    Some((device, paths))
+}
+
+/// The page of each tag, where it is another than that of the link.
+fn paths(found: &Found, base: &Common, speaks: Speaks, out: &Findings) -> Paths {
+    let own = &found.common;
+    let of_device = own.path.as_ref().or(base.path.as_ref());
+    let tags = merged(base, own);
+    if speaks == Speaks::HttpGet {
+        let path = |tag: &&TagPart| tag.path.as_ref().or(of_device).map(|at| at.value.clone());
+        return tags.iter().map(path).collect();
+    }
+    let of_tags = tags.iter().filter(|tag| !tag.told.get());
+    let given = of_tags.filter_map(|tag| tag.path.as_ref());
+    if let Some(path) = given.chain(&own.path).next() {
+        let what = "only machines that are asked by HTTP have pages";
+        let hint = "leave `path` out, or read the device through a link with `http_get`";
+        out.mistake(Finding::at(path.span.clone(), what).hint(hint));
+    }
+    Paths::new()
 }
 
 /// The profile by index; the outer none is a mistake that was reported.
@@ -268,8 +354,9 @@ fn find_profile(found: &Found, profiles: &[Profile], out: &Findings) -> Option<O
         return Some(None);
     };
     let at = profiles.iter().position(|p| *p.id.value == *wanted.value);
-    if at.is_none() && !out.is_lost(&wanted.value) {
+    if at.is_none() && !out.is_definition_lost(&wanted.value) {
         let names = profiles.iter().map(|profile| &*profile.id.value);
+        let names = names.chain(shipped::PROFILES.iter().map(|(name, _)| *name));
         let hint = suggest(&wanted.value, names, "add a `[[profile]]` with this id");
         let what = format!("there is no profile `{}`", wanted.value);
         out.mistake(Finding::at(wanted.span.clone(), what).hint(hint));
@@ -280,7 +367,7 @@ fn find_profile(found: &Found, profiles: &[Profile], out: &Findings) -> Option<O
 fn find_link(found: &Found, links: &[LinkPart], out: &Findings) -> Option<LinkIndex> {
     let wanted = found.link.as_ref()?;
     let at = links.iter().position(|link| *link.id == *wanted.value);
-    if at.is_none() && !out.is_lost(&wanted.value) {
+    if at.is_none() && !out.is_definition_lost(&wanted.value) {
         let names = links.iter().map(|link| &*link.id);
         let hint = suggest(&wanted.value, names, "add a `[[link]]` with this id");
         let what = format!("there is no link `{}`", wanted.value);
@@ -294,7 +381,9 @@ fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
         return Some(u8::from(speaks.is_modbus()));
     };
     let (what, hint) = match speaks {
-        Speaks::Mqtt | Speaks::HttpPush => ("only Modbus devices have a unit", "leave `unit` out"),
+        Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush => {
+            ("only Modbus devices have a unit", "leave `unit` out")
+        }
         Speaks::ModbusRtu if !(1..=247).contains(&unit.value) => (
             "a unit on a serial line is from 1 to 247",
             "look at the address switches of the machine",
@@ -328,6 +417,7 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
     let wrong = match (speaks, comes) {
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::Register)
         | (Speaks::Mqtt, Comes::OnTopic)
+        | (Speaks::HttpGet, Comes::AtPointer | Comes::ByName)
         | (Speaks::HttpPush, Comes::ByName) => return None,
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::OnTopic) => (
             "has a `topic`",
@@ -338,6 +428,14 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
             "its link is Modbus: write `at = \"holding:0\"`",
         ),
         (Speaks::Mqtt, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
+        (Speaks::HttpGet, Comes::OnTopic) => (
+            "has a `topic`",
+            "its link is HTTP: write `at = \"/speed\"`, and `path` for another page",
+        ),
+        (Speaks::HttpGet, Comes::Register) => (
+            "is a register of Modbus",
+            "its link is HTTP: write `at = \"/speed\"`, its place in the JSON",
+        ),
         (Speaks::HttpPush, Comes::OnTopic) => (
             "has a `topic`",
             "scripts push it by its name: leave `topic` and `at` out",

@@ -1,6 +1,7 @@
 //! `[[link]]`: the buses and connections.
 
 use super::gateway::{broker_url, credentials};
+use super::pages::http_url;
 use super::report::Finding;
 use super::values::{boolean, duration, host_port, id, integer, path, serial_port, size, text};
 use super::walk::{At, Findings, Section};
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How large an MQTT payload may be to be looked at, unless the link says otherwise.
+/// How large a message or answer may be to be looked at, unless the link says otherwise.
 const MAX_PAYLOAD: u64 = 64 * 1024;
 
 /// What is spoken over a link.
@@ -20,6 +21,7 @@ pub(super) enum Speaks {
     ModbusTcp,
     ModbusRtu,
     Mqtt,
+    HttpGet,
     HttpPush,
 }
 
@@ -30,14 +32,14 @@ impl Speaks {
 
     /// Whether the agent asks, and so sets the pace.
     pub(super) fn is_asked(self) -> bool {
-        self.is_modbus()
+        self.is_modbus() || self == Speaks::HttpGet
     }
 
     /// Milliseconds between two readings, if nobody says otherwise.
     pub(super) fn default_every(self) -> u64 {
         match self {
             Speaks::ModbusTcp | Speaks::ModbusRtu => 1000,
-            Speaks::Mqtt | Speaks::HttpPush => 10_000,
+            Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush => 10_000,
         }
     }
 }
@@ -57,7 +59,18 @@ pub(super) enum KindPart {
     Modbus(Modbus),
     ModbusRtu,
     Mqtt { broker: Broker, max_payload: usize },
+    HttpGet(HttpPart),
     HttpPush(HttpPush),
+}
+
+/// A machine that answers HTTP requests, before it is known what it is asked for.
+#[derive(Debug)]
+pub(super) struct HttpPart {
+    pub(super) server: Broker,
+    /// The page of tags that name no other.
+    pub(super) path: Arc<str>,
+    pub(super) timeout: Duration,
+    pub(super) max_payload: usize,
 }
 
 impl LinkPart {
@@ -78,7 +91,10 @@ impl LinkPart {
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {
             KindPart::Modbus(modbus) => u64::try_from(modbus.timeout.as_millis()).ok(),
-            KindPart::ModbusRtu | KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
+            KindPart::ModbusRtu
+            | KindPart::Mqtt { .. }
+            | KindPart::HttpGet(_)
+            | KindPart::HttpPush(_) => None,
         }
     }
 
@@ -92,6 +108,7 @@ impl LinkPart {
             KindPart::Modbus(_) => Speaks::ModbusTcp,
             KindPart::ModbusRtu => Speaks::ModbusRtu,
             KindPart::Mqtt { .. } => Speaks::Mqtt,
+            KindPart::HttpGet(_) => Speaks::HttpGet,
             KindPart::HttpPush(_) => Speaks::HttpPush,
         }
     }
@@ -134,10 +151,11 @@ const OTHER_KEYS: [&str; 12] = [
 ];
 
 /// The keys of which a link has exactly one, and its others.
-const KINDS: [(&str, Speaks); 4] = [
+const KINDS: [(&str, Speaks); 5] = [
     ("modbus_tcp", Speaks::ModbusTcp),
     ("modbus_rtu", Speaks::ModbusRtu),
     ("mqtt", Speaks::Mqtt),
+    ("http_get", Speaks::HttpGet),
     ("http_push", Speaks::HttpPush),
 ];
 
@@ -178,7 +196,7 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
         let what = "this link says nothing about how to reach it";
         out.mistake(Finding::at(span, what).hint(
             "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"`, \
-             `mqtt = \"mqtt://HOST:1883\"` or `http_push = true`",
+             `mqtt = \"mqtt://HOST:1883\"`, `http_get = \"http://HOST/...\"` or `http_push = true`",
         ));
     }
     if let (Some(id), None) = (&id, &kind) {
@@ -227,6 +245,22 @@ fn kind(section: &mut Section<'_>, speaks: Speaks, base: &Path) -> Option<KindPa
                 broker: broker?,
                 max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
             })
+        }
+        Speaks::HttpGet => {
+            let url = section.place("http_get", http_url);
+            let (url, path) = url.map_or((None, None), |At { value, span }| {
+                let (url, path) = value;
+                (Some(At { value: url, span }), Some(path))
+            });
+            let server = credentials(section, url, base);
+            let timeout = section.read("timeout", answer_in).unwrap_or(5000);
+            let max = section.read("max_payload", size(256, 1 << 20));
+            Some(KindPart::HttpGet(HttpPart {
+                server: server?,
+                path: path?,
+                timeout: Duration::from_millis(timeout),
+                max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
+            }))
         }
         Speaks::HttpPush => http_push(section, base),
     }

@@ -1,27 +1,40 @@
 //! From the configuration file to [`Settings`] that cannot be wrong.
 //!
-//! The file is read once and every mistake in it is reported at once, each with its place and what
-//! to do. Stages: bytes to text and TOML (`syntax`), a table to checked parts (`walk` and
-//! `values`, one file for each kind of section), parts to settings (here). Nothing of the file
-//! leaves this module but the settings.
+//! The file and those it names are read once and every mistake in them is reported at once, each
+//! with its place and what to do. Stages: bytes to text and TOML (`syntax`) or the rows of a table
+//! (`csv`), all files to tables (`files`), what is written once for many machines to what it stands
+//! for (`each`, `addresses`), tables to checked parts (`walk` and `values`, one file for each kind
+//! of section), parts to settings (here). Nothing of the files leaves this module but the settings.
 
+mod addresses;
 mod alarms;
 mod buses;
 mod calendar;
+mod csv;
 mod devices;
+mod each;
+mod files;
+mod findings;
 mod gateway;
+mod glob;
 mod links;
 mod local;
+mod loose;
 mod manners;
 mod models;
 mod nearest;
+mod pages;
 mod report;
+mod roots;
 mod rules;
+mod shipped;
+mod sources;
 mod states;
 mod syntax;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod values;
 mod walk;
 
@@ -30,22 +43,22 @@ pub(crate) use values::{show_bytes, show_ms};
 pub use report::{Entry, Report};
 
 use crate::plan;
-use crate::settings::{Link, LinkKind, MqttLink, NotActive, Settings, Topic};
+use crate::settings::{HttpGet, Link, LinkKind, MqttLink, NotActive, Settings, Topic};
 use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
 use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
 use devices::{Machines, NotPublished};
+use files::Files;
 use gateway::{GatewayPart, Language};
-use links::{KindPart, LinkPart};
+use links::{KindPart, LinkPart, Speaks};
+use pages::Paths;
 use report::{Finding, Severity};
+use roots::Roots;
+use sources::Sources;
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use walk::{At, Findings, Section};
-
-/// Larger files are not configurations.
-const LARGEST: u64 = 4 << 20;
 
 /// A file that can be run.
 #[derive(Debug)]
@@ -54,66 +67,66 @@ pub struct Loaded {
     pub settings: Settings,
     /// What somebody should look at, though it runs.
     pub warnings: Report,
-    /// The text of the file.
-    pub text: String,
+    /// The files that were read, the first the one that was named.
+    pub files: Vec<FileRead>,
 }
 
-/// Reads a configuration file: what it comes to, or everything that is wrong with it.
+/// One of the files of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FileRead {
+    /// Its path.
+    pub file: String,
+    /// The devices that it has.
+    pub devices: usize,
+}
+
+/// Reads a configuration file and those it names: what they come to, or everything that is wrong
+/// with them.
 pub fn load(path: &Path) -> Result<Loaded, Report> {
     let name = path.display().to_string();
-    match read(path) {
+    match files::read(path) {
         Ok(bytes) => parse(&bytes, &name, path.parent().unwrap_or(Path::new(""))),
-        Err(finding) => Err(Report::new(Severity::Mistake, name, "", vec![finding])),
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Finding> {
-    let unreadable = |error: std::io::Error| {
-        let finding = Finding::of_file(format!("cannot be read: {error}"));
-        match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                finding.hint("name a file: `andon check FILE`, `andon run --config FILE`")
-            }
-            _ => finding,
+        Err(finding) => {
+            let sources = Sources::unread(name);
+            Err(Report::new(Severity::Mistake, sources, vec![finding]))
         }
-    };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    let read = file.take(LARGEST + 1).read_to_end(&mut bytes);
-    if read.map_err(unreadable)? as u64 > LARGEST {
-        return Err(Finding::of_file(
-            "larger than 4 MiB: this is not a configuration",
-        ));
     }
-    Ok(bytes)
 }
 
 /// [`load`] for the content of a file; `base` is the folder that relative paths count from.
 fn parse(bytes: &[u8], name: &str, base: &Path) -> Result<Loaded, Report> {
     let out = Findings::default();
-    let text = syntax::decode(bytes, &out);
-    let repaired = syntax::repair(&text, &out);
-    let table = syntax::parse(&repaired);
-    let root = Section::new("the file".into(), 0..0, table.get_ref(), &out);
-    let settings = settings(root, &text, base, &out).map(|mut settings| {
-        settings.plant.cfg = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes);
+    let files = Files::gather(bytes, name, base, &out);
+    let roots = Roots::new(&files, &out);
+    let settings = settings(&roots, files.sources.text(), base, &out).map(|mut settings| {
+        settings.plant.cfg = files.crc;
         settings
     });
-    let shown = out.shown(&text);
-    let report = |severity, findings| Report::new(severity, name, &shown, findings);
+    let shown = out.shown(files.sources.text());
+    let shown = files.sources.with_text(shown);
     match settings {
         Some(settings) if !out.has_mistakes() => Ok(Loaded {
             settings,
-            warnings: report(Severity::Warning, out.warnings()),
-            text,
+            files: roots
+                .devices()
+                .map(|(file, devices)| FileRead {
+                    file: files.sources.name(file).to_owned(),
+                    devices,
+                })
+                .collect(),
+            warnings: Report::new(Severity::Warning, shown, out.warnings()),
         }),
-        _ => Err(report(Severity::Mistake, out.mistakes())),
+        _ => Err(Report::new(Severity::Mistake, shown, out.mistakes())),
     }
 }
 
-/// Walks the file; none only after a mistake was reported.
-fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> Option<Settings> {
-    root = root.later(&["include", "devices_csv", "webhook", "mail", "gpio"]);
+/// Walks the files; none only after a mistake was reported.
+fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Option<Settings> {
+    let mut root = roots.main(out).later(&["webhook", "mail", "gpio"]);
+    // What they name has been read.
+    root.take("include");
+    root.take("devices_csv");
+    let mut others = roots.others(out);
     let gateway = required(&mut root, "gateway", "`id`, `site` and `area`").map(gateway::gateway);
     let upstream =
         required(&mut root, "upstream", "`broker`").map(|section| gateway::upstream(section, base));
@@ -128,15 +141,25 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
     }
     let zone = gateway.as_ref().and_then(|part| part.zone.clone());
     let calendar = calendar::calendar(shifts, root.section("calendar"), zone);
-    let links = links::links(root.sections("link"), base, out);
-    let profiles = root.sections("profile");
+    let link_sections = sections(&mut root, &mut others, "link");
+    let before = out.count();
+    let links = links::links(link_sections, base, out);
+    // Links that copies of one device made stand in one place.
+    out.merge_copies(before);
+    let profiles = sections(&mut root, &mut others, "profile");
+    let device_sections = sections(&mut root, &mut others, "device");
     let Machines {
         devices,
+        paths,
         not_published,
-    } = devices::machines(profiles, root.sections("device"), &links, out);
+    } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
     check_numbers(&links, &devices, out);
-    let (mut alarms, alarms_not_active) =
-        alarms::alarms(root.sections("alarm"), &devices, text, out);
+    let alarm_sections = sections(&mut root, &mut others, "alarm");
+    let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    for mut other in others {
+        other.take("devices_csv");
+        other.finish();
+    }
     // A device that this version does not read is not silent: it was never to be heard.
     alarms.retain(|alarm| is_read(&devices[usize::from(alarm.device.0)], &links));
     let http = root.section("http").map(local::http);
@@ -164,7 +187,7 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
         links: links
             .iter()
             .zip(0..)
-            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices))
+            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices, &paths))
             .collect(),
         upstream,
         http: http.flatten(),
@@ -189,6 +212,19 @@ fn settings(mut root: Section<'_>, text: &str, base: &Path, out: &Findings) -> O
     buses::check(&settings.plant, &links, out);
     check_budgets(&settings, &gateway, out);
     Some(settings)
+}
+
+/// The sections `[[key]]` of all files.
+fn sections<'a>(
+    root: &mut Section<'a>,
+    others: &mut [Section<'a>],
+    key: &'static str,
+) -> Vec<Section<'a>> {
+    let mut sections = root.sections(key);
+    for other in others {
+        sections.extend(other.sections(key));
+    }
+    sections
 }
 
 fn required<'a>(root: &mut Section<'a>, key: &'static str, with: &str) -> Option<Section<'a>> {
@@ -232,9 +268,9 @@ fn check_numbers(links: &[LinkPart], devices: &[Device], out: &Findings) {
 /// On a shared connection one unit that does not answer holds up the others.
 fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
     for (index, link) in (0..).zip(links) {
-        let KindPart::Modbus(modbus) = &link.kind else {
+        if link.speaks() != Speaks::ModbusTcp {
             continue;
-        };
+        }
         let behind = || {
             devices
                 .iter()
@@ -247,7 +283,8 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
             .flat_map(|device| &device.model.tags)
             .map(|tag| tag.every_ms)
             .min();
-        let timeout = u64::try_from(modbus.timeout.as_millis()).unwrap_or(u64::MAX);
+        let timeout = behind().map(|device| device.manners.timeout_ms).max();
+        let timeout = timeout.unwrap_or(0);
         if let (2.., Some(every)) = (units.len(), every.filter(|every| *every < timeout)) {
             let (timeout, every) = (show_ms(timeout), show_ms(every));
             let what = format!(
@@ -303,10 +340,22 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
     }
 }
 
-fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {
+fn link(
+    part: &LinkPart,
+    index: LinkIndex,
+    gateway: &GatewayPart,
+    devices: &[Device],
+    paths: &[Paths],
+) -> Link {
     let kind = match &part.kind {
         KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
         KindPart::ModbusRtu => LinkKind::NotActive,
+        KindPart::HttpGet(get) => LinkKind::HttpGet(HttpGet {
+            server: get.server.clone(),
+            timeout: get.timeout,
+            max_payload: get.max_payload,
+            pages: pages::pages(index, &get.path, devices, paths),
+        }),
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
         KindPart::Mqtt {
             broker,

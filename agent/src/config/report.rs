@@ -1,5 +1,6 @@
-//! What is wrong with a file, and how it is shown: place, line, caret, hint.
+//! What is wrong with the files, and how it is shown: place, line, caret, hint.
 
+use super::sources::Sources;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
@@ -11,8 +12,10 @@ const SHOWN: usize = 50;
 /// One thing that is wrong, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// Bytes of the text it is about; none if it is about the file as a whole.
+    /// Bytes of the text it is about; none if it is about a file as a whole.
     pub(super) span: Option<Range<usize>>,
+    /// Which file, if it is about one as a whole; the first is the one that was named.
+    pub(super) file: usize,
     /// What is wrong.
     pub(super) what: String,
     /// What to do.
@@ -34,6 +37,7 @@ impl Finding {
     pub(super) fn of_file(what: impl Into<String>) -> Finding {
         Finding {
             span: None,
+            file: 0,
             what: what.into(),
             hint: None,
             also: None,
@@ -51,6 +55,15 @@ impl Finding {
         self.also = Some((span, label.into()));
         self
     }
+
+    /// As a finding about a file of several, whose first byte has this place.
+    pub(super) fn shifted(mut self, offset: usize, file: usize) -> Finding {
+        let shift = |span: &mut Range<usize>| *span = span.start + offset..span.end + offset;
+        self.span.iter_mut().for_each(shift);
+        self.also.iter_mut().for_each(|(span, _)| shift(span));
+        self.file = file;
+        self
+    }
 }
 
 /// Whether findings stop the agent from starting.
@@ -62,12 +75,11 @@ pub(super) enum Severity {
     Warning,
 }
 
-/// Everything of one severity that was found in one file.
+/// Everything of one severity that was found in a file and those it names.
 #[derive(Debug, Clone)]
 pub struct Report {
     severity: Severity,
-    file: String,
-    text: String,
+    sources: Sources,
     findings: Vec<Finding>,
 }
 
@@ -87,14 +99,12 @@ pub struct Entry<'a> {
 }
 
 impl Report {
-    /// Puts findings in the order of the file; the same one said twice is said once.
-    pub(super) fn new(
-        severity: Severity,
-        file: impl Into<String>,
-        text: &str,
-        mut findings: Vec<Finding>,
-    ) -> Report {
-        // What is about the file as a whole comes last.
+    /// Puts findings in the order of the files; the same one said twice is said once.
+    pub(super) fn new(severity: Severity, sources: Sources, mut findings: Vec<Finding>) -> Report {
+        for finding in &mut findings {
+            name_column(finding, &sources);
+        }
+        // What is about a file as a whole comes last.
         findings.sort_by_key(|finding| finding.span.as_ref().map_or(usize::MAX, |s| s.start));
         let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
         for finding in findings {
@@ -107,8 +117,7 @@ impl Report {
         }
         Report {
             severity,
-            file: file.into(),
-            text: text.to_owned(),
+            sources,
             findings: unique,
         }
     }
@@ -125,21 +134,28 @@ impl Report {
 
     /// The findings with their places, for programs.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let ends = self.text.match_indices('\n').map(|(at, _)| at + 1);
-        let starts: Vec<usize> = std::iter::once(0).chain(ends).collect();
+        let texts = (0..self.sources.len()).map(|file| self.sources.text_of(file));
+        let starts: Vec<Vec<usize>> = texts.map(line_starts).collect();
         self.findings.iter().map(move |finding| {
-            let place = finding
-                .span
-                .as_ref()
-                .map(|span| self.place(&starts, span.start));
+            let file = self.file_of(finding);
+            let place = finding.span.as_ref().map(|span| {
+                let at = self.sources.within(file, span).start;
+                let starts = starts.get(file).map_or(&[][..], Vec::as_slice);
+                place(self.sources.text_of(file), starts, at)
+            });
             Entry {
-                file: &self.file,
+                file: self.sources.name(file),
                 line: place.map(|(line, _)| line),
                 column: place.map(|(_, column)| column),
                 message: &finding.what,
                 hint: finding.hint.as_deref(),
             }
         })
+    }
+
+    fn file_of(&self, finding: &Finding) -> usize {
+        let start = finding.span.as_ref().map(|span| span.start);
+        start.map_or(finding.file, |start| self.sources.file_of(start))
     }
 
     /// The report as text, in colours for a terminal.
@@ -163,19 +179,32 @@ impl Report {
             Severity::Mistake => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
+        let sources = &self.sources;
+        let file = self.file_of(finding);
+        let source = |file| Snippet::source(sources.text_of(file)).path(sources.name(file));
         let group = match &finding.span {
             Some(span) => {
-                let mut snippet = Snippet::source(self.text.as_str())
-                    .path(self.file.as_str())
-                    .annotation(AnnotationKind::Primary.span(span.clone()));
-                if let Some((place, label)) = &finding.also {
-                    let other = AnnotationKind::Context.span(place.clone());
-                    snippet = snippet.annotation(other.label(label.as_str()));
+                let primary = AnnotationKind::Primary.span(sources.within(file, span));
+                let snippet = source(file).annotation(primary);
+                let title = level.primary_title(finding.what.as_str());
+                match &finding.also {
+                    None => title.element(snippet),
+                    Some((place, label)) => {
+                        let there = sources.file_of(place.start);
+                        let other = AnnotationKind::Context.span(sources.within(there, place));
+                        let other = other.label(label.as_str());
+                        if there == file {
+                            title.element(snippet.annotation(other))
+                        } else {
+                            let elsewhere = source(there).annotation(other);
+                            title.element(snippet).element(elsewhere)
+                        }
+                    }
                 }
-                level.primary_title(finding.what.as_str()).element(snippet)
             }
             None => {
-                Group::with_title(level.primary_title(format!("{}: {}", self.file, finding.what)))
+                let name = sources.name(file);
+                Group::with_title(level.primary_title(format!("{name}: {}", finding.what)))
             }
         };
         match &finding.hint {
@@ -194,16 +223,41 @@ impl Report {
             Some(more @ 1..) => format!(" ({more} more not shown)"),
             _ => String::new(),
         };
-        format!("{} {noun}{plural} in {}{rest}", self.len(), self.file)
+        let mut files: Vec<usize> = self.findings.iter().map(|f| self.file_of(f)).collect();
+        files.sort_unstable();
+        files.dedup();
+        let files = match files.as_slice() {
+            [] => self.sources.name(0).to_owned(),
+            [one] => self.sources.name(*one).to_owned(),
+            several => format!("{} files", several.len()),
+        };
+        format!("{} {noun}{plural} in {files}{rest}", self.len())
     }
+}
 
-    /// Line and column, both from 1, of a byte of the text, given where its lines start.
-    fn place(&self, starts: &[usize], at: usize) -> (usize, usize) {
-        let line = starts.partition_point(|start| *start <= at);
-        let start = starts[..line].last().copied().unwrap_or(0);
-        let before = self.text.get(start..at).unwrap_or("");
-        (line, before.chars().count() + 1)
+/// A table is known by its columns: a finding about a cell names the one it stands in.
+fn name_column(finding: &mut Finding, sources: &Sources) {
+    let column = finding
+        .span
+        .as_ref()
+        .and_then(|span| sources.column_of(span));
+    if let Some(column) = column.filter(|column| !finding.what.contains(&format!("`{column}`"))) {
+        finding.what = format!("column `{column}`: {}", finding.what);
     }
+}
+
+/// Where the lines of a text start.
+fn line_starts(text: &str) -> Vec<usize> {
+    let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(ends).collect()
+}
+
+/// Line and column, both from 1, of a byte of a text, given where its lines start.
+fn place(text: &str, starts: &[usize], at: usize) -> (usize, usize) {
+    let line = starts.partition_point(|start| *start <= at);
+    let start = starts[..line].last().copied().unwrap_or(0);
+    let before = text.get(start..at).unwrap_or("");
+    (line, before.chars().count() + 1)
 }
 
 impl fmt::Display for Report {

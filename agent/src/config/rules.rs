@@ -138,9 +138,9 @@ fn resolve(
         Some(id) => match devices.iter().position(|device| *device.id == *id) {
             Some(index) => index,
             // What it would be is lost with it; figures accept any comparison with a value.
-            None if out.is_lost(id) && name == "no_data" => return Ok(Name::NoData(device)),
-            None if out.is_lost(id) && name == "state" => return Ok(Name::State(device)),
-            None if out.is_lost(id) => return Ok(Name::Figure),
+            None if out.is_device_lost(id) && name == "no_data" => return Ok(Name::NoData(device)),
+            None if out.is_device_lost(id) && name == "state" => return Ok(Name::State(device)),
+            None if out.is_device_lost(id) => return Ok(Name::Figure),
             None => {
                 let ids = devices.iter().map(|device| &*device.id);
                 return Err((format!("there is no device `{id}`"), suggest(id, ids, "")));

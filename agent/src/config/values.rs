@@ -1,5 +1,6 @@
 //! Values as engineers write them: `"500 ms"`, `"32 MiB"`, `"1200/h"`, `"08:00"`, ids, addresses.
 
+use super::loose;
 use super::nearest::suggest;
 use super::walk::Item;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 /// Ids end up in topics; longer ones are hard to read and to type.
-const LONGEST_ID: usize = 40;
+pub(super) const LONGEST_ID: usize = 40;
 
 const SECOND: u64 = 1000;
 const DAY: u64 = 24 * 3600 * SECOND;
@@ -36,15 +37,16 @@ pub(super) fn label(item: &Item<'_>) -> Option<Arc<str>> {
 }
 
 pub(super) fn boolean(item: &Item<'_>) -> Option<bool> {
-    match item.value {
+    let value = match item.value {
         DeValue::Boolean(value) => Some(*value),
-        _ => item.expected("true or false, without quotes"),
-    }
+        _ => item.loose_text().and_then(loose::boolean),
+    };
+    value.or_else(|| item.expected("true or false, without quotes"))
 }
 
 /// A whole number within a range.
 pub(super) fn integer(low: i64, high: i64) -> impl Fn(&Item<'_>) -> Option<i64> {
-    move |item| match whole(item.value) {
+    move |item| match whole(item.value).or_else(|| item.loose_text().and_then(loose::integer)) {
         Some(value) if (low..=high).contains(&value) => Some(value),
         None if !matches!(item.value, DeValue::Integer(_)) => {
             item.expected(&format!("a whole number from {low} to {high}"))
@@ -69,7 +71,10 @@ pub(super) fn number(item: &Item<'_>) -> Option<f64> {
     let value = match item.value {
         DeValue::Integer(_) => whole(item.value).map(|int| int as f64),
         DeValue::Float(float) => float.as_str().parse().ok(),
-        _ => return item.expected("a number, without quotes"),
+        _ => match item.loose_text().and_then(loose::number) {
+            Some(value) => Some(value),
+            None => return item.expected("a number, without quotes"),
+        },
     };
     match value {
         Some(value) if value.is_finite() => Some(value),
@@ -216,6 +221,8 @@ pub(super) fn rate(item: &Item<'_>) -> Option<u64> {
             _ => return None,
         };
         let number = number.trim();
+        let ungrouped = item.loose_text().map(|_| loose::ungrouped(number));
+        let number = ungrouped.as_deref().unwrap_or(number);
         let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
         let number = number.parse::<f64>().ok().filter(|_| plain)?;
         rounded(number * hours * 1000.0)
@@ -240,19 +247,28 @@ pub(super) fn id(item: &Item<'_>) -> Option<Arc<str>> {
     if is_id(text) {
         return Some(text.into());
     }
-    let slug: String = text
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    let slug = slug.trim_matches('-');
-    let hint = if is_id(slug) && !slug.contains("--") {
+    let slug = slug(text);
+    let hint = if is_id(&slug) {
         format!("use only a-z, 0-9 and `-`, such as `{slug}`")
     } else {
         format!("use only a-z, 0-9 and `-` in the middle, at most {LONGEST_ID}")
     };
     item.out.lose(text);
     item.wrong(format!("`{text}` is not an id"), hint)
+}
+
+/// A text in the letters of ids; of any length, also none.
+pub(super) fn slug(text: &str) -> String {
+    let mut slug = String::with_capacity(text.len());
+    for c in text.to_lowercase().chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(slug.trim_end_matches('-').len());
+    slug
 }
 
 fn is_id(text: &str) -> bool {
@@ -352,6 +368,11 @@ pub(super) fn host_port(
     };
     let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let v6 = text.starts_with('[') && host.parse::<std::net::Ipv6Addr>().is_ok();
+    let looks_v4 = !host.is_empty() && host.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if looks_v4 && host.parse::<std::net::Ipv4Addr>().is_err() {
+        let hint = "an address has four numbers from 0 to 255".to_owned();
+        return item.wrong(format!("`{host}` is not an address"), hint);
+    }
     if host.is_empty() || !(v6 || host.chars().all(is_host)) {
         return item.wrong(format!("`{host}` is not a host name or address"), hint());
     }

@@ -1,106 +1,13 @@
 //! Walking a TOML table: what is asked for is known, what is left over is a mistake.
 //!
-//! Everything here goes on after a mistake, and a mistake is told once: what depends on a thing
-//! that is already wrong is *lost* and not reported as missing.
+//! Everything here goes on after a mistake.
+
+pub(super) use super::findings::Findings;
 
 use super::nearest::nearest;
 use super::report::Finding;
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
-
-/// Where findings are collected while a file is walked.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    mistakes: RefCell<Vec<Finding>>,
-    warnings: RefCell<Vec<Finding>>,
-    lost: RefCell<BTreeSet<String>>,
-    blanked: RefCell<Vec<(usize, String)>>,
-    all_lost: Cell<bool>,
-    secrets: RefCell<Vec<Range<usize>>>,
-}
-
-impl Findings {
-    pub(super) fn mistake(&self, finding: Finding) {
-        self.mistakes.borrow_mut().push(finding);
-    }
-
-    /// How many mistakes there are so far.
-    pub(super) fn count(&self) -> usize {
-        self.mistakes.borrow().len()
-    }
-
-    pub(super) fn warn(&self, finding: Finding) {
-        self.warnings.borrow_mut().push(finding);
-    }
-
-    /// These bytes must not be shown: reports go to terminals and logs.
-    pub(super) fn hide(&self, span: Range<usize>) {
-        self.secrets.borrow_mut().push(span);
-    }
-
-    /// The text of the file as it may be shown.
-    pub(super) fn shown(&self, text: &str) -> String {
-        let mut bytes = text.as_bytes().to_vec();
-        for span in self.secrets.borrow().iter() {
-            for byte in bytes.get_mut(span.clone()).into_iter().flatten() {
-                if *byte != b'\n' {
-                    *byte = b'*';
-                }
-            }
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// A name that is in the file, but in a place that is wrong.
-    pub(super) fn lose(&self, name: &str) {
-        self.lost.borrow_mut().insert(name.to_owned());
-    }
-
-    pub(super) fn lose_words(&self, text: &str) {
-        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
-        text.split(|c| !is_word(c)).for_each(|word| self.lose(word));
-    }
-
-    /// The statement of a key that could not be read, in the section whose header starts there.
-    pub(super) fn lose_statement(&self, header: usize, key: &str) {
-        self.blanked.borrow_mut().push((header, key.to_owned()));
-    }
-
-    fn is_blanked(&self, header: usize, key: &str) -> bool {
-        let blanked = self.blanked.borrow();
-        self.all_lost.get()
-            || blanked
-                .iter()
-                .any(|(at, name)| *at == header && name == key)
-    }
-
-    /// The file could not be read to its end: nothing can be called missing.
-    pub(super) fn lose_everything(&self) {
-        self.all_lost.set(true);
-    }
-
-    pub(super) fn is_lost(&self, name: &str) -> bool {
-        self.all_lost.get() || self.lost.borrow().contains(name)
-    }
-
-    pub(super) fn lost_any(&self, matches: impl Fn(&str) -> bool) -> bool {
-        self.all_lost.get() || self.lost.borrow().iter().any(|name| matches(name))
-    }
-
-    pub(super) fn mistakes(&self) -> Vec<Finding> {
-        self.mistakes.take()
-    }
-
-    pub(super) fn warnings(&self) -> Vec<Finding> {
-        self.warnings.take()
-    }
-
-    pub(super) fn has_mistakes(&self) -> bool {
-        !self.mistakes.borrow().is_empty()
-    }
-}
 
 /// Something with its place in the file.
 #[derive(Debug, Clone)]
@@ -109,7 +16,25 @@ pub(super) struct At<T> {
     pub(super) span: Range<usize>,
 }
 
-/// One value of the file, with the key it stands behind.
+/// How a section was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Written<'a> {
+    /// As TOML.
+    Plainly,
+    /// As TOML with placeholders, which makes every value of them a text.
+    WithPlaceholders,
+    /// As a row of a table; every value is a text.
+    InRow(&'a Header),
+}
+
+/// The first row of a table.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) span: Range<usize>,
+    pub(super) columns: Vec<String>,
+}
+
+/// One value of a file, with the key it stands behind.
 #[derive(Debug, Clone)]
 pub(super) struct Item<'a> {
     pub(super) key: &'a str,
@@ -117,9 +42,19 @@ pub(super) struct Item<'a> {
     pub(super) value: &'a DeValue<'a>,
     pub(super) span: Range<usize>,
     pub(super) out: &'a Findings,
+    written: Written<'a>,
 }
 
 impl<'a> Item<'a> {
+    /// The text of a value that may be a text although it is a number or a truth.
+    pub(super) fn loose_text(&self) -> Option<&'a str> {
+        match (self.written, self.value) {
+            (Written::Plainly, _) => None,
+            (_, DeValue::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Reports that the value is of another type, and is nothing.
     pub(super) fn expected<T>(&self, what: &str) -> Option<T> {
         let found = match self.value {
@@ -160,12 +95,15 @@ impl<'a> Item<'a> {
     /// The table it is.
     pub(super) fn section(&self, what: &str) -> Option<Section<'a>> {
         match self.value {
-            DeValue::Table(table) => Some(Section::new(
-                format!("`{}`", self.key),
-                self.span.clone(),
-                table,
-                self.out,
-            )),
+            DeValue::Table(table) => Some(Section {
+                written: self.written,
+                ..Section::new(
+                    format!("`{}`", self.key),
+                    self.span.clone(),
+                    table,
+                    self.out,
+                )
+            }),
             _ => self.expected(what),
         }
     }
@@ -181,6 +119,7 @@ pub(super) struct Section<'a> {
     known: Vec<&'static str>,
     later: &'static [&'static str],
     missing: Vec<(&'static str, &'static str)>,
+    written: Written<'a>,
     out: &'a Findings,
 }
 
@@ -205,8 +144,15 @@ impl<'a> Section<'a> {
             known: Vec::new(),
             later: &[],
             missing: Vec::new(),
+            written: Written::Plainly,
             out,
         }
+    }
+
+    /// The same, written otherwise.
+    pub(super) fn written(mut self, written: Written<'a>) -> Section<'a> {
+        self.written = written;
+        self
     }
 
     pub(super) fn span(&self) -> Range<usize> {
@@ -215,6 +161,10 @@ impl<'a> Section<'a> {
 
     pub(super) fn out(&self) -> &'a Findings {
         self.out
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.written, Written::Plainly)
     }
 
     /// Keys of the contract that this version does not have.
@@ -249,6 +199,7 @@ impl<'a> Section<'a> {
             value: value.get_ref(),
             span: value.span(),
             out: self.out,
+            written: self.written,
         })
     }
 
@@ -325,10 +276,11 @@ impl<'a> Section<'a> {
         };
         let tables = elements.unwrap_or_default().into_iter().filter_map(|item| {
             let section = item.section(&hint)?;
-            Some(Section {
-                name: name.clone(),
-                ..section
-            })
+            let name = match self.written {
+                Written::InRow(_) => "this row".to_owned(),
+                _ => name.clone(),
+            };
+            Some(Section { name, ..section })
         });
         tables.collect()
     }
@@ -344,10 +296,21 @@ impl<'a> Section<'a> {
                 value: value.get_ref(),
                 span: value.span(),
                 out: self.out,
+                written: self.written,
             })
             .collect();
         entries.sort_by_key(|entry| entry.key_span.start);
         entries
+    }
+
+    /// Where to show that all these keys are missing: in the row of a table or, if it has none of
+    /// the columns, in its header.
+    pub(super) fn place_of_missing(&self, keys: &[&str]) -> Range<usize> {
+        let has = |header: &Header| header.columns.iter().any(|name| keys.contains(&&**name));
+        match self.written {
+            Written::InRow(header) if !has(header) => header.span.clone(),
+            _ => self.span.clone(),
+        }
     }
 
     /// Reports the keys nobody asked for and those that are missing; a misspelt key is one
@@ -362,8 +325,11 @@ impl<'a> Section<'a> {
         for &(key, example) in &self.missing {
             if !misspelt.contains(&key) && !self.has_blanked(key) {
                 let what = format!("{} has no `{key}`", self.name);
-                self.out
-                    .mistake(Finding::at(self.span.clone(), what).hint(format!("add `{example}`")));
+                let finding = Finding::at(self.place_of_missing(&[key]), what);
+                self.out.mistake(finding.hint(match self.written {
+                    Written::InRow(_) => format!("write it into the column `{key}`"),
+                    _ => format!("add `{example}`"),
+                }));
             }
         }
     }

@@ -43,7 +43,7 @@ fn every_key_is_documented() {
     for (headings, after) in PLACES {
         let mut documented: BTreeSet<&str> = headings.iter().flat_map(|h| table(h)).collect();
         if after.starts_with("status") {
-            documented.insert("topic");
+            documented.extend(["topic", "path"]);
         }
         assert_eq!(
             documented,
@@ -82,4 +82,11 @@ fn keys_after(after: &str) -> Vec<String> {
         panic!("expected one list of keys\n{report}");
     };
     hint.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn a_device_may_say_of_its_line_what_a_link_may() {
+    let of_a_link = table("With `modbus_rtu`").into_iter();
+    let of_a_link: BTreeSet<&str> = of_a_link.filter(|key| *key != "timeout").collect();
+    assert_eq!(of_a_link, BTreeSet::from(addresses::SERIAL));
 }
