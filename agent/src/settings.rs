@@ -94,15 +94,6 @@ pub struct Page {
     pub readers: Vec<Reader>,
 }
 
-/// A device that is read from a page.
-#[derive(Debug, Clone)]
-pub struct Reader {
-    /// Which.
-    pub device: DeviceIndex,
-    /// Its tags that are on the page.
-    pub tags: Vec<TagIndex>,
-}
-
 /// What scripts need to push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpPush {
@@ -164,10 +155,23 @@ pub struct MqttLink {
 /// One topic with everything that is read out of its messages.
 #[derive(Debug, Clone)]
 pub struct Topic {
-    /// Topic, without wildcards.
+    /// Topic as its devices publish to it; `+` stands for any one level.
     pub name: Arc<str>,
-    /// The tags whose [`andon_core::tag::Place`] names this topic.
-    pub tags: Vec<(DeviceIndex, TagIndex)>,
+    /// The filter that stands for this and other topics in which only the device differs.
+    pub shared: Option<Arc<str>>,
+    /// The devices that are read from it.
+    pub readers: Vec<Reader>,
+}
+
+/// A device that is read from a topic or a page.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// Which.
+    pub device: DeviceIndex,
+    /// What it is called in topics and messages.
+    pub called: Arc<str>,
+    /// Its tags whose [`andon_core::tag::Place`] names the topic, or that stand on the page.
+    pub tags: Vec<TagIndex>,
 }
 
 /// How to connect to a broker, or to a machine that answers HTTP requests.

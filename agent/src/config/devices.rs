@@ -36,6 +36,8 @@ pub(super) struct NotPublished {
 #[derive(Debug, Default)]
 pub(super) struct Machines {
     pub(super) devices: Vec<Device>,
+    /// What each is called in topics and messages.
+    pub(super) called: Vec<Arc<str>>,
     /// Of each: the pages of its tags, if it is asked by HTTP.
     pub(super) paths: Vec<Paths>,
     pub(super) not_published: Vec<NotPublished>,
@@ -65,6 +67,7 @@ pub(super) fn machines(
     let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
     let mut template = None;
     let mut before = out.count();
+    let mut addresses = HashMap::new();
     for section in device_sections {
         // Copies of one section stand in one place.
         if template != Some(section.span()) {
@@ -86,9 +89,16 @@ pub(super) fn machines(
             seen.insert(found.id.value.clone(), found.id.span.clone());
         }
         let name = found.id.value.clone();
+        let address = found.address.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
             Some((device, paths)) => {
+                let link = device.link;
+                let called = address.map_or(name, |address| {
+                    check_address(&mut addresses, link, &address, out);
+                    address.value
+                });
                 machines.devices.push(device);
+                machines.called.push(called);
                 machines.paths.push(paths);
             }
             None => out.lose(&name),
@@ -175,12 +185,13 @@ struct Found {
     profile: Option<At<String>>,
     link: Option<At<String>>,
     unit: Option<At<u8>>,
+    address: Option<At<Arc<str>>>,
     common: Common,
     span: Range<usize>,
 }
 
 fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
-    let mut section = section.later(&["address", "calendar", "crew"]);
+    let mut section = section.later(&["calendar", "crew"]);
     if section.take("each").is_some() && section.is_plain() {
         section = section.written(Written::WithPlaceholders);
     }
@@ -205,6 +216,7 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
+    let address = section.place("address", address);
     let common = common(&mut section);
     section.finish();
     let named = id.is_some();
@@ -223,9 +235,41 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         profile,
         link,
         unit,
+        address,
         common,
         span,
     })
+}
+
+/// What a device is called by others: one level of a topic.
+fn address(item: &Item<'_>) -> Option<Arc<str>> {
+    let text = label(item)?;
+    if text.contains(['/', '+', '#']) || text.len() > 100 {
+        return item.wrong(
+            format!("`{text}` is not one level of a topic"),
+            "write what stands for the device in its topics or messages, without `/`, `+` and `#`",
+        );
+    }
+    Some(text)
+}
+
+/// Two devices of one address would have each other's values.
+fn check_address(
+    addresses: &mut HashMap<(LinkIndex, Arc<str>), Range<usize>>,
+    link: LinkIndex,
+    address: &At<Arc<str>>,
+    out: &Findings,
+) {
+    let key = (link, address.value.clone());
+    if let Some(first) = addresses.get(&key) {
+        let what = format!("there are two devices with the address `{}`", address.value);
+        out.mistake(
+            Finding::at(address.span.clone(), what)
+                .hint("each device behind a link has an address of its own")
+                .also(first.clone(), "the first"),
+        );
+    }
+    addresses.entry(key).or_insert(address.span.clone());
 }
 
 fn without_link(section: &Section<'_>, keys: &[&str]) {
@@ -282,6 +326,11 @@ fn build(
         manners::refuse(&own.manners, out);
     }
     check_sources(&found, base, speaks, out);
+    if let (Some(address), true) = (&found.address, speaks.is_modbus()) {
+        let what = "`address` is what messages call a device";
+        let hint = "a Modbus device has a `unit`; leave `address` out";
+        out.mistake(Finding::at(address.span.clone(), what).hint(hint));
+    }
     let paths = paths(&found, base, speaks, out);
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);

@@ -34,6 +34,7 @@ mod syntax;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod tree;
 mod values;
 mod walk;
@@ -43,19 +44,17 @@ pub(crate) use values::{show_bytes, show_ms};
 pub use report::{Entry, Report};
 
 use crate::plan;
-use crate::settings::{HttpGet, Link, LinkKind, MqttLink, NotActive, Settings, Topic};
+use crate::settings::{HttpGet, Link, LinkKind, MqttLink, NotActive, Page, Settings, Topic};
 use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
-use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
+use andon_core::tag::LinkIndex;
 use devices::{Machines, NotPublished};
 use files::Files;
 use gateway::{GatewayPart, Language};
 use links::{KindPart, LinkPart, Speaks};
-use pages::Paths;
 use report::{Finding, Severity};
 use roots::Roots;
 use sources::Sources;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use walk::{At, Findings, Section};
@@ -150,6 +149,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let device_sections = sections(&mut root, &mut others, "device");
     let Machines {
         devices,
+        called,
         paths,
         not_published,
     } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
@@ -187,7 +187,12 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         links: links
             .iter()
             .zip(0..)
-            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices, &paths))
+            .map(|(l, i)| {
+                let index = LinkIndex(i);
+                let topics = topics::topics(index, &devices, &called);
+                let pages = |own: &_| pages::pages(index, own, &devices, &called, &paths);
+                link(l, &gateway, topics, pages)
+            })
             .collect(),
         upstream,
         http: http.flatten(),
@@ -342,10 +347,9 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
 
 fn link(
     part: &LinkPart,
-    index: LinkIndex,
     gateway: &GatewayPart,
-    devices: &[Device],
-    paths: &[Paths],
+    topics: Vec<Topic>,
+    pages: impl Fn(&Arc<str>) -> Vec<Page>,
 ) -> Link {
     let kind = match &part.kind {
         KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
@@ -354,7 +358,7 @@ fn link(
             server: get.server.clone(),
             timeout: get.timeout,
             max_payload: get.max_payload,
-            pages: pages::pages(index, &get.path, devices, paths),
+            pages: pages(&get.path),
         }),
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
         KindPart::Mqtt {
@@ -363,7 +367,7 @@ fn link(
         } => LinkKind::Mqtt(MqttLink {
             broker: broker.clone(),
             client_id: format!("{}-{}", gateway.id, part.id),
-            topics: topics(index, devices),
+            topics,
             max_payload: *max_payload,
         }),
     };
@@ -371,23 +375,6 @@ fn link(
         id: part.id.clone(),
         kind,
     }
-}
-
-/// Every topic of a link with the tags that are read out of it.
-fn topics(link: LinkIndex, devices: &[Device]) -> Vec<Topic> {
-    let mut topics: BTreeMap<Arc<str>, Vec<(DeviceIndex, TagIndex)>> = BTreeMap::new();
-    for (device, configured) in (0..).zip(devices).filter(|(_, d)| d.link == link) {
-        for (tag, configured) in (0..).zip(&configured.model.tags) {
-            if let Source::Message(place) = &configured.source {
-                let readers = topics.entry(place.topic.clone()).or_default();
-                readers.push((DeviceIndex(device), TagIndex(tag)));
-            }
-        }
-    }
-    topics
-        .into_iter()
-        .map(|(name, tags)| Topic { name, tags })
-        .collect()
 }
 
 fn check_budgets(settings: &Settings, gateway: &GatewayPart, out: &Findings) {

@@ -16,16 +16,23 @@ const LONGEST: usize = 500;
 pub(super) type Paths = Vec<Option<Arc<str>>>;
 
 /// The pages of a link whose address names the page `own`: tags of one page and one period are read
-/// with one request. `paths` are those of `devices`.
+/// with one request. `called` and `paths` are those of `devices`.
 pub(super) fn pages(
     link: LinkIndex,
     own: &Arc<str>,
     devices: &[Device],
+    called: &[Arc<str>],
     paths: &[Paths],
 ) -> Vec<Page> {
     let mut pages: BTreeMap<(Arc<str>, u64), Vec<Reader>> = BTreeMap::new();
-    let devices = (0..).map(DeviceIndex).zip(devices).zip(paths);
-    for ((index, device), paths) in devices.filter(|((_, device), _)| device.link == link) {
+    let devices = (0..)
+        .map(DeviceIndex)
+        .zip(devices)
+        .zip(called.iter().zip(paths));
+    for ((index, device), (called, paths)) in devices {
+        if device.link != link {
+            continue;
+        }
         let tags = (0..).map(TagIndex).zip(&device.model.tags).zip(paths);
         for ((tag, configured), path) in tags {
             let path = path.as_ref().unwrap_or(own).clone();
@@ -34,6 +41,7 @@ pub(super) fn pages(
                 Some(last) => last.tags.push(tag),
                 None => readers.push(Reader {
                     device: index,
+                    called: called.clone(),
                     tags: vec![tag],
                 }),
             }

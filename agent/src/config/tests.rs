@@ -4,7 +4,10 @@ use super::*;
 use andon_core::plant::{Manners, Match, Priority};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
-use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Table};
+use andon_core::tag::{
+    Counts, DeviceIndex, Kind, Order, Place, Point, Role, Source, Table, TagIndex,
+};
+use std::sync::Arc;
 use std::time::Duration;
 
 mod documented;
@@ -99,7 +102,7 @@ fn press_line_has_its_links() {
     let topics: Vec<(&str, usize)> = shop
         .topics
         .iter()
-        .map(|topic| (&*topic.name, topic.tags.len()))
+        .map(|topic| (&*topic.name, topic.readers[0].tags.len()))
         .collect();
     assert_eq!(topics, [("oven/7/state", 2), ("oven/7/temp", 1)]);
 }
@@ -207,10 +210,10 @@ fn press_line_tags_are_what_the_file_says() {
 
     let oven = &plant.devices[3].model.tags;
     let place = |topic: &str, pointer: Option<&str>, kind| {
-        Source::Message(Place {
-            topic: topic.into(),
-            pointer: pointer.map(Into::into),
-            kind,
+        let topic = Some(topic.into());
+        Source::Message(match pointer {
+            Some(at) => Place::json(topic, at, kind),
+            None => Place::bare(topic, kind),
         })
     };
     assert_eq!(

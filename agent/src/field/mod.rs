@@ -19,7 +19,7 @@ use crate::clock;
 use crate::settings::{LinkKind, Settings};
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::Plant;
-use andon_core::sample::{Reading, Reason};
+use andon_core::sample::{Reason, Sample};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
 use meter::Meters;
@@ -53,14 +53,14 @@ pub enum FromField {
         /// What it said.
         answer: Result<Answer, Reason>,
     },
-    /// A message brought readings of one device.
+    /// A message brought samples of one device.
     Readings {
         /// Which device.
         device: DeviceIndex,
         /// When the message arrived.
         at: Mono,
-        /// What it said of each tag.
-        readings: Vec<(TagIndex, Reading)>,
+        /// What it said of each tag, of one tag in the order of time.
+        readings: Vec<(TagIndex, Sample)>,
     },
 }
 

@@ -17,17 +17,18 @@ use super::FromField;
 use super::backoff::Backoff;
 use super::outlet::{EngineGone, Outlet};
 use super::pace::Pace;
-use super::payload::Payload;
+use super::payload::{self, Payload};
 use super::schedule::{Change, Schedule, Slot, Step};
 use crate::clock;
 use crate::settings::{self, HttpGet};
 use andon_core::modbus::plan::ReadIndex;
 use andon_core::plant::{Model, Plant};
-use andon_core::sample::{Reading, Reason};
-use andon_core::tag::{DeviceIndex, Source, TagIndex};
+use andon_core::sample::{Reading, Reason, Sample};
+use andon_core::tag::{DeviceIndex, Place, Source, TagIndex};
 use andon_core::time::Mono;
 use bytes::Bytes;
 use client::{Answer, Connection, Fault};
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -43,6 +44,8 @@ pub(super) struct Poller {
     link: HttpGet,
     /// Who is read from each page.
     readers: Vec<Vec<Reader>>,
+    /// The zone of time stamps that name none.
+    zone: TimeZone,
     outlet: Outlet,
     schedule: Schedule,
     connection: Option<Connection>,
@@ -56,6 +59,8 @@ pub(super) struct Poller {
 /// A device that is read from a page.
 struct Reader {
     device: DeviceIndex,
+    /// What the device is called in documents.
+    called: Arc<str>,
     model: Arc<Model>,
     tags: Vec<TagIndex>,
 }
@@ -84,6 +89,7 @@ impl Poller {
         });
         let reader = |reader: &settings::Reader| Reader {
             device: reader.device,
+            called: reader.called.clone(),
             model: plant.device(reader.device).model.clone(),
             tags: reader.tags.clone(),
         };
@@ -95,6 +101,7 @@ impl Poller {
                 .map(|page| page.readers.iter().map(reader).collect())
                 .collect(),
             link,
+            zone: plant.calendar.zone.clone(),
             outlet,
             schedule,
             connection: None,
@@ -262,18 +269,25 @@ impl Poller {
 
     /// Tells what a document says.
     async fn tell(&mut self, index: usize, document: &[u8]) -> Result<(), EngineGone> {
-        let payload = Payload::new(document, self.link.max_payload, true);
-        let read = readings(&self.readers[index], |source| match source {
-            Source::Message(place) => payload.reading(place, false),
-            Source::Modbus(_) => Reading::Bad(Reason::Missing),
+        let payload = Payload::new(document, self.link.max_payload);
+        let read = self.readers[index].iter().map(|reader| {
+            let of = payload::Reader {
+                device: &reader.called,
+                zone: &self.zone,
+                retained: false,
+            };
+            (reader.device, payload.samples(reader.places(), of))
         });
-        self.send(read).await
+        self.send(read.collect()).await
     }
 
     /// Tells that nothing can be read from a page.
     async fn tell_bad(&mut self, index: usize, reason: Reason) -> Result<(), EngineGone> {
-        let read = readings(&self.readers[index], |_| Reading::Bad(reason));
-        self.send(read).await
+        let read = self.readers[index].iter().map(|reader| {
+            let bad = |tag: &TagIndex| (*tag, Sample::from(Reading::Bad(reason)));
+            (reader.device, reader.tags.iter().map(bad).collect())
+        });
+        self.send(read.collect()).await
     }
 
     async fn send(&mut self, read: Vec<Readings>) -> Result<(), EngineGone> {
@@ -290,15 +304,17 @@ impl Poller {
     }
 }
 
-type Readings = (DeviceIndex, Vec<(TagIndex, Reading)>);
+type Readings = (DeviceIndex, Vec<(TagIndex, Sample)>);
 
-fn readings(readers: &[Reader], read: impl Fn(&Source) -> Reading) -> Vec<Readings> {
-    let of = |reader: &Reader| {
-        let source = |index: TagIndex| &reader.model.tags[usize::from(index.0)].source;
-        let readings = reader.tags.iter().map(|tag| (*tag, read(source(*tag))));
-        (reader.device, readings.collect())
-    };
-    readers.iter().map(of).collect()
+impl Reader {
+    /// Where its tags stand.
+    fn places(&self) -> impl Iterator<Item = (TagIndex, &Place)> {
+        let place = |tag: &TagIndex| match &self.model.tags[usize::from(tag.0)].source {
+            Source::Message(place) => Some((*tag, place)),
+            Source::Modbus(_) => None,
+        };
+        self.tags.iter().filter_map(place)
+    }
 }
 
 fn too_long(most: usize) -> Outcome {
@@ -312,7 +328,7 @@ fn refused(status: u16) -> Outcome {
         404 => "it has no such page: check the path",
         _ => "it answers with an error",
     };
-    Outcome::Refused(Reason::HttpStatus(status), why.to_owned())
+    Outcome::Refused(Reason::HttpStatus(status.into()), why.to_owned())
 }
 
 #[cfg(test)]

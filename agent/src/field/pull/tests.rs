@@ -173,7 +173,7 @@ impl Bench {
                 device, readings, ..
             } = self.told().await
             {
-                let flat = |(tag, it): (TagIndex, Reading)| (device.0, tag.0, it);
+                let flat = |(tag, it): (TagIndex, Sample)| (device.0, tag.0, it.reading);
                 return readings.into_iter().map(flat).collect();
             }
         }
@@ -277,7 +277,7 @@ async fn an_error_is_an_answer_and_the_link_stays_up() {
     let mut bench = Bench::new(machine.port, "", SPEED);
     assert_eq!(bench.link().await, (true, None));
     for reason in [
-        Reason::HttpStatus(503),
+        Reason::HttpStatus(503.into()),
         Reason::Malformed,
         Reason::WrongType,
         Reason::Malformed,
