@@ -8,7 +8,8 @@
 //!   is what the configuration names.
 //! - What is asked when is [`Schedule`]'s to decide, as for Modbus; pages that are due together are
 //!   asked one after the other. While there is no connection every page that is due is told once
-//!   per period as [`Reason::Disconnected`].
+//!   per period as [`Reason::Disconnected`]. A page that is read once an hour is not bad for an hour
+//!   because of one failure: it is asked for again after [`AGAIN_MS`].
 
 mod client;
 mod location;
@@ -35,6 +36,9 @@ use tokio::time::Instant;
 
 /// Longest wait between two attempts to connect.
 const RECONNECT_LAST_MS: u64 = 5_000;
+
+/// A page that could not be read is asked for again after this, also if its period is longer.
+const AGAIN_MS: u64 = 10_000;
 
 /// How often a moved page is followed.
 const REDIRECTS: usize = 3;
@@ -138,7 +142,12 @@ impl Poller {
     /// Asks for one page and tells what came of it.
     async fn ask(&mut self, slot: Slot, patience: Duration) -> Result<(), EngineGone> {
         let index = self.page(slot);
-        match self.follow(index, Instant::now() + patience).await? {
+        let outcome = self.follow(index, Instant::now() + patience).await?;
+        if !matches!(outcome, Outcome::Document(_)) {
+            let whole = clock::mono().0 / AGAIN_MS + 1;
+            self.schedule.again_by(slot, Mono(whole * AGAIN_MS));
+        }
+        match outcome {
             Outcome::Document(document) => {
                 self.is_back(slot, index);
                 self.say(index, None, "");
