@@ -14,6 +14,7 @@ pub mod random;
 pub mod recorder;
 pub mod records;
 pub mod scenario;
+pub mod web;
 
 use std::fmt;
 use std::io::{BufRead, BufReader};

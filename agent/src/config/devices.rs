@@ -5,6 +5,7 @@ use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
+use super::pages::Paths;
 use super::report::Finding;
 use super::shipped;
 use super::tags::{Comes, TagPart};
@@ -37,8 +38,12 @@ pub(super) struct NotPublished {
 #[derive(Debug, Default)]
 pub(super) struct Machines {
     pub(super) devices: Vec<Device>,
+    /// What each is called in topics and messages.
+    pub(super) called: Vec<Arc<str>>,
     /// What may be written, by link.
     pub(super) allow_write: Vec<(LinkIndex, Allowed)>,
+    /// Of each: the pages of its tags, if it is asked by HTTP.
+    pub(super) paths: Vec<Paths>,
     pub(super) not_published: Vec<NotPublished>,
 }
 
@@ -66,6 +71,7 @@ pub(super) fn machines(
     let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
     let mut template = None;
     let mut before = out.count();
+    let mut addresses = HashMap::new();
     for section in device_sections {
         // Copies of one section stand in one place.
         if template != Some(section.span()) {
@@ -87,13 +93,21 @@ pub(super) fn machines(
             seen.insert(found.id.value.clone(), found.id.span.clone());
         }
         let name = found.id.value.clone();
+        let address = found.address.clone();
         let writes = found.writes.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
-            Some(device) => {
+            Some((device, paths)) => {
+                let link = device.link;
+                let called = address.map_or(name, |address| {
+                    check_address(&mut addresses, link, &address, out);
+                    address.value
+                });
                 let allowed = writes.into_iter().flat_map(|writes| writes.value);
-                let of_unit = |write: Write| (device.link, write.of_unit(device.unit));
+                let of_unit = |write: Write| (link, write.of_unit(device.unit));
                 machines.allow_write.extend(allowed.map(of_unit));
                 machines.devices.push(device);
+                machines.called.push(called);
+                machines.paths.push(paths);
             }
             None => out.lose(&name),
         }
@@ -179,13 +193,14 @@ struct Found {
     profile: Option<At<String>>,
     link: Option<At<String>>,
     unit: Option<At<u8>>,
+    address: Option<At<Arc<str>>>,
     writes: Option<At<Vec<Write>>>,
     common: Common,
     span: Range<usize>,
 }
 
 fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
-    let mut section = section.later(&["address", "calendar", "crew"]);
+    let mut section = section.later(&["calendar", "crew"]);
     if section.take("each").is_some() && section.is_plain() {
         section = section.written(Written::WithPlaceholders);
     }
@@ -210,6 +225,7 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
+    let address = section.place("address", address);
     let writes = section.place("allow_write", writes);
     let common = common(&mut section);
     section.finish();
@@ -229,10 +245,42 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         profile,
         link,
         unit,
+        address,
         writes,
         common,
         span,
     })
+}
+
+/// What a device is called by others: one level of a topic.
+fn address(item: &Item<'_>) -> Option<Arc<str>> {
+    let text = label(item)?;
+    if text.contains(['/', '+', '#']) || text.len() > 100 {
+        return item.wrong(
+            format!("`{text}` is not one level of a topic"),
+            "write what stands for the device in its topics or messages, without `/`, `+` and `#`",
+        );
+    }
+    Some(text)
+}
+
+/// Two devices of one address would have each other's values.
+fn check_address(
+    addresses: &mut HashMap<(LinkIndex, Arc<str>), Range<usize>>,
+    link: LinkIndex,
+    address: &At<Arc<str>>,
+    out: &Findings,
+) {
+    let key = (link, address.value.clone());
+    if let Some(first) = addresses.get(&key) {
+        let what = format!("there are two devices with the address `{}`", address.value);
+        out.mistake(
+            Finding::at(address.span.clone(), what)
+                .hint("each device behind a link has an address of its own")
+                .also(first.clone(), "the first"),
+        );
+    }
+    addresses.entry(key).or_insert(address.span.clone());
 }
 
 fn without_link(section: &Section<'_>, keys: &[&str]) {
@@ -260,7 +308,7 @@ fn build(
     links: &[LinkPart],
     shared: &mut Shared,
     out: &Findings,
-) -> Option<Device> {
+) -> Option<(Device, Paths)> {
     let before = out.count();
     let profile = find_profile(&found, profiles, out);
     let link = find_link(&found, links, out);
@@ -293,6 +341,12 @@ fn build(
         }
     }
     check_sources(&found, base, speaks, out);
+    if let (Some(address), true) = (&found.address, speaks.is_modbus()) {
+        let what = "`address` is what messages call a device";
+        let hint = "a Modbus device has a `unit`; leave `address` out";
+        out.mistake(Finding::at(address.span.clone(), what).hint(hint));
+    }
+    let paths = paths(&found, base, speaks, out);
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);
         out.mistake(
@@ -312,7 +366,7 @@ fn build(
     if !found.named {
         return None;
     }
-    Some(Device {
+    let device = Device {
         name: found.name.unwrap_or_else(|| found.id.value.clone()),
         id: found.id.value,
         line: own.line.clone().or_else(|| base.line.clone()),
@@ -335,7 +389,27 @@ fn build(
             .unwrap_or(MIN_EXPOSURE_MS),
         merge_faults_ms: own.merge_faults.or(base.merge_faults).unwrap_or(0),
         model,
-    })
+    };
+    Some((device, paths))
+}
+
+/// The page of each tag, where it is another than that of the link.
+fn paths(found: &Found, base: &Common, speaks: Speaks, out: &Findings) -> Paths {
+    let own = &found.common;
+    let of_device = own.path.as_ref().or(base.path.as_ref());
+    let tags = merged(base, own);
+    if speaks == Speaks::HttpGet {
+        let path = |tag: &&TagPart| tag.path.as_ref().or(of_device).map(|at| at.value.clone());
+        return tags.iter().map(path).collect();
+    }
+    let of_tags = tags.iter().filter(|tag| !tag.told.get());
+    let given = of_tags.filter_map(|tag| tag.path.as_ref());
+    if let Some(path) = given.chain(&own.path).next() {
+        let what = "only machines that are asked by HTTP have pages";
+        let hint = "leave `path` out, or read the device through a link with `http_get`";
+        out.mistake(Finding::at(path.span.clone(), what).hint(hint));
+    }
+    Paths::new()
 }
 
 /// The profile by index; the outer none is a mistake that was reported.
@@ -371,7 +445,9 @@ fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
         return Some(u8::from(speaks.is_modbus()));
     };
     let (what, hint) = match speaks {
-        Speaks::Mqtt | Speaks::HttpPush => ("only Modbus devices have a unit", "leave `unit` out"),
+        Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush => {
+            ("only Modbus devices have a unit", "leave `unit` out")
+        }
         Speaks::ModbusRtu if !(1..=247).contains(&unit.value) => (
             "a unit on a serial line is from 1 to 247",
             "look at the address switches of the machine",
@@ -405,6 +481,7 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
     let wrong = match (speaks, comes) {
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::Register)
         | (Speaks::Mqtt, Comes::OnTopic)
+        | (Speaks::HttpGet, Comes::AtPointer | Comes::ByName)
         | (Speaks::HttpPush, Comes::ByName) => return None,
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::OnTopic) => (
             "has a `topic`",
@@ -415,6 +492,14 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
             "its link is Modbus: write `at = \"holding:0\"`",
         ),
         (Speaks::Mqtt, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
+        (Speaks::HttpGet, Comes::OnTopic) => (
+            "has a `topic`",
+            "its link is HTTP: write `at = \"/speed\"`, and `path` for another page",
+        ),
+        (Speaks::HttpGet, Comes::Register) => (
+            "is a register of Modbus",
+            "its link is HTTP: write `at = \"/speed\"`, its place in the JSON",
+        ),
         (Speaks::HttpPush, Comes::OnTopic) => (
             "has a `topic`",
             "scripts push it by its name: leave `topic` and `at` out",

@@ -23,6 +23,7 @@ mod loose;
 mod manners;
 mod models;
 mod nearest;
+mod pages;
 mod report;
 mod roots;
 mod rules;
@@ -34,6 +35,7 @@ mod syntax;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod tree;
 mod values;
 mod walk;
@@ -44,11 +46,13 @@ pub(crate) use values::{show_bytes, show_ms};
 pub use report::{Entry, Report};
 
 use crate::plan;
-use crate::settings::{Link, LinkKind, Modbus, MqttLink, NotActive, Settings, Topic};
+use crate::settings::{
+    HttpGet, Link, LinkKind, Modbus, MqttLink, NotActive, Page, Settings, Topic,
+};
 use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
-use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
+use andon_core::tag::LinkIndex;
 use devices::{Machines, NotPublished};
 use files::Files;
 use gateway::{GatewayPart, Language};
@@ -56,7 +60,6 @@ use links::{KindPart, LinkPart, Speaks};
 use report::{Finding, Severity};
 use roots::Roots;
 use sources::Sources;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use walk::{At, Findings, Section};
@@ -151,7 +154,9 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let device_sections = sections(&mut root, &mut others, "device");
     let Machines {
         devices,
+        called,
         allow_write,
+        paths,
         not_published,
     } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
     check_numbers(&links, &devices, out);
@@ -185,7 +190,12 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         links: links
             .iter()
             .zip(0..)
-            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices, &allow_write))
+            .map(|(l, i)| {
+                let index = LinkIndex(i);
+                let topics = topics::topics(index, &devices, &called);
+                let pages = |own: &_| pages::pages(index, own, &devices, &called, &paths);
+                link(l, index, &gateway, topics, pages, &allow_write)
+            })
             .collect(),
         upstream,
         http: http.flatten(),
@@ -309,7 +319,8 @@ fn link(
     part: &LinkPart,
     index: LinkIndex,
     gateway: &GatewayPart,
-    devices: &[Device],
+    topics: Vec<Topic>,
+    pages: impl Fn(&Arc<str>) -> Vec<Page>,
     allow_write: &[(LinkIndex, Allowed)],
 ) -> Link {
     let kind = match &part.kind {
@@ -320,6 +331,12 @@ fn link(
                 ..modbus.clone()
             })
         }
+        KindPart::HttpGet(get) => LinkKind::HttpGet(HttpGet {
+            server: get.server.clone(),
+            timeout: get.timeout,
+            max_payload: get.max_payload,
+            pages: pages(&get.path),
+        }),
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
         KindPart::Mqtt {
             broker,
@@ -327,7 +344,7 @@ fn link(
         } => LinkKind::Mqtt(MqttLink {
             broker: broker.clone(),
             client_id: format!("{}-{}", gateway.id, part.id),
-            topics: topics(index, devices),
+            topics,
             max_payload: *max_payload,
         }),
     };
@@ -335,23 +352,6 @@ fn link(
         id: part.id.clone(),
         kind,
     }
-}
-
-/// Every topic of a link with the tags that are read out of it.
-fn topics(link: LinkIndex, devices: &[Device]) -> Vec<Topic> {
-    let mut topics: BTreeMap<Arc<str>, Vec<(DeviceIndex, TagIndex)>> = BTreeMap::new();
-    for (device, configured) in (0..).zip(devices).filter(|(_, d)| d.link == link) {
-        for (tag, configured) in (0..).zip(&configured.model.tags) {
-            if let Source::Message(place) = &configured.source {
-                let readers = topics.entry(place.topic.clone()).or_default();
-                readers.push((DeviceIndex(device), TagIndex(tag)));
-            }
-        }
-    }
-    topics
-        .into_iter()
-        .map(|(name, tags)| Topic { name, tags })
-        .collect()
 }
 
 fn check_budgets(settings: &Settings, gateway: &GatewayPart, out: &Findings) {

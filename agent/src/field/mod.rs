@@ -11,6 +11,7 @@ mod mqtt;
 pub mod outlet;
 mod pace;
 pub mod payload;
+mod pull;
 pub mod push;
 mod schedule;
 
@@ -18,7 +19,7 @@ use crate::clock;
 use crate::settings::{Endpoint, LinkKind, Settings};
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::Plant;
-use andon_core::sample::{Reading, Reason};
+use andon_core::sample::{Reason, Sample};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
 use meter::{Meter, Meters};
@@ -56,14 +57,14 @@ pub enum FromField {
         /// What it said.
         answer: Result<Answer, Reason>,
     },
-    /// A message brought readings of one device.
+    /// A message brought samples of one device.
     Readings {
         /// Which device.
         device: DeviceIndex,
         /// When the message arrived.
         at: Mono,
-        /// What it said of each tag.
-        readings: Vec<(TagIndex, Reading)>,
+        /// What it said of each tag, of one tag in the order of time.
+        readings: Vec<(TagIndex, Sample)>,
     },
 }
 
@@ -131,6 +132,10 @@ pub fn start(
             LinkKind::Mqtt(link) => {
                 let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
                 tasks.spawn(until(stop, Box::pin(subscriber.run())));
+            }
+            LinkKind::HttpGet(link) => {
+                let poller = pull::Poller::new(link.clone(), &settings.plant, outlet);
+                tasks.spawn(until(stop, Box::pin(poller.run(pace))));
             }
             // Its readings come through the HTTP door.
             LinkKind::HttpPush(_) => {}

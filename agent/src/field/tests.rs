@@ -62,11 +62,7 @@ fn nobody() -> Broker {
 /// is not there).
 fn settings(port: u16) -> Settings {
     let register = Source::Modbus(Point::new(Table::Holding, 10, Kind::U16));
-    let message = Source::Message(Place {
-        topic: "oven".into(),
-        pointer: None,
-        kind: Kind::F64,
-    });
+    let message = Source::Message(Place::bare(Some("oven".into()), Kind::F64));
     let link = |id: &str, kind| Link {
         id: id.into(),
         kind,
@@ -96,7 +92,12 @@ fn settings(port: u16) -> Settings {
         client_id: "gw-shop".into(),
         topics: vec![Topic {
             name: "oven".into(),
-            tags: vec![(DeviceIndex(1), TagIndex(0))],
+            shared: None,
+            readers: vec![crate::settings::Reader {
+                device: DeviceIndex(1),
+                called: "oven".into(),
+                tags: vec![TagIndex(0)],
+            }],
         }],
         max_payload: 1024,
     };

@@ -194,7 +194,7 @@ fn note(read: &mut Table, plant: &Plant, plan: &Plan, message: FromField) {
             device, readings, ..
         } => {
             for (tag, reading) in readings {
-                let value = match reading {
+                let value = match reading.reading {
                     Reading::Good(value) | Reading::Uncertain(value, _) => Ok(value),
                     Reading::Bad(reason) => Err(reason),
                 };

@@ -307,11 +307,14 @@ impl Poller {
 
     async fn tell_round(&mut self, read: &Read, readings: Round) -> Result<(), EngineGone> {
         let at = clock::mono();
+        let readings = readings.into_iter();
         self.outlet
             .send(FromField::Readings {
                 device: read.device,
                 at,
-                readings,
+                readings: readings
+                    .map(|(tag, reading)| (tag, reading.into()))
+                    .collect(),
             })
             .await
     }

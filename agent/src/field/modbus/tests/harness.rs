@@ -190,7 +190,10 @@ impl Link {
             match self.next().await {
                 FromField::Readings { mut readings, .. } => {
                     readings.sort_by_key(|(tag, _)| *tag);
-                    return readings;
+                    let readings = readings.into_iter();
+                    return readings
+                        .map(|(tag, sample)| (tag, sample.reading))
+                        .collect();
                 }
                 FromField::Link { up: true, .. } => {}
                 other => panic!("{other:?}"),
