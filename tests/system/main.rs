@@ -9,5 +9,6 @@ mod dead_unit;
 mod hostile_payloads;
 mod killed;
 mod press_line;
+mod register_maps;
 mod states_and_alarms;
 mod stopped;
