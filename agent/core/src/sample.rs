@@ -1,5 +1,6 @@
 //! One reading of a tag: a value or none, its quality with the reason, and when.
 
+use crate::time::Wall;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +75,7 @@ pub enum Reason {
     OutOfRange,
     /// The broker's retained copy: a legitimate last state of unknown age.
     Retained,
-    /// Nothing good for longer than `stale_after`.
+    /// Nothing good for longer than `stale_after`, or a value that is older by its own time stamp.
     Stale,
     /// A status value that no rule of `[state]` maps.
     Unmapped,
@@ -82,6 +83,10 @@ pub enum Reason {
     NeverRead,
     /// A decimal digit (BCD) greater than 9.
     NotBcd,
+    /// The time stamp of its source lies in the future: one of the two clocks is wrong.
+    ClockAhead,
+    /// Its source itself calls it bad.
+    BadAtSource,
 }
 
 impl fmt::Display for Reason {
@@ -102,6 +107,8 @@ impl fmt::Display for Reason {
             Reason::Unmapped => "unmapped",
             Reason::NeverRead => "never-read",
             Reason::NotBcd => "not-bcd",
+            Reason::ClockAhead => "clock-ahead",
+            Reason::BadAtSource => "bad-at-source",
         })
     }
 }
@@ -162,6 +169,25 @@ impl Reading {
             Reading::Good(_) => Quality::Good,
             Reading::Uncertain(_, reason) => Quality::Uncertain(*reason),
             Reading::Bad(reason) => Quality::Bad(*reason),
+        }
+    }
+}
+
+/// A reading as a message brings it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// What it says.
+    pub reading: Reading,
+    /// Its source's own time stamp, if it gave one.
+    pub time: Option<Wall>,
+}
+
+impl From<Reading> for Sample {
+    /// One without a time stamp.
+    fn from(reading: Reading) -> Sample {
+        Sample {
+            reading,
+            time: None,
         }
     }
 }

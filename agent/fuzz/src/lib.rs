@@ -4,10 +4,11 @@
 use andon::config::{self, Entry, Loaded, Report};
 use andon::field::Answer;
 use andon::field::modbus::ask;
-use andon::field::payload::Payload;
+use andon::field::payload::{Payload, Reader};
 use andon_core::modbus::plan::Read;
 use andon_core::sample::{Reading, Value};
-use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Place, Table};
+use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Place, Table, TagIndex};
+use jiff::tz::TimeZone;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -29,17 +30,23 @@ const POINTERS: [Option<&str>; 6] = [
 /// whether it gave any value.
 pub fn payload(bytes: &[u8]) -> bool {
     let mut accepted = false;
+    let reader = Reader {
+        device: "press-1",
+        zone: &TimeZone::UTC,
+        retained: false,
+    };
+    let payload = Payload::new(bytes, 4096);
     for pointer in POINTERS {
-        let payload = Payload::new(bytes, 4096, pointer.is_some());
         for (_, kind) in Kind::ALL {
-            let place = Place {
-                topic: "t".into(),
-                pointer: pointer.map(Into::into),
-                kind,
+            let place = match pointer {
+                Some(at) => Place::json(None, at, kind),
+                None => Place::bare(None, kind),
             };
-            match payload.reading(&place, false) {
+            let samples = payload.samples([(TagIndex(0), &place)], reader);
+            assert_eq!(samples.len(), 1, "one document is one sample");
+            match &samples[0].1.reading {
                 Reading::Good(value) => {
-                    assert!(is_of(&value, kind), "{value:?} for {kind:?}");
+                    assert!(is_of(value, kind), "{value:?} for {kind:?}");
                     accepted = true;
                 }
                 Reading::Bad(_) => {}

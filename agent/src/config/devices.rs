@@ -10,6 +10,8 @@ use super::shipped;
 use super::tags::{Comes, TagPart};
 use super::values::{id, integer, label, text};
 use super::walk::{At, Findings, Item, Section, Written};
+use super::writes::{Write, writes};
+use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Model};
 use andon_core::summary::Tier;
 use andon_core::tag::LinkIndex;
@@ -35,6 +37,10 @@ pub(super) struct NotPublished {
 #[derive(Debug, Default)]
 pub(super) struct Machines {
     pub(super) devices: Vec<Device>,
+    /// What each is called in topics and messages.
+    pub(super) called: Vec<Arc<str>>,
+    /// What may be written, by link.
+    pub(super) allow_write: Vec<(LinkIndex, Allowed)>,
     pub(super) not_published: Vec<NotPublished>,
 }
 
@@ -62,6 +68,7 @@ pub(super) fn machines(
     let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
     let mut template = None;
     let mut before = out.count();
+    let mut addresses = HashMap::new();
     for section in device_sections {
         // Copies of one section stand in one place.
         if template != Some(section.span()) {
@@ -83,8 +90,21 @@ pub(super) fn machines(
             seen.insert(found.id.value.clone(), found.id.span.clone());
         }
         let name = found.id.value.clone();
+        let address = found.address.clone();
+        let writes = found.writes.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
-            Some(device) => machines.devices.push(device),
+            Some(device) => {
+                let link = device.link;
+                let called = address.map_or(name, |address| {
+                    check_address(&mut addresses, link, &address, out);
+                    address.value
+                });
+                let allowed = writes.into_iter().flat_map(|writes| writes.value);
+                let of_unit = |write: Write| (link, write.of_unit(device.unit));
+                machines.allow_write.extend(allowed.map(of_unit));
+                machines.devices.push(device);
+                machines.called.push(called);
+            }
             None => out.lose(&name),
         }
     }
@@ -169,12 +189,14 @@ struct Found {
     profile: Option<At<String>>,
     link: Option<At<String>>,
     unit: Option<At<u8>>,
+    address: Option<At<Arc<str>>>,
+    writes: Option<At<Vec<Write>>>,
     common: Common,
     span: Range<usize>,
 }
 
 fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
-    let mut section = section.later(&["address", "calendar", "crew"]);
+    let mut section = section.later(&["calendar", "crew"]);
     if section.take("each").is_some() && section.is_plain() {
         section = section.written(Written::WithPlaceholders);
     }
@@ -199,6 +221,8 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
+    let address = section.place("address", address);
+    let writes = section.place("allow_write", writes);
     let common = common(&mut section);
     section.finish();
     let named = id.is_some();
@@ -217,9 +241,42 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         profile,
         link,
         unit,
+        address,
+        writes,
         common,
         span,
     })
+}
+
+/// What a device is called by others: one level of a topic.
+fn address(item: &Item<'_>) -> Option<Arc<str>> {
+    let text = label(item)?;
+    if text.contains(['/', '+', '#']) || text.len() > 100 {
+        return item.wrong(
+            format!("`{text}` is not one level of a topic"),
+            "write what stands for the device in its topics or messages, without `/`, `+` and `#`",
+        );
+    }
+    Some(text)
+}
+
+/// Two devices of one address would have each other's values.
+fn check_address(
+    addresses: &mut HashMap<(LinkIndex, Arc<str>), Range<usize>>,
+    link: LinkIndex,
+    address: &At<Arc<str>>,
+    out: &Findings,
+) {
+    let key = (link, address.value.clone());
+    if let Some(first) = addresses.get(&key) {
+        let what = format!("there are two devices with the address `{}`", address.value);
+        out.mistake(
+            Finding::at(address.span.clone(), what)
+                .hint("each device behind a link has an address of its own")
+                .also(first.clone(), "the first"),
+        );
+    }
+    addresses.entry(key).or_insert(address.span.clone());
 }
 
 fn without_link(section: &Section<'_>, keys: &[&str]) {
@@ -274,8 +331,17 @@ fn build(
         manners::check_widths(&merged(base, own), &model, &manners, out);
     } else {
         manners::refuse(&own.manners, out);
+        if let Some(writes) = &found.writes {
+            let what = "only Modbus devices can be written";
+            out.mistake(Finding::at(writes.span.clone(), what).hint("leave `allow_write` out"));
+        }
     }
     check_sources(&found, base, speaks, out);
+    if let (Some(address), true) = (&found.address, speaks.is_modbus()) {
+        let what = "`address` is what messages call a device";
+        let hint = "a Modbus device has a `unit`; leave `address` out";
+        out.mistake(Finding::at(address.span.clone(), what).hint(hint));
+    }
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);
         out.mistake(

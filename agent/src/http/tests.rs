@@ -266,7 +266,7 @@ async fn what_a_script_pushes_is_with_the_engine() {
         values.extend(
             readings
                 .into_iter()
-                .filter_map(|(_, it)| it.value().cloned()),
+                .filter_map(|(_, it)| it.reading.value().cloned()),
         );
     }
     assert_eq!(values, [Value::Float(3.5), Value::Float(1.0)]);
