@@ -7,6 +7,8 @@ mod broker_goes_away;
 mod config_is_refused;
 mod dead_unit;
 mod hostile_payloads;
+mod http_door;
+mod http_machines;
 mod killed;
 mod press_line;
 mod register_maps;

@@ -4,11 +4,10 @@ use andon_tests::agent::{Agent, andon};
 use andon_tests::maps::{self, Map};
 use andon_tests::registers::Registers;
 use andon_tests::scenario::{Scenario, free_port};
+use andon_tests::web::get;
 use andon_tests::{Outcome, SOON, wait_for};
 use serde_json::{Map as Object, Value, json};
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 
 /// What a device does where its map has nothing: each map is read from one of either kind.
 const GAPS: [&str; 2] = ["refused", "junk"];
@@ -128,11 +127,6 @@ timeout = "20 s"
 
 /// What the agent's HTTP door answers, if it is a list.
 fn list(port: u16, path: &str) -> Option<Vec<Value>> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(SOON)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    serde_json::from_str(body).ok()
+    let answer = get(&format!("http://127.0.0.1:{port}{path}")).ok()?;
+    serde_json::from_str(&answer.body).ok()
 }
