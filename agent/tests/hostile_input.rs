@@ -18,6 +18,13 @@ fn any_payload_is_a_reading() {
 }
 
 #[test]
+fn any_pushed_body_is_samples_or_a_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plant = checks::pushed_plant(folder.path());
+    for_each_mutation("push", |bytes| checks::push(&plant, bytes));
+}
+
+#[test]
 fn only_the_right_answer_to_a_request_is_accepted() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     for_each_mutation("mbap", |bytes| checks::mbap(&runtime, bytes));

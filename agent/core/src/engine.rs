@@ -5,6 +5,7 @@
 //! [`Engine::poll_deadline`] says when [`Engine::handle_time`] wants to be called next. Inputs are
 //! to be handled in the order of their moments, and the actions taken out after each.
 
+mod age;
 mod alarms;
 mod checkpoint;
 mod closing;
@@ -473,9 +474,9 @@ const fn lies_in_data(reason: Reason) -> bool {
         Reason::Timeout
             | Reason::Disconnected
             | Reason::Exception(_)
+            | Reason::HttpStatus(_)
             | Reason::NeverRead
             | Reason::Retained
-            | Reason::Stale
     )
 }
 

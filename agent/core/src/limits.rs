@@ -2,7 +2,7 @@
 //! [`crate::engine::allocations`].
 
 use crate::plant::Plant;
-use crate::tag::Kind;
+use crate::tag::{Kind, Source};
 
 /// Tags of all devices together.
 pub fn tags(plant: &Plant) -> usize {
@@ -17,6 +17,13 @@ pub fn tags(plant: &Plant) -> usize {
 pub fn texts(plant: &Plant) -> usize {
     let tags = plant.devices.iter().flat_map(|device| &device.model.tags);
     tags.filter(|tag| tag.kind() == Kind::Text).count()
+}
+
+/// Those that come by messages, which may have a time stamp of their own.
+pub fn messages(plant: &Plant) -> usize {
+    let tags = plant.devices.iter().flat_map(|device| &device.model.tags);
+    tags.filter(|tag| matches!(tag.source, Source::Message(_)))
+        .count()
 }
 
 /// Actions that one call of the engine can ask for: that every device ends a window and more, in a
@@ -38,7 +45,7 @@ pub fn reserve(plant: &Plant) -> usize {
     let devices = plant.devices.len();
     3 * one_closing(plant)
         + published(plant)
-        + 5 * devices
+        + 8 * devices
         + 3 * plant.alarms.len()
         + QUALITIES
         + 64

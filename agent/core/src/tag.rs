@@ -54,7 +54,7 @@ impl Tag {
     pub fn limits(&self) -> Option<(i64, i64)> {
         match &self.source {
             Source::Modbus(point) => point.limits(),
-            Source::Message(place) => place.kind.limits(),
+            Source::Message(place) => place.limits(),
         }
     }
 
@@ -419,15 +419,136 @@ pub enum Packing {
     Low,
 }
 
-/// A place in the messages of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A place in messages: which ones, what they are made of, where in them the value stands.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Place {
-    /// Topic, without wildcards.
-    pub topic: Arc<str>,
-    /// JSON pointer (RFC 6901) into the payload; without one the payload is the bare value.
-    pub pointer: Option<Box<str>>,
+    /// Topic, in which `+` stands for any one level and `{device}` for what the device is called;
+    /// none for a device that is asked for its values or that pushes them by name.
+    pub topic: Option<Arc<str>>,
+    /// What the messages are made of.
+    pub format: Format,
     /// What the value must be.
     pub kind: Kind,
+    /// Value = raw × scale + offset.
+    pub scale: f64,
+    /// Value = raw × scale + offset.
+    pub offset: f64,
+    /// What the whole numbers of its time stamps count; by their size if none.
+    pub time_unit: Option<TimeUnit>,
+}
+
+impl Place {
+    /// A message that is nothing but the value.
+    pub fn bare(topic: Option<Arc<str>>, kind: Kind) -> Place {
+        Place {
+            topic,
+            format: Format::Bare,
+            kind,
+            scale: 1.0,
+            offset: 0.0,
+            time_unit: None,
+        }
+    }
+
+    /// A place in a JSON document.
+    pub fn json(topic: Option<Arc<str>>, at: &str, kind: Kind) -> Place {
+        Place {
+            format: Format::Json(JsonPlace {
+                at: at.into(),
+                ..JsonPlace::default()
+            }),
+            ..Place::bare(topic, kind)
+        }
+    }
+
+    /// Whether the value is another than the raw one.
+    pub fn is_scaled(&self) -> bool {
+        self.scale != 1.0 || self.offset != 0.0
+    }
+
+    /// Least and greatest value it can have, if that is a whole number and not scaled.
+    pub fn limits(&self) -> Option<(i64, i64)> {
+        if self.is_scaled() {
+            None
+        } else {
+            self.kind.limits()
+        }
+    }
+}
+
+/// What a message is made of, and where in it the value stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Format {
+    /// It is nothing but the value.
+    Bare,
+    /// A JSON document.
+    Json(JsonPlace),
+    /// Rows of text, of which the last counts.
+    Csv(CsvPlace),
+    /// A Sparkplug B payload: the metric with this name.
+    Metric(Box<str>),
+}
+
+/// A place in a JSON document. Pointers are those of RFC 6901.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct JsonPlace {
+    /// Pointer to an array, each element of which is a sample, in order; without it the document
+    /// is the only one.
+    pub each: Option<Box<str>>,
+    /// What a sample must have to be the tag's: pointers from the sample, and what is there.
+    pub conditions: Box<[(Box<str>, Literal)]>,
+    /// Pointer from the sample to the value.
+    pub at: Box<str>,
+    /// Pointer from the sample to its time stamp.
+    pub time: Option<Box<str>>,
+}
+
+/// What a place in a document is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    /// This text.
+    Text(Box<str>),
+    /// This whole number.
+    Int(i64),
+    /// This number.
+    Float(f64),
+    /// This truth value.
+    Bool(bool),
+    /// What the device is called.
+    Device,
+}
+
+/// A place in rows of text (RFC 4180).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvPlace {
+    /// Where the value stands.
+    pub column: Column,
+    /// Where the time stamp of the row stands.
+    pub time: Option<Column>,
+    /// What separates the columns, if the text itself is not to tell.
+    pub separator: Option<u8>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Column {
+    /// From 0.
+    Number(u16),
+    /// By its name in the first row.
+    Name(Box<str>),
+}
+
+/// What the number of a time stamp counts since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
 }
 
 #[cfg(test)]

@@ -15,6 +15,11 @@ impl Mono {
     pub const fn since(self, earlier: Mono) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// The moment `ms` earlier.
+    pub const fn before(self, ms: u64) -> Mono {
+        Mono(self.0.saturating_sub(ms))
+    }
 }
 
 impl Add<u64> for Mono {

@@ -206,8 +206,8 @@ fn a_sample_in_steady_state_allocates_nothing() {
         }
         let text = Reading::Good(Value::Text("run".try_into().unwrap()));
         let readings = [
-            (TagIndex(70), text),
-            (TagIndex(71), Reading::Bad(Reason::Malformed)),
+            (TagIndex(70), text.into()),
+            (TagIndex(71), Reading::Bad(Reason::Malformed).into()),
         ];
         engine.handle_readings(DeviceIndex(3), at(second * 1000 + 4), &readings);
         engine.handle_time(now(second * 1000 + 5));

@@ -4,10 +4,14 @@
 use andon::config::{self, Entry, Loaded, Report};
 use andon::field::Answer;
 use andon::field::modbus::ask;
-use andon::field::payload::Payload;
+use andon::field::payload::{Payload, Reader};
+use andon::field::push;
 use andon_core::modbus::plan::Read;
+use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Value};
-use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Place, Table};
+use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Place, Table, TagIndex};
+use andon_core::time::Wall;
+use jiff::tz::TimeZone;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -29,17 +33,23 @@ const POINTERS: [Option<&str>; 6] = [
 /// whether it gave any value.
 pub fn payload(bytes: &[u8]) -> bool {
     let mut accepted = false;
+    let reader = Reader {
+        device: "press-1",
+        zone: &TimeZone::UTC,
+        retained: false,
+    };
+    let payload = Payload::new(bytes, 4096);
     for pointer in POINTERS {
-        let payload = Payload::new(bytes, 4096, pointer.is_some());
         for (_, kind) in Kind::ALL {
-            let place = Place {
-                topic: "t".into(),
-                pointer: pointer.map(Into::into),
-                kind,
+            let place = match pointer {
+                Some(at) => Place::json(None, at, kind),
+                None => Place::bare(None, kind),
             };
-            match payload.reading(&place, false) {
+            let samples = payload.samples([(TagIndex(0), &place)], reader);
+            assert_eq!(samples.len(), 1, "one document is one sample");
+            match &samples[0].1.reading {
                 Reading::Good(value) => {
-                    assert!(is_of(&value, kind), "{value:?} for {kind:?}");
+                    assert!(is_of(value, kind), "{value:?} for {kind:?}");
                     accepted = true;
                 }
                 Reading::Bad(_) => {}
@@ -48,6 +58,75 @@ pub fn payload(bytes: &[u8]) -> bool {
         }
     }
     accepted
+}
+
+/// The configuration of what scripts push to.
+const PUSHED: &str = r#"
+gateway = { id = "gw-1", site = "here", area = "hall" }
+upstream = { broker = "mqtt://broker" }
+http = { listen = "127.0.0.1:8080" }
+[[link]]
+id = "scripts"
+http_push = true
+token_file = "push.token"
+[[link]]
+id = "others"
+http_push = true
+token_file = "others.token"
+[[device]]
+id = "saw"
+link = "scripts"
+tags = { speed = { type = "f64" }, mode = { type = "string" }, parts = { type = "u16" }, on = { type = "bool" } }
+[[device]]
+id = "lathe"
+link = "scripts"
+tags = { speed = { type = "f32" } }
+[[device]]
+id = "robot"
+link = "others"
+tags = { speed = { type = "i64" } }
+"#;
+
+/// The plant that [`push`] is checked with.
+pub fn pushed_plant(folder: &Path) -> Plant {
+    let file = folder.join("andon.toml");
+    fs::write(&file, PUSHED).expect("a folder to write to");
+    let loaded = config::load(&file).expect("the configuration of this check is good");
+    loaded.settings.plant
+}
+
+/// A body that a script pushes is taken as samples of devices behind its link, each with the
+/// values of its tags' types, those of one tag in the order of time; or it is refused in words.
+/// Returns whether it was taken.
+pub fn push(plant: &Plant, bytes: &[u8]) -> bool {
+    const SCRIPTS: LinkIndex = LinkIndex(0);
+    let pushed = match push::samples(bytes, plant, &[SCRIPTS]) {
+        Ok(pushed) => pushed,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return false;
+        }
+    };
+    let samples: usize = pushed.iter().map(|of| of.samples.len()).sum();
+    assert!(samples <= bytes.len(), "{samples} samples of so few bytes");
+    for (at, of) in pushed.iter().enumerate() {
+        let device = plant.device(of.device);
+        assert_eq!(device.link, SCRIPTS, "{} is not pushed to", device.id);
+        let again = pushed[..at].iter().any(|other| other.device == of.device);
+        assert!(!again, "{} comes twice", device.id);
+        let latest = Wall(i64::MAX);
+        let mut times = vec![Wall(i64::MIN); device.model.tags.len()];
+        for (tag, sample) in &of.samples {
+            let index = usize::from(tag.0);
+            if let Some(value) = sample.reading.value() {
+                assert!(is_of(value, device.model.tags[index].kind()), "{value:?}");
+            }
+            let time = sample.time.unwrap_or(latest);
+            assert!(times[index] <= time, "out of order");
+            times[index] = time;
+        }
+    }
+    true
 }
 
 fn is_of(value: &Value, kind: Kind) -> bool {

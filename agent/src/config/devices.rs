@@ -5,11 +5,14 @@ use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
+use super::pages::Paths;
 use super::report::Finding;
 use super::shipped;
 use super::tags::{Comes, TagPart};
 use super::values::{id, integer, label, text};
 use super::walk::{At, Findings, Item, Section, Written};
+use super::writes::{Write, writes};
+use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Model};
 use andon_core::summary::TierSet;
 use andon_core::tag::LinkIndex;
@@ -23,6 +26,18 @@ const RESERVED: [&str; 4] = ["gateway", "status", "event", "cmd"];
 /// Half of the time must be known, and half an hour of work, before a figure says something.
 const MIN_COVERAGE: u16 = 5000;
 const MIN_EXPOSURE_MS: u64 = 30 * 60 * 1000;
+
+/// The machines.
+#[derive(Debug, Default)]
+pub(super) struct Machines {
+    pub(super) devices: Vec<Device>,
+    /// What each is called in topics and messages.
+    pub(super) called: Vec<Arc<str>>,
+    /// What may be written, by link.
+    pub(super) allow_write: Vec<(LinkIndex, Allowed)>,
+    /// Of each: the pages of its tags, if it is asked by HTTP.
+    pub(super) paths: Vec<Paths>,
+}
 
 struct Profile {
     id: At<Arc<str>>,
@@ -41,13 +56,14 @@ pub(super) fn machines(
     device_sections: Vec<Section<'_>>,
     links: &[LinkPart],
     out: &Findings,
-) -> Vec<Device> {
-    let mut machines = Vec::new();
+) -> Machines {
+    let mut machines = Machines::default();
     let mut profiles = profiles(profile_sections, shipped, out);
     let mut shared = Shared::new();
     let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
     let mut template = None;
     let mut before = out.count();
+    let mut addresses = HashMap::new();
     for section in device_sections {
         // Copies of one section stand in one place.
         if template != Some(section.span()) {
@@ -69,8 +85,22 @@ pub(super) fn machines(
             seen.insert(found.id.value.clone(), found.id.span.clone());
         }
         let name = found.id.value.clone();
+        let address = found.address.clone();
+        let writes = found.writes.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
-            Some(device) => machines.push(device),
+            Some((device, paths)) => {
+                let link = device.link;
+                let called = address.map_or(name, |address| {
+                    check_address(&mut addresses, link, &address, out);
+                    address.value
+                });
+                let allowed = writes.into_iter().flat_map(|writes| writes.value);
+                let of_unit = |write: Write| (link, write.of_unit(device.unit));
+                machines.allow_write.extend(allowed.map(of_unit));
+                machines.devices.push(device);
+                machines.called.push(called);
+                machines.paths.push(paths);
+            }
             None => out.lose(&name),
         }
     }
@@ -136,12 +166,14 @@ struct Found {
     profile: Option<At<String>>,
     link: Option<At<String>>,
     unit: Option<At<u8>>,
+    address: Option<At<Arc<str>>>,
+    writes: Option<At<Vec<Write>>>,
     common: Common,
     span: Range<usize>,
 }
 
 fn read_device(section: Section<'_>) -> Option<Found> {
-    let mut section = section.later(&["address", "calendar", "crew"]);
+    let mut section = section.later(&["calendar", "crew"]);
     if section.take("each").is_some() && section.is_plain() {
         section = section.written(Written::WithPlaceholders);
     }
@@ -166,6 +198,8 @@ fn read_device(section: Section<'_>) -> Option<Found> {
     let unit = section.place("unit", |item| {
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
+    let address = section.place("address", address);
+    let writes = section.place("allow_write", writes);
     let common = common(&mut section);
     section.finish();
     let named = id.is_some();
@@ -181,9 +215,42 @@ fn read_device(section: Section<'_>) -> Option<Found> {
         profile,
         link,
         unit,
+        address,
+        writes,
         common,
         span,
     })
+}
+
+/// What a device is called by others: one level of a topic.
+fn address(item: &Item<'_>) -> Option<Arc<str>> {
+    let text = label(item)?;
+    if text.contains(['/', '+', '#']) || text.len() > 100 {
+        return item.wrong(
+            format!("`{text}` is not one level of a topic"),
+            "write what stands for the device in its topics or messages, without `/`, `+` and `#`",
+        );
+    }
+    Some(text)
+}
+
+/// Two devices of one address would have each other's values.
+fn check_address(
+    addresses: &mut HashMap<(LinkIndex, Arc<str>), Range<usize>>,
+    link: LinkIndex,
+    address: &At<Arc<str>>,
+    out: &Findings,
+) {
+    let key = (link, address.value.clone());
+    if let Some(first) = addresses.get(&key) {
+        let what = format!("there are two devices with the address `{}`", address.value);
+        out.mistake(
+            Finding::at(address.span.clone(), what)
+                .hint("each device behind a link has an address of its own")
+                .also(first.clone(), "the first"),
+        );
+    }
+    addresses.entry(key).or_insert(address.span.clone());
 }
 
 fn without_link(section: &Section<'_>, keys: &[&str]) {
@@ -211,7 +278,7 @@ fn build(
     links: &[LinkPart],
     shared: &mut Shared,
     out: &Findings,
-) -> Option<Device> {
+) -> Option<(Device, Paths)> {
     let before = out.count();
     let profile = find_profile(&found, profiles, out);
     let link = find_link(&found, links, out);
@@ -238,8 +305,18 @@ fn build(
         manners::check_widths(&merged(base, own), &model, &manners, out);
     } else {
         manners::refuse(&own.manners, out);
+        if let Some(writes) = &found.writes {
+            let what = "only Modbus devices can be written";
+            out.mistake(Finding::at(writes.span.clone(), what).hint("leave `allow_write` out"));
+        }
     }
     check_sources(&found, base, speaks, out);
+    if let (Some(address), true) = (&found.address, speaks.is_modbus()) {
+        let what = "`address` is what messages call a device";
+        let hint = "a Modbus device has a `unit`; leave `address` out";
+        out.mistake(Finding::at(address.span.clone(), what).hint(hint));
+    }
+    let paths = paths(&found, base, speaks, out);
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);
         out.mistake(
@@ -258,7 +335,7 @@ fn build(
     if !found.named {
         return None;
     }
-    Some(Device {
+    let device = Device {
         name: found.name.unwrap_or_else(|| found.id.value.clone()),
         id: found.id.value,
         line: own.line.clone().or_else(|| base.line.clone()),
@@ -281,7 +358,27 @@ fn build(
             .unwrap_or(MIN_EXPOSURE_MS),
         merge_faults_ms: own.merge_faults.or(base.merge_faults).unwrap_or(0),
         model,
-    })
+    };
+    Some((device, paths))
+}
+
+/// The page of each tag, where it is another than that of the link.
+fn paths(found: &Found, base: &Common, speaks: Speaks, out: &Findings) -> Paths {
+    let own = &found.common;
+    let of_device = own.path.as_ref().or(base.path.as_ref());
+    let tags = merged(base, own);
+    if speaks == Speaks::HttpGet {
+        let path = |tag: &&TagPart| tag.path.as_ref().or(of_device).map(|at| at.value.clone());
+        return tags.iter().map(path).collect();
+    }
+    let of_tags = tags.iter().filter(|tag| !tag.told.get());
+    let given = of_tags.filter_map(|tag| tag.path.as_ref());
+    if let Some(path) = given.chain(&own.path).next() {
+        let what = "only machines that are asked by HTTP have pages";
+        let hint = "leave `path` out, or read the device through a link with `http_get`";
+        out.mistake(Finding::at(path.span.clone(), what).hint(hint));
+    }
+    Paths::new()
 }
 
 /// The profile by index; the outer none is a mistake that was reported.
@@ -317,7 +414,9 @@ fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
         return Some(u8::from(speaks.is_modbus()));
     };
     let (what, hint) = match speaks {
-        Speaks::Mqtt | Speaks::HttpPush => ("only Modbus devices have a unit", "leave `unit` out"),
+        Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush => {
+            ("only Modbus devices have a unit", "leave `unit` out")
+        }
         Speaks::ModbusRtu if !(1..=247).contains(&unit.value) => (
             "a unit on a serial line is from 1 to 247",
             "look at the address switches of the machine",
@@ -351,6 +450,7 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
     let wrong = match (speaks, comes) {
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::Register)
         | (Speaks::Mqtt, Comes::OnTopic)
+        | (Speaks::HttpGet, Comes::AtPointer | Comes::ByName)
         | (Speaks::HttpPush, Comes::ByName) => return None,
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::OnTopic) => (
             "has a `topic`",
@@ -361,6 +461,14 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
             "its link is Modbus: write `at = \"holding:0\"`",
         ),
         (Speaks::Mqtt, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
+        (Speaks::HttpGet, Comes::OnTopic) => (
+            "has a `topic`",
+            "its link is HTTP: write `at = \"/speed\"`, and `path` for another page",
+        ),
+        (Speaks::HttpGet, Comes::Register) => (
+            "is a register of Modbus",
+            "its link is HTTP: write `at = \"/speed\"`, its place in the JSON",
+        ),
         (Speaks::HttpPush, Comes::OnTopic) => (
             "has a `topic`",
             "scripts push it by its name: leave `topic` and `at` out",

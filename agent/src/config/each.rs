@@ -5,6 +5,7 @@
 //! section is checked all the same.
 
 use super::report::Finding;
+use super::tags::message::DEVICE;
 use super::tree::for_each_text;
 use super::values::whole;
 use super::walk::Findings;
@@ -196,12 +197,30 @@ fn fill(device: &mut Spanned<DeValue<'_>>, filling: &Filling, tell: &mut Tell<'_
         if key.get_ref() == "each" {
             continue;
         }
+        // In tags `{device}` stands for the device, and not for its number.
+        let kept = if key.get_ref() == "tags" { DEVICE } else { "" };
         for_each_text(value, &mut |text, span| {
             if text.contains(['{', '}']) {
-                *text = Cow::Owned(filled(text, filling, span, tell));
+                *text = Cow::Owned(filled_around(text, kept, filling, span, tell));
             }
         });
     }
+}
+
+/// The text with its placeholders replaced, but for one that is kept, if there is such.
+fn filled_around(
+    text: &str,
+    kept: &str,
+    filling: &Filling,
+    span: Range<usize>,
+    tell: &mut Tell<'_>,
+) -> String {
+    if kept.is_empty() {
+        return filled(text, filling, span, tell);
+    }
+    let parts = text.split(kept);
+    let parts = parts.map(|part| filled(part, filling, span.clone(), tell));
+    parts.collect::<Vec<_>>().join(kept)
 }
 
 /// The text with its placeholders replaced; a wrong one becomes something harmless.

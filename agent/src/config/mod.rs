@@ -23,9 +23,11 @@ mod loose;
 mod manners;
 mod models;
 mod nearest;
+mod pages;
 mod report;
 mod roots;
 mod rules;
+mod serial;
 mod shipped;
 mod sources;
 mod states;
@@ -33,25 +35,30 @@ mod syntax;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod tree;
 mod values;
 mod walk;
+mod writes;
 
 pub(crate) use values::{show_bytes, show_ms};
 
 pub use report::{Entry, Report};
 
 use crate::plan;
-use crate::settings::{Link, LinkKind, MqttLink, NotActive, Settings, Topic};
+use crate::settings::{
+    HttpGet, Link, LinkKind, Modbus, MqttLink, NotActive, Page, Settings, Topic,
+};
+use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Gateway, Plant};
-use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
+use andon_core::tag::LinkIndex;
+use devices::Machines;
 use files::Files;
 use gateway::{GatewayPart, Language};
 use links::{KindPart, LinkPart, Speaks};
 use report::{Finding, Severity};
 use roots::Roots;
 use sources::Sources;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use walk::{At, Findings, Section};
@@ -144,16 +151,19 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     out.merge_copies(before);
     let profiles = sections(&mut root, &mut others, "profile");
     let device_sections = sections(&mut root, &mut others, "device");
-    let devices = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
+    let Machines {
+        devices,
+        called,
+        allow_write,
+        paths,
+    } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
     check_numbers(&links, &devices, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let (alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
     for mut other in others {
         other.take("devices_csv");
         other.finish();
     }
-    // A device that this version does not read is not silent: it was never to be heard.
-    alarms.retain(|alarm| is_read(&devices[usize::from(alarm.device.0)], &links));
     let http = root.section("http").map(local::http);
     need_door(&links, http.is_some() || out.is_lost("http"), out);
     let local = local::sections(&mut root);
@@ -162,7 +172,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
 
     let gateway = gateway?;
     let (upstream, topics_root) = upstream??;
-    let mut not_active = not_active_links(&links, &devices);
+    let mut not_active: Vec<NotActive> = Vec::new();
     not_active.extend(alarms_not_active);
     not_active.extend(local);
     if gateway
@@ -178,7 +188,12 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         links: links
             .iter()
             .zip(0..)
-            .map(|(l, i)| link(l, LinkIndex(i), &gateway, &devices))
+            .map(|(l, i)| {
+                let index = LinkIndex(i);
+                let topics = topics::topics(index, &devices, &called);
+                let pages = |own: &_| pages::pages(index, own, &devices, &called, &paths);
+                link(l, index, &gateway, topics, pages, &allow_write)
+            })
             .collect(),
         upstream,
         http: http.flatten(),
@@ -291,43 +306,28 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
     }
 }
 
-fn is_read(device: &Device, links: &[LinkPart]) -> bool {
-    links
-        .get(usize::from(device.link.0))
-        .is_none_or(LinkPart::is_active)
-}
-
-fn not_active_links(links: &[LinkPart], devices: &[Device]) -> Vec<NotActive> {
-    let inactive = (0..).zip(links).filter(|(_, link)| !link.is_active());
-    let tell = inactive.map(|(index, link)| {
-        let behind: Vec<&str> = devices
-            .iter()
-            .filter(|device| device.link == LinkIndex(index))
-            .map(|device| &*device.id)
-            .collect();
-        let readers = match behind.as_slice() {
-            [] => String::new(),
-            [one] => format!("; nobody reads {one} or judges its alarms"),
-            [first, .., last] if behind.len() > 4 => {
-                format!(
-                    "; nobody reads the {} devices {first} to {last} or judges their alarms",
-                    behind.len()
-                )
-            }
-            few => format!("; nobody reads {} or judges their alarms", few.join(", ")),
-        };
-        NotActive {
-            section: format!("[[link]] {}", link.id),
-            why: format!("this version does not speak on serial lines{readers}"),
-        }
-    });
-    tell.collect()
-}
-
-fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Device]) -> Link {
+fn link(
+    part: &LinkPart,
+    index: LinkIndex,
+    gateway: &GatewayPart,
+    topics: Vec<Topic>,
+    pages: impl Fn(&Arc<str>) -> Vec<Page>,
+    allow_write: &[(LinkIndex, Allowed)],
+) -> Link {
     let kind = match &part.kind {
-        KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
-        KindPart::ModbusRtu => LinkKind::NotActive,
+        KindPart::Modbus(modbus) => {
+            let behind = allow_write.iter().filter(|(link, _)| *link == index);
+            LinkKind::Modbus(Modbus {
+                allow_write: behind.map(|(_, allowed)| allowed.clone()).collect(),
+                ..modbus.clone()
+            })
+        }
+        KindPart::HttpGet(get) => LinkKind::HttpGet(HttpGet {
+            server: get.server.clone(),
+            timeout: get.timeout,
+            max_payload: get.max_payload,
+            pages: pages(&get.path),
+        }),
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
         KindPart::Mqtt {
             broker,
@@ -335,7 +335,7 @@ fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Dev
         } => LinkKind::Mqtt(MqttLink {
             broker: broker.clone(),
             client_id: format!("{}-{}", gateway.id, part.id),
-            topics: topics(index, devices),
+            topics,
             max_payload: *max_payload,
         }),
     };
@@ -343,23 +343,6 @@ fn link(part: &LinkPart, index: LinkIndex, gateway: &GatewayPart, devices: &[Dev
         id: part.id.clone(),
         kind,
     }
-}
-
-/// Every topic of a link with the tags that are read out of it.
-fn topics(link: LinkIndex, devices: &[Device]) -> Vec<Topic> {
-    let mut topics: BTreeMap<Arc<str>, Vec<(DeviceIndex, TagIndex)>> = BTreeMap::new();
-    for (device, configured) in (0..).zip(devices).filter(|(_, d)| d.link == link) {
-        for (tag, configured) in (0..).zip(&configured.model.tags) {
-            if let Source::Message(place) = &configured.source {
-                let readers = topics.entry(place.topic.clone()).or_default();
-                readers.push((DeviceIndex(device), TagIndex(tag)));
-            }
-        }
-    }
-    topics
-        .into_iter()
-        .map(|(name, tags)| Topic { name, tags })
-        .collect()
 }
 
 fn check_budgets(settings: &Settings, gateway: &GatewayPart, out: &Findings) {

@@ -1,14 +1,18 @@
 //! One tag: where it is, what type it has, what it counts.
 
 mod address;
+pub(super) mod message;
 mod point;
 mod role;
 
+pub(super) use address::address;
+
+use super::pages::page_path;
 use super::report::Finding;
-use super::values::{integer, label, list, number, one_of, period, text};
+use super::values::{integer, label, list, number, one_of, period};
 use super::walk::{At, Findings, Item, Section};
 use address::warn_of_manual_numbers;
-use andon_core::tag::{Counts, Kind, Place, Role, Source, Table, Tag};
+use andon_core::tag::{Counts, Format, Kind, Role, Source, Table, Tag};
 use point::{PointPart, point};
 use role::{Counting, role};
 use std::cell::Cell;
@@ -44,6 +48,8 @@ pub(super) struct TagPart {
     pub(super) name_span: Range<usize>,
     pub(super) role_span: Range<usize>,
     pub(super) every: Option<u64>,
+    /// The page it stands on, if its device is asked by HTTP.
+    pub(super) path: Option<At<Arc<str>>>,
     /// That it does not fit the link of a device was told; its others are no news.
     pub(super) told: Cell<bool>,
     /// The name of the tag that says by which power of ten it is scaled.
@@ -61,8 +67,8 @@ impl TagPart {
     pub(super) fn comes(&self) -> Comes {
         match &self.tag.source {
             Source::Modbus(_) => Comes::Register,
-            Source::Message(place) if !place.topic.is_empty() => Comes::OnTopic,
-            Source::Message(place) if place.pointer.is_some() => Comes::AtPointer,
+            Source::Message(place) if place.topic.is_some() => Comes::OnTopic,
+            Source::Message(place) if place.format != Format::Bare => Comes::AtPointer,
             Source::Message(_) => Comes::ByName,
         }
     }
@@ -98,14 +104,15 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         .section("a table such as `{ at = \"holding:0\", type = \"u16\" }`")?
         .later(&["publish", "max_rate"]);
     let before = section.out().count();
-    let has_topic = section.take("topic").is_some();
-    let at = section.take("at");
-    let has_at = at.is_some();
-    let is_message = has_topic || at.is_none_or(|at| is_pointer(&at));
+    // Also where none is, so that a misspelt one is told.
+    section.take("topic");
+    section.take("at");
+    let is_message = message::is_meant(&section);
     let kind = section.need("type", "type = \"u16\"", one_of(&Kind::ALL));
     let unit = section.read("unit", label);
     let range = section.place("range", range);
     let every = section.read("every", period);
+    let path = section.place("path", page_path);
     let counting = Counting {
         role: section.place("role", one_of(&ROLES)),
         parts: section.place("parts", integer(1, 1_000_000)),
@@ -116,7 +123,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         .as_ref()
         .map_or(entry.span.clone(), |at| at.span.clone());
     let (source, at, power_of_ten) = if is_message {
-        let place = message(&mut section, kind.as_ref());
+        let place = message::place(&mut section, kind.as_ref());
         (place.map(Source::Message), None, None)
     } else {
         match point(&mut section, kind.as_ref()) {
@@ -136,7 +143,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         power_of_ten.is_some(),
     );
     section.finish();
-    if !has_topic && !has_at && entry.out.count() > before {
+    if is_message && entry.out.count() > before {
         // Perhaps one of the keys that are wrong was to say where it comes from.
         return None;
     }
@@ -151,6 +158,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         name_span: entry.key_span.clone(),
         role_span,
         every,
+        path,
         told: Cell::new(false),
         power_of_ten,
         at,
@@ -211,67 +219,4 @@ fn range(item: &Item<'_>) -> Option<(f64, f64)> {
             "write two numbers, such as [-20, 180]",
         ),
     }
-}
-
-fn is_pointer(at: &Item<'_>) -> bool {
-    matches!(at.value, toml::de::DeValue::String(text) if text.starts_with('/'))
-}
-
-fn message(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Option<Place> {
-    let topic = match section.take("topic") {
-        Some(item) => topic(&item),
-        None => Some("".into()),
-    };
-    // `at` may be left out: then the payload is the bare value. A wrong one is not that.
-    let pointer = match section.take("at") {
-        Some(item) => Some(pointer(&item)?),
-        None => None,
-    };
-    if let Some(kind) = kind.filter(|kind| is_of_registers(kind.value)) {
-        let what = format!("`{}` is a type of registers", kind.value.name());
-        let hint = "messages carry numbers as such: use u16, u32, i64 or f64";
-        section
-            .out()
-            .mistake(Finding::at(kind.span.clone(), what).hint(hint));
-        return None;
-    }
-    Some(Place {
-        topic: topic?,
-        pointer,
-        kind: kind?.value,
-    })
-}
-
-/// Whether it is only a way to write a value into registers.
-fn is_of_registers(kind: Kind) -> bool {
-    kind.is_bcd() || kind.is_time() || kind == Kind::F16
-}
-
-fn topic(item: &Item<'_>) -> Option<Arc<str>> {
-    let text = text(item)?;
-    if text.contains(['+', '#', '\0']) || text.len() > 200 {
-        return item.wrong(
-            format!("`{text}` is not one topic"),
-            "write the whole topic of the machine, without `+` and `#`",
-        );
-    }
-    Some(text.into())
-}
-
-fn pointer(item: &Item<'_>) -> Option<Box<str>> {
-    let text = text(item)?;
-    if !text.starts_with('/') {
-        return item.wrong(
-            format!("`{text}` is not a JSON pointer"),
-            format!("write \"/{}\" (RFC 6901)", text.replace('.', "/")),
-        );
-    }
-    let escapes_end_well = |part: &str| part.starts_with(['0', '1']);
-    if !text.split('~').skip(1).all(escapes_end_well) {
-        return item.wrong(
-            format!("`{text}` is not a JSON pointer"),
-            "write `~0` for `~` and `~1` for `/` inside a name (RFC 6901)",
-        );
-    }
-    Some(text.into())
 }

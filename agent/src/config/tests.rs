@@ -1,11 +1,16 @@
 //! Tests of the whole module: what the example comes to, and how each mistake is told.
 
 use super::*;
-use andon_core::plant::{Manners, Match, Priority};
+use crate::settings::{Endpoint, Parity, Rs485};
+use andon_core::line::Line;
+use andon_core::plant::{Manners, Match, Medium, Priority};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
 use andon_core::summary::TierSet;
-use andon_core::tag::{Counts, Kind, Order, Place, Point, Role, Table};
+use andon_core::tag::{
+    Counts, DeviceIndex, Kind, Order, Place, Point, Role, Source, Table, TagIndex,
+};
+use std::sync::Arc;
 use std::time::Duration;
 
 mod documented;
@@ -13,6 +18,7 @@ mod files;
 mod many;
 mod mistakes;
 mod mutations;
+mod serial;
 mod tags;
 
 const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
@@ -92,7 +98,21 @@ fn press_line_has_its_links() {
     };
     assert_eq!(plc.endpoint.to_string(), "127.0.0.1:5020");
     assert_eq!(plc.timeout, Duration::from_millis(500));
-    assert!(matches!(settings.links[1].kind, LinkKind::NotActive));
+    let LinkKind::Modbus(rs485) = &settings.links[1].kind else {
+        panic!("rs485 is Modbus RTU");
+    };
+    let Endpoint::Serial(port) = &rs485.endpoint else {
+        panic!("rs485 is a serial port");
+    };
+    assert!(port.path.starts_with("/dev/serial/by-id") && port.optional);
+    assert_eq!((port.parity, port.stop_bits), (Parity::Even, 1));
+    let line = Line {
+        baud: 19_200,
+        char_bits: 11,
+    };
+    assert_eq!(port.line(), line);
+    assert_eq!(settings.plant.links[1].medium, Medium::Serial(line));
+    assert_eq!(port.rs485, Rs485::Auto);
     let LinkKind::Mqtt(shop) = &settings.links[2].kind else {
         panic!("shop is MQTT");
     };
@@ -100,7 +120,7 @@ fn press_line_has_its_links() {
     let topics: Vec<(&str, usize)> = shop
         .topics
         .iter()
-        .map(|topic| (&*topic.name, topic.tags.len()))
+        .map(|topic| (&*topic.name, topic.readers[0].tags.len()))
         .collect();
     assert_eq!(topics, [("oven/7/state", 2), ("oven/7/temp", 1)]);
 }
@@ -209,10 +229,10 @@ fn press_line_tags_are_what_the_file_says() {
 
     let oven = &plant.devices[3].model.tags;
     let place = |topic: &str, pointer: Option<&str>, kind| {
-        Source::Message(Place {
-            topic: topic.into(),
-            pointer: pointer.map(Into::into),
-            kind,
+        let topic = Some(topic.into());
+        Source::Message(match pointer {
+            Some(at) => Place::json(topic, at, kind),
+            None => Place::bare(topic, kind),
         })
     };
     assert_eq!(
@@ -289,6 +309,7 @@ fn press_line_alarms_are_spread_over_their_devices() {
             (1, "fault-rate"),
             (0, "no-data"),
             (1, "no-data"),
+            (2, "no-data"),
             (3, "no-data"),
         ]
     );
@@ -319,8 +340,7 @@ fn press_line_alarms_are_spread_over_their_devices() {
     );
     assert_eq!(&*overheat.text_en, "oven-7: overheat");
     assert!(plant.alarms[4].when.needs_figures());
-    // The meter hangs on a serial line: nobody reads it, so nobody misses its data.
-    assert_eq!(plant.alarms[8].when, Rule::NoData(DeviceIndex(3)));
+    assert_eq!(plant.alarms[8].when, Rule::NoData(DeviceIndex(2)));
     assert_eq!(plant.alarms[8].on_delay_ms, 30_000);
 }
 
@@ -335,7 +355,6 @@ fn press_line_says_what_is_not_active() {
     assert_eq!(
         told,
         [
-            "[[link]] rs485: this version does not speak on serial lines; nobody reads meter-1 or judges its alarms",
             "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
              yet",
             "[board]: this version does not speak to the I/O board",
@@ -479,7 +498,7 @@ fn line_ends_and_byte_order_marks_of_windows_change_nothing() {
         .settings
         .plant;
     assert_eq!(plant.devices.len(), 4);
-    assert_eq!(plant.alarms.len(), 9, "none of meter-1, which nobody reads");
+    assert_eq!(plant.alarms.len(), 10);
 }
 
 #[test]
@@ -663,4 +682,68 @@ fn what_scripts_push_needs_a_door_and_names() {
         let report = said(&format!("{PRESS_LINE}{tag}"));
         assert!(report.contains(hint), "{report}");
     }
+}
+
+#[test]
+fn tags_are_asked_for_by_page_and_period() {
+    const WEB: &str = r#"
+[[link]]
+id = "web"
+http_get = "https://10.1.1.7:8443/status.json?all"
+username = "andon"
+password_file = "web.password"
+
+[[profile]]
+id = "web-meter"
+path = "/meter.json"
+tags = { power = { at = "/p", type = "f64" }, name = { path = "/name", type = "string", every = "1 h" } }
+
+[[device]]
+id = "compressor"
+link = "web"
+tags = { speed = { at = "/n", type = "f64" }, hours = { at = "/h", type = "u32", every = "1 min" } }
+
+[[device]]
+id = "meter-a"
+link = "web"
+profile = "web-meter"
+
+[[device]]
+id = "meter-b"
+link = "web"
+profile = "web-meter"
+path = "/b.json"
+"#;
+    let settings = load_text(&format!("{PRESS_LINE}{WEB}"))
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let Some(LinkKind::HttpGet(web)) = settings.links.last().map(|link| &link.kind) else {
+        panic!("the last link is asked");
+    };
+    assert_eq!(
+        (web.server.host.as_str(), web.server.port),
+        ("10.1.1.7", 8443)
+    );
+    assert!(web.server.tls.is_some());
+    assert_eq!(web.timeout, Duration::from_secs(5));
+    let first = settings.plant.devices.len() - 3;
+    let pages: Vec<_> = (web.pages.iter())
+        .map(|page| {
+            let reader = |reader: &crate::settings::Reader| {
+                (usize::from(reader.device.0) - first, reader.tags.len())
+            };
+            let readers: Vec<_> = page.readers.iter().map(reader).collect();
+            (&*page.path, page.every_ms, readers)
+        })
+        .collect();
+    assert_eq!(
+        pages,
+        [
+            ("/b.json", 10_000, vec![(2, 1)]),
+            ("/meter.json", 10_000, vec![(1, 1)]),
+            ("/name", 3_600_000, vec![(1, 1), (2, 1)]),
+            ("/status.json?all", 10_000, vec![(0, 1)]),
+            ("/status.json?all", 60_000, vec![(0, 1)]),
+        ]
+    );
 }

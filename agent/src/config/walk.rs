@@ -182,6 +182,19 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// The value of a key, without asking for it.
+    pub(super) fn peek(&self, key: &str) -> Option<Item<'a>> {
+        let (name, value) = self.table.get_key_value(key)?;
+        Some(Item {
+            key: name.get_ref(),
+            key_span: name.span(),
+            value: value.get_ref(),
+            span: value.span(),
+            out: self.out,
+            written: self.written,
+        })
+    }
+
     /// Whether the key stands here, but in a line that could not be read.
     pub(super) fn has_blanked(&self, key: &str) -> bool {
         self.out.is_blanked(self.span.start, key)
@@ -192,15 +205,7 @@ impl<'a> Section<'a> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
-        let (name, value) = self.table.get_key_value(key)?;
-        Some(Item {
-            key: name.get_ref(),
-            key_span: name.span(),
-            value: value.get_ref(),
-            span: value.span(),
-            out: self.out,
-            written: self.written,
-        })
+        self.peek(key)
     }
 
     /// The value of a key that may be there, parsed; none also if it is wrong, which is reported.

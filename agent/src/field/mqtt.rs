@@ -2,34 +2,40 @@
 //!
 //! - Each connection has a client and an event loop of its own and a clean session; it subscribes
 //!   after CONNACK, with QoS 1. The link is up when every subscription is acknowledged.
-//! - Whatever is published ends as a reading of the tags of that topic, good or bad; bad ones are
+//! - Whatever is published ends as samples of the tags of that topic, good or bad; bad ones are
 //!   warned about once a minute for each topic.
+//! - Topics in which only the device differs share a filter; the topic tells whose message it is.
+//!   A message that arrives twice changes nothing the second time: counters say what they show.
 //! - A packet over [`LARGEST_PACKET`] is not received at all: the connection is closed instead.
 //!   If it is a retained one it would close every connection, so the next connection subscribes
 //!   to one topic after the other; the topic that closes it is named and left out for an hour.
+//! - When all that usually speak are silent, they are subscribed to anew, and then the connection
+//!   is made anew, once (`silence`).
+
+mod filter;
+mod silence;
+mod subscribing;
+mod topic;
 
 use super::FromField;
-mod subscribing;
-
 use super::backoff::Backoff;
 use super::outlet::{EngineGone, Outlet};
-use super::payload::Payload;
 use crate::broker;
 use crate::clock;
 use crate::settings::MqttLink;
 use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Reason};
-use andon_core::tag::{DeviceIndex, Place, Source, TagIndex};
 use andon_core::time::Mono;
+use jiff::tz::TimeZone;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, StateError,
     SubAck, SubscribeReasonCode, mqttbytes,
 };
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use subscribing::Subscribing;
 use tokio::time::sleep;
+use topic::{Message, Readings, Step, Topic, Topics};
 
 /// Largest packet in bytes that is received, unless `max_payload` is larger.
 const LARGEST_PACKET: usize = 256 * 1024;
@@ -49,32 +55,21 @@ const LASTING_MS: u64 = 10_000;
 /// How long a topic is left out that closed a connection.
 const LEFT_OUT_MS: u64 = 3_600_000;
 
-/// Bad readings of a topic are warned about at most once in this time.
-const WARN_AGAIN_MS: u64 = 60_000;
-
 /// The state of one link.
 pub struct Subscriber {
     link: MqttLink,
-    topics: Vec<Topic>,
-    by_name: HashMap<Arc<str>, usize>,
+    zone: TimeZone,
+    topics: Topics,
+    keep_alive: Duration,
     outlet: Outlet,
     backoff: Backoff,
     /// A packet over the limit closed the last connection.
     careful: bool,
+    /// The present subscriptions were made because of a silence, which a retained copy of what was
+    /// heard before does not break.
+    suspicious: bool,
     /// When the present connection was ready.
     up_since: Option<Mono>,
-}
-
-/// One topic with what is read from it.
-struct Topic {
-    name: Arc<str>,
-    /// Some tag has a pointer into the payload.
-    as_json: bool,
-    devices: Vec<(DeviceIndex, Vec<(TagIndex, Place)>)>,
-    left_out_until: Option<Mono>,
-    warned: Option<Mono>,
-    /// Messages with bad readings since then.
-    unsaid: u64,
 }
 
 /// Why a connection ended.
@@ -82,36 +77,26 @@ struct End {
     why: String,
     /// Bytes of the packet that was over the limit.
     oversize: Option<usize>,
-    /// Topics that were just being subscribed to.
-    asked: Vec<usize>,
+    /// Filters that were just being subscribed to.
+    asked: Vec<Arc<str>>,
+    /// It was ended here, for nothing was heard on it.
+    deaf: bool,
 }
 
 impl Subscriber {
     /// A subscriber to what `link` names, for the devices of `plant`.
     pub fn new(link: MqttLink, plant: &Plant, outlet: Outlet) -> Subscriber {
-        let topics = link
-            .topics
-            .iter()
-            .map(|topic| Topic::new(topic, plant))
-            .collect();
-        Subscriber::of_topics(link, topics, outlet)
-    }
-
-    fn of_topics(link: MqttLink, topics: Vec<Topic>, outlet: Outlet) -> Subscriber {
-        let by_name = topics
-            .iter()
-            .map(|topic| topic.name.clone())
-            .zip(0..)
-            .collect();
+        let topics = link.topics.iter().map(|topic| Topic::new(topic, plant));
         let seed = clock::mono().0 ^ u64::from(outlet.link().0) << 32;
-        let backoff = Backoff::new(RECONNECT_LAST_MS, seed);
         Subscriber {
+            topics: Topics::new(topics.collect()),
+            zone: plant.calendar.zone.clone(),
+            backoff: Backoff::new(RECONNECT_LAST_MS, seed),
             link,
-            topics,
-            by_name,
+            keep_alive: KEEP_ALIVE,
             outlet,
-            backoff,
             careful: false,
+            suspicious: false,
             up_since: None,
         }
     }
@@ -142,8 +127,14 @@ impl Subscriber {
                 why,
                 oversize: None,
                 asked: Vec::new(),
+                deaf: false,
             },
         };
+        self.suspicious = end.deaf;
+        if end.deaf {
+            tracing::info!(link = self.outlet.id(), "{}", end.why);
+            return Ok(());
+        }
         let broker = &self.link.broker;
         let why = format!("{}:{}: {}", broker.host, broker.port, end.why);
         self.outlet.down(why).await?;
@@ -152,7 +143,7 @@ impl Subscriber {
             return Ok(());
         };
         match (self.careful, &end.asked[..]) {
-            (true, [culprit]) => self.leave_out(*culprit, bytes).await?,
+            (true, [culprit]) => self.leave_out(culprit, bytes).await?,
             _ => self.warn_oversize(bytes),
         }
         self.careful = true;
@@ -162,11 +153,12 @@ impl Subscriber {
     async fn options(&self) -> Result<MqttOptions, String> {
         let (broker, client_id) = (self.link.broker.clone(), self.link.client_id.clone());
         let largest = largest_packet(&self.link);
+        let keep_alive = self.keep_alive;
         let make = move || {
             let mut options = broker::options(&broker, &client_id, LARGEST_PACKET, None)
                 .map_err(|error| error.to_string())?;
             options
-                .set_keep_alive(KEEP_ALIVE)
+                .set_keep_alive(keep_alive)
                 .set_max_packet_size(largest, LARGEST_PACKET);
             Ok(options)
         };
@@ -180,9 +172,19 @@ impl Subscriber {
     async fn connection(&mut self, options: MqttOptions) -> Result<End, EngineGone> {
         let (client, mut events) = AsyncClient::new(options, 4);
         events.set_network_options(broker::network_options());
-        let mut subscribing = Subscribing::new(self.wanted(), self.careful);
+        self.topics.let_in(clock::mono());
+        self.topics.forget_metrics();
+        let filters = self.topics.subscribe(self.careful);
+        let mut subscribing = Subscribing::new(filters, self.careful);
         loop {
             let error = match events.poll().await {
+                // It comes with every ping: time to look what has been left out or silent for long.
+                Ok(Event::Incoming(Packet::PingResp)) => {
+                    if let Some(end) = self.look_around(&mut subscribing, &client) {
+                        return Ok(end);
+                    }
+                    continue;
+                }
                 Ok(Event::Incoming(packet)) => {
                     let subscribed = subscribing.is_done();
                     self.incoming(packet, &mut subscribing, &client).await?;
@@ -200,6 +202,7 @@ impl Subscriber {
                 why: explain(&error, &self.link),
                 oversize: oversize(&error),
                 asked: subscribing.asked,
+                deaf: false,
             });
         }
     }
@@ -212,17 +215,12 @@ impl Subscriber {
     ) -> Result<(), EngineGone> {
         match packet {
             Packet::Publish(publish) => return self.message(&publish).await,
-            Packet::ConnAck(_) => subscribing.advance(client, &self.topics),
+            Packet::ConnAck(_) => subscribing.advance(client),
             Packet::SubAck(ack) => {
                 self.warn_refused(&ack, &subscribing.asked);
-                subscribing.acknowledged(client, &self.topics);
+                subscribing.acknowledged(client);
             }
-            Packet::UnsubAck(_) => subscribing.advance(client, &self.topics),
-            // It comes with every ping: time to look whether a topic has been left out for long.
-            Packet::PingResp => {
-                subscribing.add(self.let_in());
-                subscribing.resume(client, &self.topics);
-            }
+            Packet::UnsubAck(_) => subscribing.advance(client),
             _ => {}
         }
         Ok(())
@@ -238,67 +236,98 @@ impl Subscriber {
         Ok(())
     }
 
-    async fn message(&mut self, publish: &Publish) -> Result<(), EngineGone> {
-        let Some(topic) = self.by_name.get(publish.topic.as_str()) else {
-            return Ok(());
-        };
-        let topic = &mut self.topics[*topic];
-        let at = clock::mono();
-        let payload = Payload::new(&publish.payload, self.link.max_payload, topic.as_json);
-        let mut bad = None;
-        for (device, tags) in &topic.devices {
-            let readings: Vec<_> = tags
-                .iter()
-                .map(|(tag, place)| (*tag, payload.reading(place, publish.retain)))
-                .collect();
-            bad = bad.or_else(|| readings.iter().find_map(|(_, reading)| bad_reason(reading)));
-            self.outlet
-                .send(FromField::Readings {
-                    device: *device,
-                    at,
-                    readings,
-                })
-                .await?;
+    /// Lets topics in again, and subscribes or connects anew where there is a silence.
+    fn look_around(&mut self, subscribing: &mut Subscribing, client: &AsyncClient) -> Option<End> {
+        let now = clock::mono();
+        subscribing.add(self.topics.let_in(now));
+        if subscribing.is_done() {
+            match self.topics.step(now) {
+                Step::Wait => {}
+                Step::Subscribe(filters) => {
+                    self.suspicious = true;
+                    subscribing.add(filters);
+                }
+                Step::Connect => {
+                    let why = "nothing is heard of what usually speaks: connecting anew";
+                    return Some(End {
+                        why: why.into(),
+                        oversize: None,
+                        asked: Vec::new(),
+                        deaf: true,
+                    });
+                }
+            }
         }
-        if let Some(reason) = bad {
-            topic.warn(self.outlet.id(), reason, publish.payload.len(), at);
+        subscribing.resume(client);
+        None
+    }
+
+    async fn message(&mut self, publish: &Publish) -> Result<(), EngineGone> {
+        let (name, retained) = (publish.topic.as_str(), publish.retain);
+        let topics = self.topics.route(name);
+        if topics.is_empty() {
+            self.topics.nobody_reads(self.outlet.id(), name);
+        }
+        let at = clock::mono();
+        for (index, heard) in topics {
+            let known = self
+                .topics
+                .heard(index, at, name, &publish.payload, !retained);
+            if known && retained && self.suspicious {
+                continue;
+            }
+            let topic = &mut self.topics.all[index];
+            let message = Message {
+                payload: &publish.payload,
+                retained,
+                max: self.link.max_payload,
+            };
+            let read = topic.read(&message, heard, &self.zone);
+            let mut samples = read.iter().flat_map(|(_, samples)| samples);
+            if let Some(reason) = samples.find_map(|(_, sample)| bad_reason(&sample.reading)) {
+                topic.warn(self.outlet.id(), reason, publish.payload.len(), at);
+            }
+            self.tell(at, read).await?;
         }
         Ok(())
     }
 
-    /// Leaves a topic out whose message is larger than what is received.
-    async fn leave_out(&mut self, culprit: usize, bytes: usize) -> Result<(), EngineGone> {
+    async fn tell(&mut self, at: Mono, read: Vec<Readings>) -> Result<(), EngineGone> {
+        for (device, readings) in read {
+            let message = FromField::Readings {
+                device,
+                at,
+                readings,
+            };
+            self.outlet.send(message).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out what is subscribed to by a filter through which a message came that is larger than
+    /// what is received.
+    async fn leave_out(&mut self, culprit: &Arc<str>, bytes: usize) -> Result<(), EngineGone> {
         let at = clock::mono();
-        let topic = &mut self.topics[culprit];
-        topic.left_out_until = Some(at + LEFT_OUT_MS);
         tracing::warn!(
             link = self.outlet.id(),
-            topic = &*topic.name,
+            topic = &**culprit,
             bytes,
             limit = largest_packet(&self.link),
             "a message over the limit closed the connection; the topic is left out for an hour"
         );
-        for (device, tags) in &topic.devices {
-            let bad = |(tag, _): &(TagIndex, Place)| (*tag, Reading::Bad(Reason::TooLong));
-            let readings = tags.iter().map(bad).collect();
-            self.outlet
-                .send(FromField::Readings {
-                    device: *device,
-                    at,
-                    readings,
-                })
-                .await?;
+        let mut bad = Vec::new();
+        for topic in &mut self.topics.all {
+            if topic.own.contains(culprit) {
+                topic.left_out_until = Some(at + LEFT_OUT_MS);
+                bad.extend(topic.all_bad(Reason::TooLong));
+            }
         }
-        Ok(())
+        self.tell(at, bad).await
     }
 
     fn warn_oversize(&self, bytes: usize) {
-        let names: Vec<&str> = self
-            .topics
-            .iter()
-            .map(|topic| &*topic.name)
-            .take(20)
-            .collect();
+        let topics = self.topics.all.iter();
+        let names: Vec<&str> = topics.map(|topic| &*topic.name).take(20).collect();
         tracing::warn!(
             link = self.outlet.id(),
             bytes,
@@ -308,75 +337,16 @@ impl Subscriber {
         );
     }
 
-    fn warn_refused(&self, ack: &SubAck, asked: &[usize]) {
-        for (code, topic) in ack.return_codes.iter().zip(asked) {
+    fn warn_refused(&self, ack: &SubAck, asked: &[Arc<str>]) {
+        for (code, filter) in ack.return_codes.iter().zip(asked) {
             if matches!(code, SubscribeReasonCode::Failure) {
                 tracing::warn!(
                     link = self.outlet.id(),
-                    topic = &*self.topics[*topic].name,
+                    topic = &**filter,
                     "the broker refuses the subscription; check its access rules"
                 );
             }
         }
-    }
-
-    /// Ends the time of those topics that have been left out for long enough, and names them.
-    fn let_in(&mut self) -> Vec<usize> {
-        let now = clock::mono();
-        let over = |topic: &mut Topic| topic.left_out_until.take_if(|until| *until <= now);
-        let topics = self.topics.iter_mut().zip(0..);
-        topics
-            .filter_map(|(topic, at)| over(topic).map(|_| at))
-            .collect()
-    }
-
-    /// The topics to subscribe to on a new connection.
-    fn wanted(&mut self) -> VecDeque<usize> {
-        self.let_in();
-        let topics = self.topics.iter().zip(0..);
-        topics
-            .filter(|(topic, _)| topic.left_out_until.is_none())
-            .map(|(_, at)| at)
-            .collect()
-    }
-}
-
-impl Topic {
-    fn new(topic: &crate::settings::Topic, plant: &Plant) -> Topic {
-        let mut devices: Vec<(DeviceIndex, Vec<(TagIndex, Place)>)> = Vec::new();
-        for (device, tag) in &topic.tags {
-            let source = &plant.device(*device).model.tags[usize::from(tag.0)].source;
-            let Source::Message(place) = source else {
-                continue;
-            };
-            match devices.iter_mut().find(|(known, _)| known == device) {
-                Some((_, tags)) => tags.push((*tag, place.clone())),
-                None => devices.push((*device, vec![(*tag, place.clone())])),
-            }
-        }
-        let mut places = devices.iter().flat_map(|(_, tags)| tags);
-        Topic {
-            name: topic.name.clone(),
-            as_json: places.any(|(_, place)| place.pointer.is_some()),
-            devices,
-            left_out_until: None,
-            warned: None,
-            unsaid: 0,
-        }
-    }
-
-    fn warn(&mut self, link: &str, reason: Reason, bytes: usize, now: Mono) {
-        self.unsaid += 1;
-        if self
-            .warned
-            .is_some_and(|warned| now.since(warned) < WARN_AGAIN_MS)
-        {
-            return;
-        }
-        let (topic, messages) = (&*self.name, self.unsaid);
-        tracing::warn!(link, topic, %reason, bytes, messages, "bad readings from a message");
-        self.warned = Some(now);
-        self.unsaid = 0;
     }
 }
 

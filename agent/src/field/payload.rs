@@ -1,163 +1,148 @@
-//! What the payload of an MQTT message means: bytes to readings, pure.
+//! What a message means: the payload of an MQTT message or the body of an HTTP answer to samples,
+//! pure.
 //!
-//! A payload is whatever somebody publishes: nothing in it may do more than give a bad reading.
-//! It is no longer than the link's `max_payload`, JSON is parsed at most once and to a depth of
-//! 128, so time and memory are bounded by that length.
+//! A payload is whatever somebody publishes: nothing in it may do more than give bad readings. It is
+//! no longer than the link's `max_payload`; JSON is parsed at most once and to a depth of 128, rows
+//! of text at most once; of one tag no more than [`MOST_SAMPLES`] samples come out. So time and
+//! memory are bounded by its length.
 
-use andon_core::sample::{Reading, Reason, Text, Value};
-use andon_core::tag::{Kind, Place};
+mod csv;
+mod json;
+pub mod sparkplug;
+pub mod time;
+mod value;
+
+pub(super) use value::of_json;
+
+use andon_core::sample::{Reading, Reason, Sample, Value};
+use andon_core::tag::{Format, Place, TagIndex};
+use andon_core::time::Wall;
+use csv::Rows;
+use jiff::tz::TimeZone;
 use serde_json::Value as Json;
+use std::cell::OnceCell;
 
-/// A message's payload, ready to be looked into.
+/// Samples of one tag that are taken from one message: the newest.
+pub const MOST_SAMPLES: usize = 256;
+
+/// What one place has to do with one sample of a message: nothing if it is of another tag.
+type Found = Option<(Result<Value, Reason>, Option<Wall>)>;
+
+/// A payload, ready to be looked into.
 #[derive(Debug)]
-pub enum Payload<'a> {
-    /// Text, with the JSON it is as far as anybody wants to look into it.
-    Text {
-        /// The whole of it, without surrounding white space.
-        text: &'a str,
-        /// The parsed document; none if it is not JSON or nobody asked.
-        json: Option<Json>,
-    },
-    /// Nothing can be read from it.
-    Refused(Reason),
+pub struct Payload<'a> {
+    text: Result<&'a str, Reason>,
+    /// The document that it is; none if it is not JSON.
+    json: OnceCell<Option<Json>>,
+    /// Its rows by what separates their columns.
+    rows: OnceCell<Option<Rows>>,
+}
+
+/// Whose message it is, and how to take it.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// What the device is called in messages.
+    pub device: &'a str,
+    /// The zone of time stamps that name none.
+    pub zone: &'a TimeZone,
+    /// Whether it is the broker's retained copy, which is uncertain at best.
+    pub retained: bool,
 }
 
 impl<'a> Payload<'a> {
-    /// Looks at `bytes`, of which no more than `max` are accepted. `as_json` says whether any tag
-    /// has a pointer into it.
-    pub fn new(bytes: &'a [u8], max: usize, as_json: bool) -> Payload<'a> {
-        if bytes.len() > max {
-            return Payload::Refused(Reason::TooLong);
-        }
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            return Payload::Refused(Reason::Malformed);
-        };
-        let text = text.trim();
-        if text.is_empty() {
-            return Payload::Refused(Reason::Malformed);
-        }
-        let json = if as_json {
-            serde_json::from_str(text).ok()
-        } else {
-            None
-        };
-        Payload::Text { text, json }
-    }
-
-    /// What it says of one place. The broker's retained copy is uncertain at best.
-    pub fn reading(&self, place: &Place, retained: bool) -> Reading {
-        match self.value(place) {
-            Ok(value) if retained => Reading::Uncertain(value, Reason::Retained),
-            Ok(value) => Reading::Good(value),
-            Err(reason) => Reading::Bad(reason),
+    /// Looks at `bytes`, of which no more than `max` are accepted.
+    pub fn new(bytes: &'a [u8], max: usize) -> Payload<'a> {
+        Payload {
+            text: text(bytes, max),
+            json: OnceCell::new(),
+            rows: OnceCell::new(),
         }
     }
 
-    fn value(&self, place: &Place) -> Result<Value, Reason> {
-        match (self, &place.pointer) {
-            (Payload::Refused(reason), _) => Err(*reason),
-            (Payload::Text { text, .. }, None) => bare(text, place.kind),
-            (Payload::Text { json: None, .. }, Some(_)) => Err(Reason::Malformed),
-            (
-                Payload::Text {
-                    json: Some(json), ..
-                },
-                Some(pointer),
-            ) => of_json(json.pointer(pointer).ok_or(Reason::Missing)?, place.kind),
-        }
-    }
-}
-
-/// A payload that is nothing but the value: a number, `true`, text, or any of them as JSON writes
-/// it.
-fn bare(text: &str, kind: Kind) -> Result<Value, Reason> {
-    match (text.as_bytes()[0], kind) {
-        (b'"', _) => of_json(
-            &serde_json::from_str(text).map_err(|_| Reason::Malformed)?,
-            kind,
-        ),
-        (_, Kind::Text) => text_value(text),
-        (b'{' | b'[', _) => Err(Reason::WrongType),
-        _ => bare_number(text, kind),
-    }
-}
-
-fn bare_number(text: &str, kind: Kind) -> Result<Value, Reason> {
-    match text {
-        "true" => of_json(&Json::Bool(true), kind),
-        "false" => of_json(&Json::Bool(false), kind),
-        "null" => Err(Reason::Missing),
-        _ => {
-            // Digits first: a float would round them.
-            if let Ok(whole) = text.parse::<i64>() {
-                return integer(whole, kind);
-            }
-            number(text.parse().map_err(|_| Reason::WrongType)?, kind)
-        }
-    }
-}
-
-pub(super) fn of_json(json: &Json, kind: Kind) -> Result<Value, Reason> {
-    match (json, kind) {
-        (Json::Null, _) => Err(Reason::Missing),
-        (Json::Bool(truth), Kind::Bool) => Ok(Value::Bool(*truth)),
-        (Json::String(text), Kind::Text) => text_value(text),
-        (Json::Number(_), Kind::Text) => Err(Reason::WrongType),
-        (Json::Number(json), _) => match (json.as_i64(), json.as_f64()) {
-            (Some(whole), _) => integer(whole, kind),
-            (None, Some(float)) => number(float, kind),
-            (None, None) => Err(Reason::OutOfRange),
-        },
-        _ => Err(Reason::WrongType),
-    }
-}
-
-fn text_value(text: &str) -> Result<Value, Reason> {
-    Text::try_from(text)
-        .map(Value::Text)
-        .map_err(|_| Reason::TooLong)
-}
-
-/// A whole number as a value of `kind`. Machines say `0` and `1` for false and true.
-fn integer(whole: i64, kind: Kind) -> Result<Value, Reason> {
-    let (low, high) = match kind {
-        Kind::Bool => {
-            return match whole {
-                0 | 1 => Ok(Value::Bool(whole == 1)),
-                _ => Err(Reason::WrongType),
+    /// What it says of each of some tags of a device, those of one tag in the order of their time;
+    /// nothing of a tag whose conditions it does not fulfil.
+    pub fn samples<'p>(
+        &self,
+        tags: impl IntoIterator<Item = (TagIndex, &'p Place)>,
+        reader: Reader<'_>,
+    ) -> Vec<(TagIndex, Sample)> {
+        let mut samples = Vec::new();
+        for (tag, place) in tags {
+            let begin = samples.len();
+            let mut put = |reading: Result<Value, Reason>, time| {
+                samples.push((tag, sample(reading, time, reader.retained)));
             };
+            if let Err(reason) = self.find(place, reader, &mut put) {
+                put(Err(reason), None);
+            }
+            keep_newest(&mut samples, begin);
         }
-        Kind::F32 | Kind::F64 => return Ok(Value::Float(whole as f64)),
-        Kind::Text => return Err(Reason::WrongType),
-        Kind::U16 => (0, i64::from(u16::MAX)),
-        Kind::I16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
-        Kind::U32 => (0, i64::from(u32::MAX)),
-        Kind::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        Kind::U64 => (0, i64::MAX),
-        Kind::I64 => (i64::MIN, i64::MAX),
-        _ => kind.limits().ok_or(Reason::WrongType)?,
-    };
-    if (low..=high).contains(&whole) {
-        Ok(Value::Int(whole))
-    } else {
-        Err(Reason::OutOfRange)
+        samples
+    }
+
+    /// Hands over what it says of one place; an error is about the payload as a whole.
+    fn find(
+        &self,
+        place: &Place,
+        reader: Reader<'_>,
+        put: &mut impl FnMut(Result<Value, Reason>, Option<Wall>),
+    ) -> Result<(), Reason> {
+        let text = self.text?;
+        match &place.format {
+            Format::Bare => put(value::of_bare(text, place), None),
+            Format::Json(at) => {
+                let json = self.json.get_or_init(|| serde_json::from_str(text).ok());
+                let json = json.as_ref().ok_or(Reason::Malformed)?;
+                for sample in json::samples(json, at)? {
+                    if let Some((value, time)) = json::find(sample, at, place, reader) {
+                        put(value, time);
+                    }
+                }
+            }
+            Format::Csv(at) => {
+                let known = self.rows.get_or_init(|| Rows::of(text, at.separator));
+                let own = match known {
+                    Some(rows) if rows.is_separated_by(at.separator) => None,
+                    // A second separator in one message: read it once more.
+                    _ => Rows::of(text, at.separator),
+                };
+                let rows = own.as_ref().or(known.as_ref()).ok_or(Reason::Malformed)?;
+                let (value, time) = rows.find(at, place, reader.zone);
+                put(value, time);
+            }
+            // Its payloads are no text: `sparkplug` reads them.
+            Format::Metric(_) => return Err(Reason::Malformed),
+        }
+        Ok(())
     }
 }
 
-/// Any other number as a value of `kind`: JSON does not tell `5.0` from `5`, so neither do
-/// integers here.
-fn number(float: f64, kind: Kind) -> Result<Value, Reason> {
-    /// Whole floats below are exact.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match kind {
-        _ if !float.is_finite() => Err(Reason::NotFinite),
-        Kind::F32 if float.abs() > f64::from(f32::MAX) => Err(Reason::OutOfRange),
-        Kind::F32 | Kind::F64 => Ok(Value::Float(float)),
-        Kind::Text => Err(Reason::WrongType),
-        _ if float.fract() != 0.0 => Err(Reason::WrongType),
-        _ if float.abs() >= EXACT => Err(Reason::OutOfRange),
-        _ => integer(float as i64, kind),
+fn text(bytes: &[u8], max: usize) -> Result<&str, Reason> {
+    if bytes.len() > max {
+        return Err(Reason::TooLong);
     }
+    let text = std::str::from_utf8(bytes).map_err(|_| Reason::Malformed)?;
+    match text.trim_start_matches('\u{feff}').trim() {
+        "" => Err(Reason::Malformed),
+        text => Ok(text),
+    }
+}
+
+fn sample(reading: Result<Value, Reason>, time: Option<Wall>, retained: bool) -> Sample {
+    let reading = match reading {
+        Ok(value) if retained => Reading::Uncertain(value, Reason::Retained),
+        Ok(value) => Reading::Good(value),
+        Err(reason) => Reading::Bad(reason),
+    };
+    Sample { reading, time }
+}
+
+/// Puts the samples of one tag into the order of their time, and leaves out all but the newest.
+/// Those without a time stamp are as new as the message.
+fn keep_newest(samples: &mut Vec<(TagIndex, Sample)>, begin: usize) {
+    samples[begin..].sort_by_key(|(_, sample)| sample.time.unwrap_or(Wall(i64::MAX)));
+    let many = samples.len() - begin;
+    samples.drain(begin..begin + many.saturating_sub(MOST_SAMPLES));
 }
 
 #[cfg(test)]

@@ -266,7 +266,7 @@ async fn what_a_script_pushes_is_with_the_engine() {
         values.extend(
             readings
                 .into_iter()
-                .filter_map(|(_, it)| it.value().cloned()),
+                .filter_map(|(_, it)| it.reading.value().cloned()),
         );
     }
     assert_eq!(values, [Value::Float(3.5), Value::Float(1.0)]);
@@ -350,6 +350,7 @@ async fn of_a_body_with_a_mistake_nothing_is_taken() {
             r#"{"device":"saw","tags":{"a/b":1}}"#,
             json!("/1/tags/a~1b"),
         ),
+        (r#"{"device":"saw","ts":"noon","tags":{}}"#, json!("/1/ts")),
         (r#"{"tags":{"speed":1}}"#, json!("/1")),
         ("", Json::Null),
     ] {

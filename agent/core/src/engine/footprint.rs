@@ -4,9 +4,10 @@ use super::newest::Slot;
 use super::recent::Slots;
 use super::{Action, Entry};
 use crate::alarm::Alarm;
-use crate::limits::{actions, tags, texts};
+use crate::limits::{actions, messages, tags, texts};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
+use crate::time::Wall;
 use alloc::vec::Vec;
 
 /// One kind of thing that is allocated at the start.
@@ -41,6 +42,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "newest text of each tag that has one",
             count: texts(plant),
             each: size_of::<Text>(),
+        },
+        Allocation {
+            what: "newest time stamp of each tag that comes by messages",
+            count: messages(plant),
+            each: size_of::<Option<Wall>>(),
         },
         Allocation {
             what: "accounting of each device",

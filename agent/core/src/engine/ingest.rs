@@ -1,11 +1,12 @@
 //! Samples into the tables: newest value of each tag, status and counters to the machine.
 
+use super::age::Aged;
 use super::{Action, Engine, UNMAPPED, device_index, lies_in_data};
 use crate::limits;
 use crate::modbus::decode::{Words, decode, scale};
 use crate::modbus::plan::ReadIndex;
 use crate::record::Event;
-use crate::sample::{Quality, Reading, Reason, Value};
+use crate::sample::{Quality, Reading, Reason, Sample, Value};
 use crate::state::State;
 use crate::tag::{DeviceIndex, Source, Tag, TagIndex};
 use crate::time::Mono;
@@ -43,27 +44,31 @@ impl Engine {
                     },
                     Err(reason) => Reading::Bad(*reason),
                 };
-                self.take(read.device, index, tag, at, reading);
+                self.take(read.device, index, tag, at, Aged::now(reading));
             }
         }
         self.finish(read.device, at);
     }
 
-    /// A message brought readings of one device, or a Modbus read was answered piece by piece.
+    /// A message brought samples of one device, those of one tag in the order of their time, or a
+    /// Modbus read was answered piece by piece.
     pub fn handle_readings<'r>(
         &mut self,
         device: DeviceIndex,
         at: Mono,
-        readings: impl IntoIterator<Item = &'r (TagIndex, Reading)> + Clone,
+        samples: impl IntoIterator<Item = &'r (TagIndex, Sample)> + Clone,
     ) {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(device).model;
         self.begin(device, at);
         for scaled in IN_ORDER {
-            for (index, reading) in readings.clone() {
+            for (index, sample) in samples.clone() {
                 let tag = &model.tags[usize::from(index.0)];
-                if tag.power_of_ten().is_some() == scaled {
-                    self.take(device, *index, tag, at, reading.clone());
+                if tag.power_of_ten().is_some() != scaled {
+                    continue;
+                }
+                if let Some(aged) = self.age(device, *index, at, sample) {
+                    self.take(device, *index, tag, at, aged);
                 }
             }
         }
@@ -82,37 +87,32 @@ impl Engine {
         self.judge_device(device, at);
     }
 
-    fn take(
-        &mut self,
-        device: DeviceIndex,
-        index: TagIndex,
-        tag: &Tag,
-        at: Mono,
-        reading: Reading,
-    ) {
+    fn take(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono, aged: Aged) {
+        let Aged { reading, age_ms } = aged;
         let reading = within_range(tag, self.scaled(device, tag, reading));
+        let from = at.before(age_ms);
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
         let slot = entry.first_slot + usize::from(index.0);
-        let mut told = false;
-        match &reading {
-            Reading::Good(_) => entry.last_good = Some(at),
-            Reading::Uncertain(..) => {}
-            Reading::Bad(reason) => {
-                self.tally.bad_samples += 1;
-                told = Quality::Bad(*reason) != self.newest.quality(slot) && lies_in_data(*reason);
-            }
+        if is_live(&reading) {
+            entry.last_good = entry.last_good.max(Some(from));
         }
-        self.newest.put(slot, &reading, at);
+        if let Reading::Bad(_) = &reading {
+            self.tally.bad_samples += 1;
+        }
+        let quality = reading.quality();
+        let told =
+            quality.reason().is_some_and(lies_in_data) && quality != self.newest.quality(slot);
+        self.newest.put(slot, &reading, from);
         if told && self.actions.len() < limits::QUALITIES {
-            self.act(Action::Quality(device, index, reading.quality()));
+            self.act(Action::Quality(device, index, quality));
         }
         if tag.role.is_some() {
             self.count(device, &reading, tag);
         }
         let map = self.plant.device(device).model.state.as_ref();
         if map.is_some_and(|map| map.from == index) {
-            self.show(device, &reading, at);
+            self.show(device, &reading, at, from);
         }
     }
 
@@ -135,9 +135,8 @@ impl Engine {
     fn count(&mut self, device: DeviceIndex, reading: &Reading, tag: &Tag) {
         let entry = &mut self.devices[usize::from(device.0)];
         // A retained copy may be older than what was counted since: it would look like a reset.
-        let (Some(machine), Reading::Good(value), Some(role)) =
-            (&mut entry.machine, reading, tag.role)
-        else {
+        let live = reading.value().filter(|_| is_live(reading));
+        let (Some(machine), Some(value), Some(role)) = (&mut entry.machine, live, tag.role) else {
             return;
         };
         let rate = self.plant.device(device).rated_rate;
@@ -147,7 +146,8 @@ impl Engine {
         }
     }
 
-    fn show(&mut self, device: DeviceIndex, reading: &Reading, at: Mono) {
+    /// The status was read at `at`, as it was at `from`.
+    fn show(&mut self, device: DeviceIndex, reading: &Reading, at: Mono, from: Mono) {
         let settings = self.plant.device(device);
         let entry = &mut self.devices[usize::from(device.0)];
         let (Some(machine), Some(map)) = (&mut entry.machine, &settings.model.state) else {
@@ -165,7 +165,10 @@ impl Engine {
             Some((_, state)) => (*state, reading.quality()),
             None => (State::Unknown, Quality::Bad(Reason::Unmapped)),
         };
-        let fresh_until = at + settings.stale_after_ms;
+        let fresh_until = from + settings.stale_after_ms;
+        if fresh_until <= at {
+            return machine.fail(Reason::Stale);
+        }
         machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
         let is_new =
             rule.is_none() && !entry.unmapped.contains(value) && entry.unmapped.len() < UNMAPPED;
@@ -182,12 +185,16 @@ impl Engine {
 
     /// The value of a tag if it can be used at the engine's moment.
     pub(super) fn usable(&self, device: DeviceIndex, tag: TagIndex) -> Option<Value> {
-        let settings = self.plant.device(device);
         let entry = &self.devices[usize::from(device.0)];
-        let every = settings.model.tags[usize::from(tag.0)].every_ms;
-        let stale_after = settings.stale_after_ms.max(3 * every);
         let (value, at) = self.newest.value(entry.first_slot + usize::from(tag.0))?;
-        (self.now.since(at) < stale_after).then_some(value)
+        (self.now.since(at) < self.stale_after(device, tag)).then_some(value)
+    }
+
+    /// Milliseconds for which a value of a tag can be used.
+    pub(super) fn stale_after(&self, device: DeviceIndex, tag: TagIndex) -> u64 {
+        let settings = self.plant.device(device);
+        let every = settings.model.tags[usize::from(tag.0)].every_ms;
+        settings.stale_after_ms.max(3 * every)
     }
 
     /// Whether a device has had no good sample for its stale time.
@@ -205,6 +212,14 @@ impl Engine {
             .filter(|&index| self.is_silent(device_index(index)))
             .count()
     }
+}
+
+/// Whether the value is the source's present one, whatever its clock shows.
+const fn is_live(reading: &Reading) -> bool {
+    matches!(
+        reading,
+        Reading::Good(_) | Reading::Uncertain(_, Reason::ClockAhead)
+    )
 }
 
 fn within_range(tag: &Tag, reading: Reading) -> Reading {

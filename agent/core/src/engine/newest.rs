@@ -3,15 +3,16 @@
 use crate::limits;
 use crate::plant::Plant;
 use crate::sample::{Quality, Reading, Reason, Text, Value};
-use crate::tag::Kind;
-use crate::time::Mono;
+use crate::tag::{Kind, Source};
+use crate::time::{Mono, Wall};
 use alloc::vec::Vec;
 
-/// The newest sample of every tag; texts are kept apart, few tags have one.
+/// The newest sample of every tag; texts and time stamps are kept apart, few tags have them.
 #[derive(Debug)]
 pub(super) struct Newest {
     slots: Vec<Slot>,
     texts: Vec<Text>,
+    times: Vec<Option<Wall>>,
 }
 
 /// The newest sample of a tag.
@@ -22,6 +23,8 @@ pub(super) struct Slot {
     at: Mono,
     holds: Holds,
     quality: Quality,
+    /// Which time stamp, if its source may give one.
+    time: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,7 @@ impl Newest {
         let mut newest = Newest {
             slots: Vec::with_capacity(limits::tags(plant)),
             texts: Vec::with_capacity(limits::texts(plant)),
+            times: Vec::with_capacity(limits::messages(plant)),
         };
         for tag in plant.devices.iter().flat_map(|device| &device.model.tags) {
             // A text keeps its place for good, whatever the tag holds meanwhile.
@@ -47,7 +51,11 @@ impl Newest {
                 at: Mono(0),
                 holds: Holds::Nothing,
                 quality: Quality::Bad(Reason::NeverRead),
+                time: u32::try_from(newest.times.len()).unwrap_or(u32::MAX),
             });
+            if let Source::Message(_) = tag.source {
+                newest.times.push(None);
+            }
             // Such a tag never holds anything else: its type is checked when it is read.
             if tag.kind() == Kind::Text {
                 newest.texts.push(Text::new());
@@ -89,6 +97,11 @@ impl Newest {
             Holds::Text => Value::Text(self.texts.get(slot.bits as usize)?.clone()),
         };
         Some((value, slot.at))
+    }
+
+    /// The time stamp of the newest sample that had one; only for a tag that comes by messages.
+    pub(super) fn time(&mut self, index: usize) -> Option<&mut Option<Wall>> {
+        self.times.get_mut(self.slots[index].time as usize)
     }
 
     /// When it was last read, well or badly; none if it never was.

@@ -16,6 +16,7 @@ mod late;
 mod power;
 mod restart;
 mod shown;
+mod source_time;
 mod storm;
 
 /// A wall clock at the start of a minute, and a monotonic one far from zero.
@@ -494,7 +495,7 @@ fn a_retained_count_is_not_taken_for_a_reset() {
     let old = Reading::Uncertain(Value::Int(90), Reason::Retained);
     bench
         .engine
-        .handle_readings(DeviceIndex(0), at(1500), &[(TagIndex(1), old)]);
+        .handle_readings(DeviceIndex(0), at(1500), &[(TagIndex(1), old.into())]);
     bench.drain();
     bench.read(2000, [2, 106, 0]);
     bench.pass(60_000);
@@ -556,7 +557,7 @@ fn retained_messages_show_a_state_with_a_caveat() {
     let reading = Reading::Uncertain(Value::Int(2), Reason::Retained);
     bench
         .engine
-        .handle_readings(DeviceIndex(0), at(0), &[(TagIndex(0), reading)]);
+        .handle_readings(DeviceIndex(0), at(0), &[(TagIndex(0), reading.into())]);
     bench.drain();
     let state = bench.engine.state(DeviceIndex(0)).unwrap();
     assert_eq!(state.state, State::Producing);

@@ -86,6 +86,15 @@ fn raw(point: &Point, word: u64) -> Result<Value, Reason> {
 /// Specification 1.9, scale factors). Any other is no value; 0x8000 says that there is none.
 const SCALE_FACTORS: RangeInclusive<i64> = -10..=10;
 
+/// `raw × scale + offset`; a whole number that is scaled becomes the nearest float to the decimal
+/// result. Text and truth values are not scaled.
+pub fn scaled(raw: Value, scale: f64, offset: f64) -> Result<Value, Reason> {
+    if scale == 1.0 && offset == 0.0 {
+        return Ok(raw);
+    }
+    decimal::by(&raw, scale, offset, 0)
+}
+
 /// The value at a point that another tag scales: its raw value and what the other tag says, if
 /// that is usable. Without it there is no value, and never the raw one.
 pub fn scale(point: &Point, raw: &Value, power: Option<&Value>) -> Result<Value, Reason> {

@@ -380,7 +380,7 @@ fn pattern(value: i128, kind: Kind) -> Option<u64> {
         .then_some(value as u64 & mask)
 }
 
-fn scale(item: &Item<'_>) -> Option<f64> {
+pub(super) fn scale(item: &Item<'_>) -> Option<f64> {
     match number(item)? {
         0.0 => item.wrong(
             "a scale of 0 makes every value 0",

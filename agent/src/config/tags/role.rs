@@ -32,7 +32,12 @@ pub(super) fn role(
         );
         return None;
     }
-    if has_power || matches!(source, Some(Source::Modbus(point)) if point.is_scaled()) {
+    let is_scaled = match source {
+        Some(Source::Modbus(point)) => point.is_scaled(),
+        Some(Source::Message(place)) => place.is_scaled(),
+        None => false,
+    };
+    if has_power || is_scaled {
         out.mistake(Finding::at(role.span, "a counter cannot be scaled").hint(
             "leave `scale`, `offset` and `power_of_ten` out; \
              `parts = 4` says that a count is 4 parts",
@@ -68,7 +73,7 @@ fn counts_nothing(out: &Findings, key: Option<At<i64>>, what: &str) {
 fn check_wrap(out: &Findings, wrap: &At<i64>, source: &Source) {
     let limits = match source {
         Source::Modbus(point) => point.limits(),
-        Source::Message(place) => place.kind.limits(),
+        Source::Message(place) => place.limits(),
     };
     if let Some((_, most)) = limits
         && wrap.value.checked_sub(1).is_some_and(|top| top > most)

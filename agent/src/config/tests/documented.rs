@@ -16,7 +16,7 @@ const PLACES: [(&[&str], &str); 16] = [
     (&["## `[[shift]]`"], "[[shift]]\n"),
     (&["## `[calendar]`"], "[calendar]\n"),
     (&["## `[[link]]`", "With `modbus_tcp`:"], "[[link]]\n"),
-    (&["## `[[link]]`", "With `modbus_rtu`"], "baud = 19200\n"),
+    (&["## `[[link]]`", "With `modbus_rtu`:"], "baud = 19200\n"),
     (
         &["## `[[link]]`", "With `mqtt`:"],
         "[[link]]\nid = \"shop\"\n",
@@ -43,7 +43,7 @@ fn every_key_is_documented() {
     for (headings, after) in PLACES {
         let mut documented: BTreeSet<&str> = headings.iter().flat_map(|h| table(h)).collect();
         if after.starts_with("status") {
-            documented.insert("topic");
+            documented.extend(["topic", "path"]);
         }
         assert_eq!(
             documented,

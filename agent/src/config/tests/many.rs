@@ -49,18 +49,62 @@ fn placeholders_reach_into_tags() {
          id = \"oven-{n}\"\nlink = \"shop\"\n[device.tags]\n\
          mode = { topic = \"oven/{n:03}/state\", at = \"/{n*2}/mode\", type = \"string\" }\n",
     );
-    let topics: Vec<String> = settings.plant.devices[1..]
+    let sources: Vec<&Source> = settings.plant.devices[1..]
         .iter()
-        .map(|device| match &device.model.tags[0].source {
-            Source::Message(place) => format!("{} {:?}", place.topic, place.pointer),
-            Source::Modbus(_) => panic!("a message"),
-        })
+        .map(|device| &device.model.tags[0].source)
         .collect();
+    let place = |topic: &str, at| Source::Message(Place::json(Some(topic.into()), at, Kind::Text));
+    assert_eq!(
+        sources,
+        [
+            &place("oven/003/state", "/6/mode"),
+            &place("oven/007/state", "/14/mode")
+        ]
+    );
+}
+
+#[test]
+fn a_device_is_picked_out_of_a_topic_that_all_share() {
+    let settings = with(
+        "[[link]]\nid = \"shop\"\nmqtt = \"mqtt://shop\"\n[[device]]\neach = \"1..3\"\n\
+         id = \"oven-{n}\"\naddress = \"A-{n:04}\"\nlink = \"shop\"\n[device.tags]\n\
+         mode = { topic = \"hall/{device}/state\", at = \"/mode\", type = \"string\" }\n\
+         parts = { topic = \"hall/{device}/state\", at = \"/parts\", type = \"u32\" }\n\
+         one = { topic = \"hall/oven{n}/{device}/one\", type = \"u32\" }\n\
+         part = { topic = \"hall/oven-{device}/part\", type = \"u32\" }\n",
+    );
+    let LinkKind::Mqtt(shop) = &settings.links[1].kind else {
+        panic!("MQTT");
+    };
+    let told = |topic: &Topic| {
+        let [reader] = topic.readers.as_slice() else {
+            panic!("one device each");
+        };
+        let shared = topic.shared.as_deref().unwrap_or("-").to_owned();
+        (
+            topic.name.to_string(),
+            shared,
+            reader.called.to_string(),
+            reader.tags.len(),
+        )
+    };
+    let topics: Vec<_> = shop.topics.iter().map(told).collect();
+    let topic = |name: &str, shared: &str, called: &str, tags| {
+        (name.to_owned(), shared.to_owned(), called.to_owned(), tags)
+    };
     assert_eq!(
         topics,
         [
-            "oven/003/state Some(\"/6/mode\")",
-            "oven/007/state Some(\"/14/mode\")"
+            topic("hall/A-0001/state", "hall/+/state", "A-0001", 2),
+            topic("hall/A-0002/state", "hall/+/state", "A-0002", 2),
+            topic("hall/A-0003/state", "hall/+/state", "A-0003", 2),
+            // A filter of its own would let in more than is read.
+            topic("hall/oven-A-0001/part", "-", "A-0001", 1),
+            topic("hall/oven-A-0002/part", "-", "A-0002", 1),
+            topic("hall/oven-A-0003/part", "-", "A-0003", 1),
+            topic("hall/oven1/A-0001/one", "-", "A-0001", 1),
+            topic("hall/oven2/A-0002/one", "-", "A-0002", 1),
+            topic("hall/oven3/A-0003/one", "-", "A-0003", 1),
         ]
     );
 }

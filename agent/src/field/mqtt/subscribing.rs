@@ -1,11 +1,11 @@
 //! What a connection subscribes to, and in which order, so that a message that closes it can be
-//! traced to its topic.
+//! traced to its filter.
 
-use super::Topic;
 use rumqttc::{AsyncClient, QoS, SubscribeFilter};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-/// Topics in one SUBSCRIBE.
+/// Filters in one SUBSCRIBE.
 const BATCH: usize = 50;
 
 /// Nobody publishes here: to unsubscribe from it is to ask the broker whether it has dealt with
@@ -14,19 +14,19 @@ const NOWHERE: &str = "andon/nowhere";
 
 /// The subscriptions of one connection, one SUBSCRIBE after the other.
 pub(super) struct Subscribing {
-    pending: VecDeque<usize>,
+    pending: VecDeque<Arc<str>>,
     /// Those in the last SUBSCRIBE until it is dealt with.
-    pub(super) asked: Vec<usize>,
-    /// One topic at a time, each until its retained message must have arrived.
+    pub(super) asked: Vec<Arc<str>>,
+    /// One filter at a time, each until its retained message must have arrived.
     careful: bool,
     connected: bool,
 }
 
 impl Subscribing {
     /// Nothing is asked before the broker has accepted the connection.
-    pub(super) const fn new(pending: VecDeque<usize>, careful: bool) -> Subscribing {
+    pub(super) fn new(pending: Vec<Arc<str>>, careful: bool) -> Subscribing {
         Subscribing {
-            pending,
+            pending: pending.into(),
             asked: Vec::new(),
             careful,
             connected: false,
@@ -38,30 +38,30 @@ impl Subscribing {
         self.connected && self.pending.is_empty() && self.asked.is_empty()
     }
 
-    /// Topics that come late, each a suspect.
-    pub(super) fn add(&mut self, topics: Vec<usize>) {
-        self.careful |= !topics.is_empty();
-        self.pending.extend(topics);
+    /// Filters that come late, each a suspect.
+    pub(super) fn add(&mut self, filters: Vec<Arc<str>>) {
+        self.careful |= !filters.is_empty();
+        self.pending.extend(filters);
     }
 
     /// Goes on unless something is on its way.
-    pub(super) fn resume(&mut self, client: &AsyncClient, topics: &[Topic]) {
+    pub(super) fn resume(&mut self, client: &AsyncClient) {
         if self.asked.is_empty() {
-            self.advance(client, topics);
+            self.advance(client);
         }
     }
 
     /// A SUBSCRIBE was acknowledged. What is retained follows; the answer to an UNSUBSCRIBE comes
     /// after it.
-    pub(super) fn acknowledged(&mut self, client: &AsyncClient, topics: &[Topic]) {
+    pub(super) fn acknowledged(&mut self, client: &AsyncClient) {
         if self.careful && client.try_unsubscribe(NOWHERE).is_ok() {
             return;
         }
-        self.advance(client, topics);
+        self.advance(client);
     }
 
     /// Subscribes to what comes next.
-    pub(super) fn advance(&mut self, client: &AsyncClient, topics: &[Topic]) {
+    pub(super) fn advance(&mut self, client: &AsyncClient) {
         self.connected = true;
         let batch = if self.careful { 1 } else { BATCH };
         self.asked = self
@@ -71,10 +71,9 @@ impl Subscribing {
         if self.asked.is_empty() {
             return;
         }
-        let filter =
-            |at: &usize| SubscribeFilter::new(topics[*at].name.to_string(), QoS::AtLeastOnce);
-        // The queue holds more than the one request that is ever on its way, and a name without
-        // wildcards is a valid filter.
+        let filter = |text: &Arc<str>| SubscribeFilter::new(text.to_string(), QoS::AtLeastOnce);
+        // The queue holds more than the one request that is ever on its way, and the configuration
+        // lets only valid filters through.
         if let Err(error) = client.try_subscribe_many(self.asked.iter().map(filter)) {
             tracing::error!(%error, "cannot subscribe");
         }

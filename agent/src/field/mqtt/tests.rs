@@ -1,10 +1,11 @@
 //! Against mosquitto, started here on a port of its own.
 
 use super::*;
-use crate::settings::{Broker, Topic as TopicSettings};
+use crate::settings::{LinkKind, Settings};
 use andon_core::sample::Value;
-use andon_core::tag::{Kind, LinkIndex};
+use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use rumqttc::{Outgoing, QoS};
+use std::fs::File;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -20,7 +21,7 @@ const TEMPERATURE: TagIndex = TagIndex(2);
 struct Mosquitto {
     port: u16,
     process: Child,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Mosquitto {
@@ -36,7 +37,9 @@ impl Mosquitto {
         let file = dir.path().join("mosquitto.conf");
         std::fs::write(
             &file,
-            format!("listener {port} 127.0.0.1\nallow_anonymous true\n"),
+            format!(
+                "listener {port} 127.0.0.1\nallow_anonymous true\nlog_type all\nlog_dest stderr\n"
+            ),
         )
         .unwrap();
         let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin";
@@ -45,14 +48,26 @@ impl Mosquitto {
             .arg("-c")
             .arg(&file)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(File::create(dir.path().join("log")).unwrap())
             .spawn()
             .expect("mosquitto is installed");
-        Mosquitto {
-            port,
-            process,
-            _dir: dir,
-        }
+        Mosquitto { port, process, dir }
+    }
+}
+
+impl Mosquitto {
+    /// Waits until its log has said something so many times.
+    async fn said(&self, what: &str, times: usize) {
+        let said = async {
+            loop {
+                let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap();
+                if log.matches(what).count() >= times {
+                    return;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), said).await.expect(what);
     }
 }
 
@@ -102,56 +117,39 @@ impl Machine {
     }
 }
 
-fn place(topic: &str, pointer: Option<&str>, kind: Kind) -> Place {
-    Place {
-        topic: topic.into(),
-        pointer: pointer.map(Into::into),
-        kind,
-    }
+/// The oven of the example configuration behind a broker.
+fn oven(port: u16) -> Settings {
+    let text = format!(
+        r#"
+        gateway = {{ id = "gw-test", site = "s", area = "a" }}
+        upstream = {{ broker = "mqtt://127.0.0.1" }}
+        [[link]]
+        id = "shop"
+        mqtt = "mqtt://127.0.0.1:{port}"
+        [[device]]
+        id = "oven-7"
+        link = "shop"
+        [device.tags]
+        mode = {{ topic = "oven/7/state", at = "/mode", type = "string" }}
+        parts = {{ topic = "oven/7/state", at = "/parts", type = "u32" }}
+        temperature = {{ topic = "oven/7/temp", type = "f64" }}
+        "#
+    );
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("andon.toml");
+    std::fs::write(&file, text).unwrap();
+    let loaded = crate::config::load(&file);
+    loaded.unwrap_or_else(|report| panic!("{report}")).settings
 }
 
-/// The oven of the example configuration, without a plant around it.
-fn topics() -> Vec<Topic> {
-    let topic = |name: &str, tags: Vec<(TagIndex, Place)>| Topic {
-        name: name.into(),
-        as_json: tags.iter().any(|(_, place)| place.pointer.is_some()),
-        devices: vec![(DeviceIndex(7), tags)],
-        left_out_until: None,
-        warned: None,
-        unsaid: 0,
+fn subscriber(port: u16) -> (Subscriber, mpsc::Receiver<FromField>) {
+    let settings = oven(port);
+    let LinkKind::Mqtt(link) = &settings.links[0].kind else {
+        panic!("MQTT");
     };
-    vec![
-        topic(
-            "oven/7/state",
-            vec![
-                (MODE, place("oven/7/state", Some("/mode"), Kind::Text)),
-                (PARTS, place("oven/7/state", Some("/parts"), Kind::U32)),
-            ],
-        ),
-        topic(
-            "oven/7/temp",
-            vec![(TEMPERATURE, place("oven/7/temp", None, Kind::F64))],
-        ),
-    ]
-}
-
-fn link_settings(port: u16, topics: &[Topic]) -> MqttLink {
-    let named = |topic: &Topic| TopicSettings {
-        name: topic.name.clone(),
-        tags: vec![],
-    };
-    MqttLink {
-        broker: Broker {
-            host: "127.0.0.1".into(),
-            port,
-            tls: None,
-            username: None,
-            password_file: None,
-        },
-        client_id: "gw-test-shop".into(),
-        topics: topics.iter().map(named).collect(),
-        max_payload: 64 * 1024,
-    }
+    let (tx, rx) = mpsc::channel(64);
+    let outlet = Outlet::new(tx, LinkIndex(0), "shop".into());
+    (Subscriber::new(link.clone(), &settings.plant, outlet), rx)
 }
 
 struct Link {
@@ -162,12 +160,12 @@ struct Link {
 
 impl Link {
     fn start(port: u16) -> Link {
-        let topics = topics();
-        let link = link_settings(port, &topics);
-        let (tx, rx) = mpsc::channel(64);
+        let (subscriber, rx) = subscriber(port);
+        Link::run(subscriber, rx)
+    }
+
+    fn run(subscriber: Subscriber, rx: mpsc::Receiver<FromField>) -> Link {
         let (stop, stopped) = watch::channel(false);
-        let outlet = Outlet::new(tx, LinkIndex(0), "shop".into());
-        let subscriber = Subscriber::of_topics(link, topics, outlet);
         let task = tokio::spawn(super::super::until(stopped, Box::pin(subscriber.run())));
         Link { rx, stop, task }
     }
@@ -195,8 +193,11 @@ impl Link {
                 device, readings, ..
             } = self.next().await
             {
-                assert_eq!(device, DeviceIndex(7));
-                return readings;
+                assert_eq!(device, DeviceIndex(0));
+                let readings = readings.into_iter();
+                return readings
+                    .map(|(tag, sample)| (tag, sample.reading))
+                    .collect();
             }
         }
     }
@@ -321,7 +322,7 @@ async fn a_retained_message_over_the_limit_is_found_and_only_its_topic_left_out(
     }
     for tag in [MODE, PARTS] {
         assert!(
-            bad.contains(&(tag, Reading::Bad(Reason::TooLong))),
+            bad.contains(&(tag, Reading::Bad(Reason::TooLong).into())),
             "{bad:?}"
         );
     }
@@ -358,22 +359,52 @@ async fn a_link_stops_while_its_broker_is_away() {
 
 #[test]
 fn a_topic_that_was_left_out_is_let_in_again_when_its_time_is_over() {
-    let mut topics = topics();
-    topics[0].left_out_until = Some(Mono(u64::MAX));
-    topics[1].left_out_until = Some(Mono(0));
-    let (tx, _rx) = mpsc::channel(1);
-    let outlet = Outlet::new(tx, LinkIndex(0), "shop".into());
-    let mut subscriber = Subscriber::of_topics(link_settings(9, &topics), topics, outlet);
-    assert_eq!(subscriber.let_in(), [1]);
-    assert!(subscriber.let_in().is_empty());
-    assert_eq!(subscriber.wanted(), [1]);
+    let (mut subscriber, _rx) = subscriber(9);
+    let topics = &mut subscriber.topics;
+    topics.all[0].left_out_until = Some(Mono(u64::MAX));
+    topics.all[1].left_out_until = Some(Mono(0));
+    assert_eq!(topics.let_in(Mono(1)), ["oven/7/temp".into()]);
+    assert!(topics.let_in(Mono(1)).is_empty());
+    assert_eq!(topics.subscribe(false), ["oven/7/temp".into()]);
+    assert_eq!(topics.subscribe(true), ["oven/7/temp".into()]);
+}
+
+/// Publishing over a topic that speaks and one that became silent, with the patience used up.
+#[tokio::test]
+async fn silence_is_asked_about_and_then_connected_anew_without_telling() {
+    let broker = Mosquitto::start();
+    let mut machine = Machine::connect(broker.port).await;
+    machine.publish("oven/7/temp", true, b"812.5").await;
+    let (mut subscriber, rx) = subscriber(broker.port);
+    subscriber.keep_alive = Duration::from_secs(1);
+    for topic in &mut subscriber.topics.all {
+        for _ in 0..3 {
+            topic.voice.heard(Mono(0), "oven/7/temp", b"812.5", true);
+        }
+    }
+    let mut link = Link::run(subscriber, rx);
+    link.until_link(true).await;
+    let retained = Reading::Uncertain(Value::Float(812.5), Reason::Retained);
+    assert_eq!(link.readings().await, [(TEMPERATURE, retained)]);
+    // With the pings both topics are subscribed to anew, and then on a connection of its own.
+    broker.said("Sending SUBACK", 1 + 2 + 1).await;
+    broker.said("New client connected", 1 + 1 + 1).await;
+    // The retained copy that came each time was known, and the link was never told to be down.
+    machine.publish("oven/7/temp", false, b"813").await;
+    let FromField::Readings { readings, .. } = link.next().await else {
+        panic!("the link did not stay up");
+    };
+    let good = Reading::Good(Value::Float(813.0));
+    assert_eq!(readings, [(TEMPERATURE, good.into())]);
+    link.stop().await;
 }
 
 #[test]
 fn bad_readings_are_warned_about_once_a_minute() {
-    let mut topic = topics().remove(0);
+    let (mut subscriber, _rx) = subscriber(9);
+    let topic = &mut subscriber.topics.all[0];
     for (now, unsaid) in [(0, 0), (1_000, 1), (59_999, 2), (60_000, 0), (60_001, 1)] {
         topic.warn("shop", Reason::Malformed, 3, Mono(now));
-        assert_eq!(topic.unsaid, unsaid, "at {now}");
+        assert_eq!(topic.unsaid(), unsaid, "at {now}");
     }
 }

@@ -1,5 +1,9 @@
 use super::*;
+use andon_core::tag::Kind;
 use proptest::prelude::*;
+
+mod csv;
+mod json;
 
 const KINDS: [Kind; 10] = [
     Kind::Bool,
@@ -15,18 +19,41 @@ const KINDS: [Kind; 10] = [
 ];
 
 fn place(pointer: Option<&str>, kind: Kind) -> Place {
-    Place {
-        topic: "t".into(),
-        pointer: pointer.map(Into::into),
-        kind,
+    match pointer {
+        Some(at) => Place::json(None, at, kind),
+        None => Place::bare(None, kind),
     }
 }
 
+fn samples(bytes: &[u8], place: &Place, retained: bool) -> Vec<Sample> {
+    let reader = Reader {
+        device: "press-1",
+        zone: &TimeZone::UTC,
+        retained,
+    };
+    let samples = Payload::new(bytes, 4096).samples([(TagIndex(3), place)], reader);
+    let of_tag = |(tag, sample)| {
+        assert_eq!(tag, TagIndex(3));
+        sample
+    };
+    samples.into_iter().map(of_tag).collect()
+}
+
 fn read(bytes: &[u8], pointer: Option<&str>, kind: Kind) -> Result<Value, Reason> {
-    let payload = Payload::new(bytes, 4096, pointer.is_some());
-    match payload.reading(&place(pointer, kind), false) {
-        Reading::Good(value) => Ok(value),
-        Reading::Bad(reason) => Err(reason),
+    one(&samples(bytes, &place(pointer, kind), false))
+}
+
+fn one(samples: &[Sample]) -> Result<Value, Reason> {
+    match samples {
+        [sample] => result(sample),
+        other => panic!("one sample, not {other:?}"),
+    }
+}
+
+fn result(sample: &Sample) -> Result<Value, Reason> {
+    match &sample.reading {
+        Reading::Good(value) => Ok(value.clone()),
+        Reading::Bad(reason) => Err(*reason),
         Reading::Uncertain(..) => panic!("not retained"),
     }
 }
@@ -61,7 +88,9 @@ fn a_bare_value_is_read_by_its_type() {
 fn a_bare_value_of_another_type_is_none() {
     for (payload, kind) in [
         ("true", Kind::F64),
-        ("\"12\"", Kind::F64),
+        ("\"12,5\"", Kind::F64),
+        ("\"0x12\"", Kind::U16),
+        ("1 234", Kind::U32),
         ("hello", Kind::U32),
         ("12,5", Kind::F64),
         ("{\"a\":1}", Kind::F64),
@@ -125,7 +154,7 @@ fn json_is_read_by_pointer() {
 
 #[test]
 fn what_json_does_not_have_is_missing_and_what_does_not_fit_is_of_the_wrong_type() {
-    let state = br#"{"mode":"run","parts":"412","none":null,"deep":{}}"#;
+    let state = br#"{"mode":"run","parts":"four","none":null,"deep":{}}"#;
     assert_eq!(read(state, Some("/speed"), Kind::F64), Err(Reason::Missing));
     assert_eq!(read(state, Some("/none"), Kind::F64), Err(Reason::Missing));
     assert_eq!(
@@ -195,13 +224,11 @@ fn what_is_too_long_is_refused_and_never_cut() {
 #[test]
 fn the_brokers_copy_is_uncertain_and_a_bad_one_stays_bad() {
     let place = place(None, Kind::F64);
-    let good = Payload::new(b"21.5", 100, false).reading(&place, true);
-    assert_eq!(
-        good,
-        Reading::Uncertain(Value::Float(21.5), Reason::Retained)
-    );
-    let bad = Payload::new(b"oven", 100, false).reading(&place, true);
-    assert_eq!(bad, Reading::Bad(Reason::WrongType));
+    let good = samples(b"21.5", &place, true);
+    let retained = Reading::Uncertain(Value::Float(21.5), Reason::Retained);
+    assert_eq!(good, [retained.into()]);
+    let bad = samples(b"oven", &place, true);
+    assert_eq!(bad, [Reading::Bad(Reason::WrongType).into()]);
 }
 
 proptest! {

@@ -147,7 +147,7 @@ async fn a_flood_of_readings_does_not_hold_up_a_stop() {
         let message = FromField::Readings {
             device: DeviceIndex(0),
             at: clock::mono(),
-            readings: vec![(TagIndex(0), Reading::Bad(Reason::Timeout))],
+            readings: vec![(TagIndex(0), Reading::Bad(Reason::Timeout).into())],
         };
         flood.try_send(message).unwrap();
     }
@@ -168,7 +168,7 @@ async fn a_question_is_answered_after_the_readings_before_it() {
     let message = FromField::Readings {
         device: DeviceIndex(0),
         at: clock::mono(),
-        readings: vec![(TagIndex(0), reading)],
+        readings: vec![(TagIndex(0), reading.into())],
     };
     readings.try_send(message).unwrap();
     let (_no_losses, journal) = mpsc::channel(1);

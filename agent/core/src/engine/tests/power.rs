@@ -107,15 +107,16 @@ fn a_factor_of_another_read_holds_until_it_is_stale() {
 fn readings_that_come_in_pieces_are_scaled_too() {
     let mut bench = bench(1000);
     let readings = [
-        (VALUE, Reading::Good(Value::Int(50))),
-        (FACTOR, Reading::Good(Value::Int(-1))),
+        (VALUE, Reading::Good(Value::Int(50)).into()),
+        (FACTOR, Reading::Good(Value::Int(-1)).into()),
     ];
     bench
         .engine
         .handle_readings(DeviceIndex(0), at(0), &readings);
     assert_eq!(bench.said(), float(5.0));
     let refused = Reading::Bad(Reason::Exception(2));
-    let readings = [(FACTOR, refused), (VALUE, Reading::Good(Value::Int(50)))];
+    let value = Reading::Good(Value::Int(50));
+    let readings = [(FACTOR, refused.into()), (VALUE, value.into())];
     bench
         .engine
         .handle_readings(DeviceIndex(0), at(1000), &readings);

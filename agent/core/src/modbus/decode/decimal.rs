@@ -6,14 +6,19 @@ use crate::tag::Point;
 
 /// The value that `raw` stands for: itself, or a float once it is scaled, whatever it is scaled by.
 pub(super) fn scaled(point: &Point, raw: &Value, power: i32) -> Result<Value, Reason> {
+    if point.is_scaled() {
+        by(raw, point.scale, point.offset, power)
+    } else {
+        Ok(raw.clone())
+    }
+}
+
+/// `raw × scale × 10^power + offset` of a number; others are what they are.
+pub(super) fn by(raw: &Value, scale: f64, offset: f64, power: i32) -> Result<Value, Reason> {
     match *raw {
-        Value::Int(raw) if point.is_scaled() => {
-            finite(integer(raw, point.scale, point.offset, power))
-        }
-        Value::Float(raw) if point.is_scaled() => {
-            finite(times(raw * point.scale, power) + point.offset)
-        }
-        _ => Ok(raw.clone()),
+        Value::Int(raw) => finite(integer(raw, scale, offset, power)),
+        Value::Float(raw) => finite(times(raw * scale, power) + offset),
+        Value::Bool(_) | Value::Text(_) => Ok(raw.clone()),
     }
 }
 

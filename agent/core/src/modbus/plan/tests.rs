@@ -21,11 +21,7 @@ pub fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
 }
 
 fn mqtt_tag() -> Tag {
-    let source = Source::Message(crate::tag::Place {
-        topic: "a/b".into(),
-        pointer: None,
-        kind: Kind::F64,
-    });
+    let source = Source::Message(crate::tag::Place::bare(Some("a/b".into()), Kind::F64));
     Tag {
         source,
         ..tag(Table::Holding, 0, Kind::U16, 1000)
