@@ -15,6 +15,7 @@ mod marks;
 mod newest;
 mod past;
 mod recent;
+mod tags;
 mod view;
 
 pub use checkpoint::Left;
@@ -44,6 +45,7 @@ use marks::Marked;
 use newest::Newest;
 use past::Past;
 use recent::Recent;
+use tags::Tags;
 
 /// Stale data, silent devices and the clock are looked at this often.
 const HOUSEKEEPING_MS: u64 = 1000;
@@ -118,6 +120,7 @@ pub struct Engine {
     now: Mono,
     devices: Vec<Entry>,
     newest: Newest,
+    tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
     alarms: Vec<Alarm>,
@@ -167,6 +170,11 @@ struct Entry {
     alarms: Vec<u16>,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
+    /// The same of records of its tags.
+    tag_records: [u64; 4],
+    /// Good, scrap and total of the windows that end now, by tier: perhaps one that does not go on,
+    /// and one after it.
+    ended: [heapless::Vec<[Option<u64>; 3], 2>; 4],
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -219,6 +227,7 @@ impl Engine {
             next_housekeeping: now.mono,
             now: start,
             newest: Newest::new(&plant),
+            tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
@@ -246,8 +255,8 @@ impl Engine {
             let device = device_index(index);
             engine.act(Action::Publish(Current::Info(device)));
         }
-        let gone = engine.remember(past);
-        engine.resume(before, gone, now);
+        let past = engine.remember(past);
+        engine.resume(before, past, now);
         engine.catch_up(now.mono);
         engine
     }
@@ -446,6 +455,8 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
             summaries: [0; 4],
+            tag_records: [0; 4],
+            ended: Default::default(),
         });
         first_slot += device.model.tags.len();
     }

@@ -7,6 +7,7 @@
 use crate::sample::{Quality, Value};
 use crate::state::State;
 use crate::summary::{Sum, TierSet};
+use crate::tag_sums::TagSum;
 use crate::tiers::Window;
 use crate::time::Wall;
 use alloc::sync::Arc;
@@ -31,6 +32,17 @@ pub enum Leaf {
     Piece(Rows),
     /// What devices did.
     Marks(Vec<Mark>),
+    /// What tags have come to in the windows that are open. Only the last of them counts.
+    Tags(OpenTags),
+}
+
+/// What tags have come to in open windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenTags {
+    /// Start and fold of the open window of each tier; none of what has just ended.
+    pub windows: [Option<(Wall, u32)>; 4],
+    /// Device and tag, with what it has come to in each of these windows.
+    pub tags: Vec<(Arc<str>, Arc<str>, [TagSum; 4])>,
 }
 
 /// The windows of some devices that ended at the same moment.
@@ -56,7 +68,7 @@ pub struct Head {
 /// A device's window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Device id.
+    /// Device id; empty for the gateway itself, whose windows are those of tags.
     pub device: Arc<str>,
     /// Its window, where that is another one than [`Rows::head`].
     pub own: Option<Head>,
@@ -120,5 +132,12 @@ pub enum Mark {
         from: Wall,
         /// Where it begins again.
         to: Wall,
+    },
+    /// A device is no longer configured.
+    Ends {
+        /// Device id.
+        device: Arc<str>,
+        /// What is known of it ends here.
+        at: Wall,
     },
 }

@@ -34,6 +34,7 @@ pub mod count;
 pub mod fault;
 
 pub mod machine;
+pub mod tag_sums;
 pub mod tiers;
 
 pub mod window;
@@ -45,6 +46,7 @@ pub mod alarm;
 pub mod record;
 
 pub mod history;
+pub mod segments;
 
 pub mod message;
 

@@ -1,7 +1,7 @@
 //! Every capacity, from the configuration: memory is a plan. What the capacities cost in bytes is
 //! [`crate::engine::allocations`].
 
-use crate::plant::Plant;
+use crate::plant::{Device, Plant};
 use crate::tag::{Kind, Source};
 
 /// Tags of all devices together.
@@ -26,6 +26,15 @@ pub fn messages(plant: &Plant) -> usize {
         .count()
 }
 
+/// Those whose windows are told.
+pub fn tracks(plant: &Plant) -> usize {
+    let told = |device: &Device| {
+        let tags = device.model.tags.iter();
+        tags.filter(|tag| device.tells(tag)).count()
+    };
+    plant.devices.iter().map(told).sum()
+}
+
 /// Actions that one call of the engine can ask for: that every device ends a window and more, in a
 /// turn of a long silence; besides, whatever follows from an input.
 pub fn actions(plant: &Plant) -> usize {
@@ -34,7 +43,7 @@ pub fn actions(plant: &Plant) -> usize {
 
 /// Actions that follow where a window of every tier ends: the records, and what is kept of them.
 pub fn one_closing(plant: &Plant) -> usize {
-    published(plant) + 5
+    published(plant) + 6
 }
 
 /// Of [`actions`], what must be left for an input: the window that ends before it, the one that the
@@ -52,8 +61,11 @@ pub fn reserve(plant: &Plant) -> usize {
 }
 
 fn published(plant: &Plant) -> usize {
-    let tiers = plant.devices.iter().map(|device| device.publishes);
-    tiers.map(|tiers| tiers.iter().count()).sum()
+    let of_device = |device: &Device| {
+        let tags = device.publishes_tags.iter().count();
+        device.publishes.iter().count() + tags * plant.tag_parts(device).len()
+    };
+    plant.devices.iter().map(of_device).sum()
 }
 
 /// Changes of quality that one call tells; a read has up to 125 tags, and one line of the log names

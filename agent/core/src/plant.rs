@@ -7,10 +7,11 @@ use crate::rule::Rule;
 use crate::sample::Value;
 use crate::state::State;
 use crate::summary::{Needs, TierSet};
-use crate::tag::{Counts, DeviceIndex, LinkIndex, Table, Tag, TagIndex};
+use crate::tag::{Counts, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// One gateway with everything behind it.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Plant {
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
     pub alarms: Vec<Alarm>,
+    /// Largest payload of a record, in bytes: what tags have come to is told in several if it must.
+    pub max_payload: usize,
     /// Short hash of the configuration, on every record.
     pub cfg: u32,
 }
@@ -34,7 +37,40 @@ impl Plant {
     pub fn device(&self, index: DeviceIndex) -> &Device {
         &self.devices[usize::from(index.0)]
     }
+
+    /// The tags of a device by the records that tell what they come to, as many in each as a payload
+    /// holds at their longest.
+    pub fn tag_parts(&self, device: &Device) -> Vec<Range<usize>> {
+        let line = device.line.as_ref().map_or(0, |line| line.len());
+        let head = TAGS_HEAD + self.gateway.id.len() + device.id.len() + line;
+        let room = self.max_payload.saturating_sub(head);
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        let mut bytes = 0;
+        for (index, tag) in device.model.tags.iter().enumerate() {
+            if !device.tells(tag) {
+                continue;
+            }
+            let of_tag = TAG_KEYS * tag.name.len() + TAG_NUMBERS;
+            bytes += of_tag;
+            match parts.last_mut() {
+                Some(part) if bytes <= room => part.end = index + 1,
+                _ => {
+                    bytes = of_tag;
+                    parts.push(index..index + 1);
+                }
+            }
+        }
+        parts
+    }
 }
+
+/// Bytes of a payload that tells what tags come to, without the tags and the names of gateway, device
+/// and line.
+const TAGS_HEAD: usize = 600;
+
+/// Keys that a tag has in it, and what their suffixes and numbers take at their longest.
+const TAG_KEYS: usize = 5;
+const TAG_NUMBERS: usize = 180;
 
 /// Who the gateway is: the head of every topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +176,8 @@ pub struct Device {
     pub stale_after_ms: u64,
     /// The tiers whose summaries are published.
     pub publishes: TierSet,
+    /// The tiers over which its tags are published.
+    pub publishes_tags: TierSet,
     /// Whether it counts no scrap at all (`scrap = "none"`).
     pub no_scrap: bool,
     /// Figures need at least this share of known time, in ten-thousandths.
@@ -158,6 +196,11 @@ impl Device {
             exposure_ms: self.min_exposure_ms,
             no_scrap: self.no_scrap,
         }
+    }
+
+    /// Whether what a tag comes to is told, over any window.
+    pub fn tells(&self, tag: &Tag) -> bool {
+        tag.summed != Summed::Not && self.publishes_tags != TierSet::NONE
     }
 
     /// The count that follows from two others, if two are read.

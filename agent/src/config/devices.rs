@@ -3,7 +3,7 @@
 use super::addresses::ADDRESSES;
 use super::links::{LinkPart, Speaks};
 use super::manners;
-use super::models::{Common, check_scrap, common, merged, model, stale_after};
+use super::models::{Common, check_scrap, common, merged, model, publishes_tags, stale_after};
 use super::nearest::suggest;
 use super::pages::Paths;
 use super::report::Finding;
@@ -335,6 +335,7 @@ fn build(
     if !found.named {
         return None;
     }
+    let publishes = own.publishes.or(base.publishes).unwrap_or(TierSet::ALL);
     let device = Device {
         name: found.name.unwrap_or_else(|| found.id.value.clone()),
         id: found.id.value,
@@ -346,7 +347,8 @@ fn build(
         manners,
         rated_rate: own.rated_rate.or(base.rated_rate),
         stale_after_ms,
-        publishes: own.publishes.or(base.publishes).unwrap_or(TierSet::ALL),
+        publishes,
+        publishes_tags: publishes_tags(own, base, publishes),
         no_scrap: no_scrap.is_some(),
         min_coverage: own
             .min_coverage

@@ -172,6 +172,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
 
     let gateway = gateway?;
     let (upstream, topics_root) = upstream??;
+    let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
     not_active.extend(alarms_not_active);
     not_active.extend(local);
@@ -213,6 +214,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
+            max_payload,
             cfg: 0,
         },
     };

@@ -6,7 +6,7 @@ use andon_core::line::Line;
 use andon_core::plant::{Manners, Match, Medium, Priority};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
-use andon_core::summary::TierSet;
+use andon_core::summary::{Tier, TierSet};
 use andon_core::tag::{
     Counts, DeviceIndex, Kind, Order, Place, Point, Role, Source, Table, TagIndex,
 };
@@ -151,6 +151,7 @@ fn press_line_presses_come_from_their_profile() {
     );
     assert_eq!(press_1.merge_faults_ms, 0);
     assert_eq!(press_1.publishes, TierSet::ALL);
+    assert_eq!(press_1.publishes_tags, TierSet::ALL.without(Tier::Minute));
     assert!(!press_1.no_scrap);
     assert_eq!(meter.model.every_ms, 5000);
     assert_eq!(&*meter.name, "meter-1", "the id is the name by default");
@@ -510,9 +511,12 @@ fn the_disk_plan_adds_up_to_the_budget() {
         settings.disk_budget
     );
     // Three devices have a state, one of them without days; four have events.
-    let records = (3 * (1440 + 24 + 4) + 2 + 4 * 300) * 60 * 26 / 10;
-    // Pieces, minutes and marks of three devices, and a block each minute.
-    let history = 3 * (28 * 48 + 1440 * 44 + 328 * 32) + 1440 * 4096;
+    let summaries = 3 * (1440 + 24 + 4) + 2 + 4 * 300;
+    // Six numbers of each press, one of the meter, two of the oven.
+    let tags = 13 * (24 + 4 + 1) + 2 * (24 + 4);
+    let records = (summaries * 60 + tags * 50) * 26 / 10;
+    // Pieces, minutes and marks of three devices, what tags had come to, and a block each minute.
+    let history = 3 * (28 * 48 + 1440 * 44 + 328 * 32) + 15 * 28 * 72 + 1440 * 4096;
     assert_eq!(disk.per_day, records + history);
     assert_eq!(disk.history_days, [31; 3]);
     assert!(disk.history < settings.disk_budget / 4);

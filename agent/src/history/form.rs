@@ -1,10 +1,11 @@
 //! The stored form of pages: length, checksum, then a version and postcard. Variants and fields are
 //! only ever appended, and [`VERSION`] rises with them.
 
-use andon_core::history::{Head, Leaf, Mark, Page, Row, Rows};
+use andon_core::history::{Head, Leaf, Mark, OpenTags, Page, Row, Rows};
 use andon_core::sample::{Quality, Value};
 use andon_core::state::State;
 use andon_core::summary::Sum;
+use andon_core::tag_sums::TagSum;
 use andon_core::time::Wall;
 use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 /// What a file of a log begins with.
 pub(super) const MAGIC: &[u8; 8] = b"andon\0h\x01";
 
-/// The device ids of one file, each written once: a file can be read without any other.
+/// The names of devices and tags in one file, each written once: a file can be read without any other.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     ids: Vec<Arc<str>>,
@@ -75,6 +76,14 @@ enum StoredLeaf {
     Minute(StoredRows),
     Piece(StoredRows),
     Marks(Vec<StoredMark>),
+    Tags(StoredTags),
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTags {
+    windows: [Option<(Wall, u32)>; 4],
+    /// Device and tag, both by the names of the file; none of what is empty.
+    tags: Vec<(u32, u32, [Option<TagSum>; 4])>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,6 +115,10 @@ enum StoredMark {
         from: Wall,
         to: Wall,
     },
+    Ends {
+        device: u32,
+        at: Wall,
+    },
 }
 
 /// Appends the entry of a page.
@@ -117,6 +130,7 @@ pub(super) fn write(page: &Page, names: &mut Names, to: &mut Vec<u8>) {
         Leaf::Marks(marks) => {
             StoredLeaf::Marks(marks.iter().map(|mark| stored_mark(mark, names)).collect())
         }
+        Leaf::Tags(tags) => StoredLeaf::Tags(stored_tags(tags, names)),
     };
     let stored = Stored {
         number: page.number,
@@ -157,6 +171,7 @@ pub(super) fn read(bytes: &[u8], names: &mut Names) -> Option<(Page, usize)> {
             let marks = marks.into_iter().map(|mark| mark_of(mark, names));
             Leaf::Marks(marks.collect::<Option<_>>()?)
         }
+        StoredLeaf::Tags(tags) => Leaf::Tags(tags_of(tags, names)?),
     };
     let page = Page {
         number: stored.number,
@@ -170,9 +185,13 @@ pub(super) fn label(page: &Page) -> Wall {
     match &page.leaf {
         Leaf::Minute(rows) | Leaf::Piece(rows) => rows.head.window.end,
         Leaf::Marks(marks) => marks.last().map_or(Wall(0), |mark| match mark {
-            Mark::Shows { at, .. } | Mark::Plan { at, .. } => *at,
+            Mark::Shows { at, .. } | Mark::Plan { at, .. } | Mark::Ends { at, .. } => *at,
             Mark::Step { to, .. } | Mark::Gap { to, .. } => *to,
         }),
+        Leaf::Tags(tags) => {
+            let starts = tags.windows.iter().flatten().map(|(start, _)| *start);
+            starts.max().unwrap_or(Wall(0))
+        }
     }
 }
 
@@ -202,6 +221,28 @@ fn rows_of(stored: StoredRows, names: &Names) -> Option<Rows> {
     })
 }
 
+fn stored_tags(tags: &OpenTags, names: &mut Names) -> StoredTags {
+    let known = |sum: TagSum| (sum != TagSum::EMPTY).then_some(sum);
+    let tag = |(device, tag, sums): &(Arc<str>, Arc<str>, [TagSum; 4])| {
+        (names.index(device), names.index(tag), sums.map(known))
+    };
+    StoredTags {
+        windows: tags.windows,
+        tags: tags.tags.iter().map(tag).collect(),
+    }
+}
+
+fn tags_of(stored: StoredTags, names: &Names) -> Option<OpenTags> {
+    let tag = |(device, tag, sums): (u32, u32, [Option<TagSum>; 4])| {
+        let sums = sums.map(|sum| sum.unwrap_or(TagSum::EMPTY));
+        Some((names.id(device)?, names.id(tag)?, sums))
+    };
+    Some(OpenTags {
+        windows: stored.windows,
+        tags: stored.tags.into_iter().map(tag).collect::<Option<_>>()?,
+    })
+}
+
 fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
     match mark.clone() {
         Mark::Shows {
@@ -222,6 +263,10 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
         Mark::Plan { at, planned, again } => StoredMark::Plan { at, planned, again },
         Mark::Step { from, to } => StoredMark::Step { from, to },
         Mark::Gap { from, to } => StoredMark::Gap { from, to },
+        Mark::Ends { device, at } => StoredMark::Ends {
+            device: names.index(&device),
+            at,
+        },
     }
 }
 
@@ -245,5 +290,9 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
         StoredMark::Plan { at, planned, again } => Mark::Plan { at, planned, again },
         StoredMark::Step { from, to } => Mark::Step { from, to },
         StoredMark::Gap { from, to } => Mark::Gap { from, to },
+        StoredMark::Ends { device, at } => Mark::Ends {
+            device: names.id(device)?,
+            at,
+        },
     })
 }

@@ -23,8 +23,8 @@
 //!
 //! # How
 //!
-//! Three logs, for what is read together stands together: `pieces` (read whole at a start), `minutes`
-//! (of which a start reads the last hour) and `marks`. A log is a row of files of at most about 1 MB,
+//! Four logs, for what is read together stands together: `pieces` (read whole at a start), `minutes`
+//! (of which a start reads the last hours), `marks`, and `tags` (of which only the last page counts). A log is a row of files of at most about 1 MB,
 //! each named by its first page ([`log`]). A page is one entry: length, checksum, postcard ([`form`]).
 
 mod form;
@@ -58,11 +58,13 @@ pub enum Kind {
     Minutes,
     /// What devices did.
     Marks,
+    /// What tags had come to in open windows; only the last page counts.
+    Tags,
 }
 
 impl Kind {
     /// Every log.
-    pub const ALL: [Kind; 3] = [Kind::Pieces, Kind::Minutes, Kind::Marks];
+    pub const ALL: [Kind; 4] = [Kind::Pieces, Kind::Minutes, Kind::Marks, Kind::Tags];
 
     /// The folder of the log in `data_dir`.
     pub fn dir(self, data_dir: &Path) -> PathBuf {
@@ -70,6 +72,7 @@ impl Kind {
             Kind::Pieces => "pieces",
             Kind::Minutes => "minutes",
             Kind::Marks => "marks",
+            Kind::Tags => "tags",
         };
         data_dir.join("history").join(name)
     }
@@ -79,6 +82,7 @@ impl Kind {
             Leaf::Piece(_) => Kind::Pieces,
             Leaf::Minute(_) => Kind::Minutes,
             Leaf::Marks(_) => Kind::Marks,
+            Leaf::Tags(_) => Kind::Tags,
         }
     }
 }
@@ -87,7 +91,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Of each log, in the order of [`Kind::ALL`].
-    pub logs: [Limit; 3],
+    pub logs: [Limit; 4],
 }
 
 /// Handle of the history; clones share it.
@@ -99,7 +103,7 @@ pub struct History {
 #[derive(Debug)]
 struct Logs {
     /// None if the history could not be opened: nothing is kept in this run.
-    logs: Option<[Log; 3]>,
+    logs: Option<[Log; 4]>,
 }
 
 /// Pages that were not kept; they come back.
@@ -114,9 +118,9 @@ pub struct NotKept {
 /// Opens the history, and drops every page after the one with the number `last_page`, if there is one.
 /// Blocks.
 pub fn open(data_dir: &Path, limits: Limits, last_page: Option<u64>) -> io::Result<History> {
-    let [pieces, minutes, marks] = Kind::ALL;
+    let [pieces, minutes, marks, tags] = Kind::ALL;
     let log = |kind: Kind| Log::open(kind.dir(data_dir), limits.logs[kind as usize], last_page);
-    let logs = Some([log(pieces)?, log(minutes)?, log(marks)?]);
+    let logs = Some([log(pieces)?, log(minutes)?, log(marks)?, log(tags)?]);
     Ok(History::of(Logs { logs }))
 }
 
@@ -133,14 +137,17 @@ impl History {
     }
 
     /// The pages that the engine goes on from: the pieces, then the minutes since the last of them
-    /// began, then an empty one that tells the number of the last page of all. Blocks.
+    /// began, then what tags had come to, then an empty one that tells the number of the last page of
+    /// all. Blocks.
     pub fn past(&self) -> impl Iterator<Item = Page> + use<> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let logs = logs.logs.as_ref();
         let last = logs.and_then(|logs| logs.iter().map(Log::last).max());
-        let pages = logs.map(|[pieces, minutes, _]| {
+        let pages = logs.map(|[pieces, minutes, _, tags]| {
             let since = minutes.newest() + -LONGEST_PIECE_MS;
-            Pages::read(&pieces.dir()).chain(Pages::read(&minutes.dir()).after(since))
+            let minutes = Pages::read(&minutes.dir()).after(since);
+            let tags = Pages::read(&tags.dir()).after_page(tags.last());
+            Pages::read(&pieces.dir()).chain(minutes).chain(tags)
         });
         let end = Page {
             number: last.unwrap_or(0),

@@ -1,9 +1,10 @@
 use super::log::Log;
 use super::*;
-use andon_core::history::{Head, Mark, Rows};
+use andon_core::history::{Head, Mark, OpenTags, Rows};
 use andon_core::sample::{Quality, Reason, Value};
 use andon_core::state::State;
 use andon_core::summary::{Capacity, Parts, Sum, TierSet};
+use andon_core::tag_sums::TagSum;
 use andon_core::tiers::Window;
 use andon_core::time::Wall;
 use proptest::prelude::*;
@@ -14,7 +15,7 @@ const LIMIT: Limit = Limit {
     bytes: 1 << 20,
     keep_ms: i64::MAX,
 };
-const LIMITS: Limits = Limits { logs: [LIMIT; 3] };
+const LIMITS: Limits = Limits { logs: [LIMIT; 4] };
 
 fn head(minute: i64) -> Head {
     Head {
@@ -100,6 +101,28 @@ fn mark(number: u64) -> Page {
     }
 }
 
+fn tags(number: u64) -> Page {
+    let sum = |total: f64| TagSum {
+        total,
+        min: -1.5,
+        max: 7.25,
+        good_ms: 60_000,
+    };
+    let windows = [Some((Wall(START), 0)), None, Some((Wall(START), 3)), None];
+    let empty = TagSum::EMPTY;
+    let tag = |name: &str| {
+        let sums = [empty, sum(1.0), empty, sum(2.0)];
+        ("press-1".into(), name.into(), sums)
+    };
+    Page {
+        number,
+        leaf: Leaf::Tags(OpenTags {
+            windows,
+            tags: vec![tag("speed"), tag("power")],
+        }),
+    }
+}
+
 fn all(dir: &Path) -> Vec<Page> {
     Pages::read(dir).collect()
 }
@@ -143,6 +166,7 @@ fn the_stored_form_stays_as_it_is() {
     let mut names = form::Names::default();
     form::write(&minute(5, 2), &mut names, &mut bytes);
     form::write(&mark(6), &mut names, &mut bytes);
+    form::write(&tags(7), &mut names, &mut bytes);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let golden = include_str!("tests/golden.txt");
     assert_eq!(
@@ -327,9 +351,9 @@ async fn logs_are_read_pieces_first_and_minutes_of_the_last_hours() {
         .commit(vec![minute(1, 2), mark(2), piece(3), minute(4, 2)])
         .await
         .unwrap();
-    history.commit(vec![mark(5)]).await.unwrap();
+    history.commit(vec![tags(5), mark(6)]).await.unwrap();
     let numbers: Vec<u64> = history.past().map(|page| page.number).collect();
-    assert_eq!(numbers, [3, 1, 4, 5]);
+    assert_eq!(numbers, [3, 1, 4, 5, 6]);
     let history = open(dir.path(), LIMITS, Some(3)).unwrap();
     let numbers: Vec<u64> = history.past().map(|page| page.number).collect();
     assert_eq!(numbers, [3, 1, 3]);

@@ -3,11 +3,16 @@
 use super::{KIB, MIB, count};
 use crate::history::{Kind, Limit, Limits};
 use crate::settings::Settings;
-use andon_core::summary::{Summary, Tier};
+use andon_core::limits;
+use andon_core::plant::Device;
+use andon_core::summary::{Summary, Tier, TierSet};
 use std::mem::size_of;
 
 /// Bytes of one minute of one device, packed (measured: at most 60).
 const SUMMARY_BYTES: u64 = 60;
+
+/// Bytes of a tag in the record of its window.
+const TAG_RECORD_BYTES: u64 = 50;
 
 /// State changes, alarms and other events of a device on a busy day.
 const EVENTS_A_DAY: u64 = 300;
@@ -24,6 +29,9 @@ const MINUTE_BYTES: u64 = 44;
 const PIECE_BYTES: u64 = 48;
 const PIECES_A_DAY: u64 = 28;
 const MARK_BYTES: u64 = 32;
+
+/// What a tag takes in it with each piece: its sums over the open hour, shift and day.
+const TAG_BYTES: u64 = 72;
 
 /// Each minute the block is written anew that the minutes end in.
 const COMMIT_BYTES: u64 = 4 * KIB;
@@ -62,17 +70,17 @@ impl DiskPlan {
 pub fn disk(settings: &Settings) -> DiskPlan {
     let devices = &settings.plant.devices;
     let with_state = || devices.iter().filter(|device| device.model.state.is_some());
-    let sent_a_day: u64 = with_state()
-        .flat_map(|device| device.publishes.iter())
-        .map(|tier| match tier {
-            Tier::Minute => 24 * 60,
-            Tier::Hour => 24,
-            Tier::Shift => 4,
-            Tier::Day => 1,
-        })
+    let summaries: u64 = with_state()
+        .map(|device| windows_a_day(device.publishes))
         .sum();
+    let of_tags = |device: &Device| {
+        let told = device.model.tags.iter().filter(|tag| device.tells(tag));
+        count(told.count()) * windows_a_day(device.publishes_tags)
+    };
+    let tags: u64 = devices.iter().map(of_tags).sum();
     let events = count(devices.len()) * EVENTS_A_DAY;
-    let records = (sent_a_day + events) * SUMMARY_BYTES * DISK_PER_TEN / 10;
+    let bytes = (summaries + events) * SUMMARY_BYTES + tags * TAG_RECORD_BYTES;
+    let records = bytes * DISK_PER_TEN / 10;
     let kept = a_day(settings);
     let commits = if with_state().next().is_some() {
         24 * 60 * COMMIT_BYTES
@@ -115,17 +123,31 @@ pub fn history(settings: &Settings) -> Limits {
         let days = settings.history_ms / DAY_MS + 2;
         (kept[kind as usize] * days).max(256 * KIB)
     };
+    // Only the last page of tags counts; one more is written before it.
+    let tags = count(limits::tracks(&settings.plant)) * TAG_BYTES * 4;
+    let tags = tags.max(64 * KIB).min(share / 4);
+    let share = share - tags;
     let pieces = wanted(Kind::Pieces).min(share / 2);
     let marks = wanted(Kind::Marks).min((share - pieces) / 2);
     let minutes = wanted(Kind::Minutes).min(share - pieces - marks);
     let keep_ms = i64::try_from(settings.history_ms).unwrap_or(i64::MAX);
     Limits {
-        logs: [pieces, minutes, marks].map(|bytes| Limit { bytes, keep_ms }),
+        logs: [pieces, minutes, marks, tags].map(|bytes| Limit { bytes, keep_ms }),
     }
 }
 
+fn windows_a_day(tiers: TierSet) -> u64 {
+    let a_day = |tier| match tier {
+        Tier::Minute => 24 * 60,
+        Tier::Hour => 24,
+        Tier::Shift => 4,
+        Tier::Day => 1,
+    };
+    tiers.iter().map(a_day).sum()
+}
+
 /// Bytes that each log grows by in a day, in the order of [`Kind::ALL`].
-fn a_day(settings: &Settings) -> [u64; 3] {
+fn a_day(settings: &Settings) -> [u64; 4] {
     let devices = settings.plant.devices.iter();
     let devices = count(
         devices
@@ -137,5 +159,6 @@ fn a_day(settings: &Settings) -> [u64; 3] {
         Kind::Minutes => devices * 24 * 60 * MINUTE_BYTES,
         // Where everything stands is told again with each piece.
         Kind::Marks => devices * (EVENTS_A_DAY + PIECES_A_DAY) * MARK_BYTES,
+        Kind::Tags => count(limits::tracks(&settings.plant)) * PIECES_A_DAY * TAG_BYTES,
     })
 }

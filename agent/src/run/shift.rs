@@ -361,6 +361,8 @@ impl Shift {
             let now = clock::mono();
             self.act(now);
             self.staging.checkpoint();
+            self.engine.keep_tags();
+            self.act(now);
             self.begin_commit(now);
             match self.commit.take() {
                 Some(commit) => commit.await.ok(),

@@ -4,8 +4,10 @@
 use super::Engine;
 use super::past::Gone;
 use crate::alarm::Alarm;
+use crate::history::OpenTags;
 use crate::machine::Ledger;
 use crate::plant::Plant;
+use crate::tag_sums::Counted;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::sync::Arc;
@@ -59,6 +61,10 @@ pub(super) struct Checkpoint {
     /// Number of the last page of the history.
     page: u64,
     devices: Vec<(Arc<str>, Ledger)>,
+    /// Start of the open minute of tags, and how much of it has passed.
+    tags_minute: (Wall, u64),
+    /// By device and tag, where counters stand.
+    counters: Vec<(Arc<str>, Vec<(Arc<str>, Counted)>)>,
     alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
     /// Activations that may have been counted since.
     #[serde(skip)]
@@ -72,6 +78,7 @@ impl Checkpoint {
             Left::Earlier(bytes) => {
                 let mut checkpoint = Checkpoint::decode(bytes)?;
                 checkpoint.devices.clear();
+                checkpoint.counters.clear();
                 checkpoint.lost_occurrences = LOST_OCCURRENCES;
                 Some(checkpoint)
             }
@@ -134,6 +141,11 @@ impl Engine {
                 Some((device.id.clone(), entry.machine.as_ref()?.ledger().clone()))
             })
             .collect();
+        let counters = self.plant.devices.iter().enumerate();
+        let counters = counters
+            .map(|(index, device)| (device.id.clone(), self.counters(index)))
+            .filter(|(_, counters)| !counters.is_empty())
+            .collect();
         let alarms = self
             .alarms
             .iter()
@@ -154,6 +166,8 @@ impl Engine {
             stepped_ms: self.stepped_ms,
             page: self.page,
             devices,
+            tags_minute: self.tags.open(now),
+            counters,
             alarms,
             lost_occurrences: 0,
         };
@@ -168,8 +182,14 @@ impl Engine {
 
     /// Continues from a checkpoint, from the moment that [`Checkpoint::resume_at`] said; without one
     /// every device begins anew.
-    pub(super) fn resume(&mut self, before: Option<Checkpoint>, gone: Vec<Gone>, now: Now) {
+    pub(super) fn resume(
+        &mut self,
+        before: Option<Checkpoint>,
+        (gone, open_tags): (Vec<Gone>, Option<OpenTags>),
+        now: Now,
+    ) {
         let Some(mut before) = before else {
+            self.resume_tags(open_tags.as_ref(), &[]);
             self.end_gone(gone, core::iter::empty(), now.wall, now.mono);
             self.mark_begin(now.mono);
             return;
@@ -185,6 +205,9 @@ impl Engine {
             }
         }
         let plant = Arc::clone(&self.plant);
+        let (tags_start, tags_passed_ms) = before.tags_minute;
+        self.tags.resume(tags_start, tags_passed_ms);
+        self.resume_tags(open_tags.as_ref(), &before.counters);
         let without = devices
             .into_iter()
             .filter(|(id, _)| !is_configured(&plant, id));

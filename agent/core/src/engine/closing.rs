@@ -126,6 +126,9 @@ impl Engine {
     pub(super) fn close_windows_at(&mut self, edge: Mono, end: Wall, next: Wall) {
         let plant = Arc::clone(&self.plant);
         let (mut before, mut minutes, mut pieces) = (None, None, None);
+        for entry in &mut self.devices {
+            entry.ended.iter_mut().for_each(heapless::Vec::clear);
+        }
         for (index, device) in plant.devices.iter().enumerate() {
             let Some(machine) = &mut self.devices[index].machine else {
                 continue;
@@ -144,7 +147,12 @@ impl Engine {
             let cut = self.devices[index]
                 .tiers
                 .add(&window, &sum, &frames, |one| push(&mut ended, one));
-            put(&mut minutes, device, head(window, cut, TierSet::NONE), sum);
+            put(
+                &mut minutes,
+                &device.id,
+                head(window, cut, TierSet::NONE),
+                sum,
+            );
             for ended in ended {
                 match ended {
                     Ended::Tier(tier, closed) => {
@@ -161,9 +169,28 @@ impl Engine {
                         } else {
                             &mut pieces
                         };
-                        put(page, device, head, piece.sum);
+                        put(page, &device.id, head, piece.sum);
                     }
                 }
+            }
+        }
+        if let Some((window, sum, cut, ended)) = self.close_tags(edge, end, next) {
+            let gateway: Arc<str> = "".into();
+            put(
+                &mut minutes,
+                &gateway,
+                head(window, cut, TierSet::NONE),
+                sum,
+            );
+            for ended in ended {
+                let Ended::Piece(piece) = ended else { continue };
+                let head = head(piece.window, piece.cut, piece.ended);
+                let page = if head.ended.is_empty() {
+                    &mut before
+                } else {
+                    &mut pieces
+                };
+                put(page, &gateway, head, piece.sum);
             }
         }
         // A piece holds minutes of earlier pages: the order matters where they are added up again.
@@ -176,6 +203,7 @@ impl Engine {
         }
         if let Some(pieces) = pieces {
             self.keep(Leaf::Piece(pieces));
+            self.keep_tags();
             self.mark_all_again(edge);
         }
         self.act(Action::Commit);
@@ -251,6 +279,10 @@ impl Engine {
 
     pub(super) fn publish(&mut self, index: usize, at: Mono, summary: Summary) {
         self.tally.windows += 1;
+        let parts = &summary.parts;
+        let counts = [parts.good, parts.scrap, parts.total];
+        let full = self.devices[index].ended[summary.tier as usize].push(counts);
+        debug_assert!(full.is_ok(), "a minute ends at most two windows of a tier");
         if !self.plant.devices[index].publishes.contains(summary.tier) {
             return;
         }
@@ -339,7 +371,7 @@ pub(super) fn push(all: &mut AllEnded, one: Ended) {
     );
 }
 
-fn put(rows: &mut Option<Rows>, device: &Device, head: Head, sum: Sum) {
+fn put(rows: &mut Option<Rows>, device: &Arc<str>, head: Head, sum: Sum) {
     rows.get_or_insert_with(|| Rows::new(head))
-        .push(device.id.clone(), head, sum);
+        .push(device.clone(), head, sum);
 }

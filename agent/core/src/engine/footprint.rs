@@ -4,9 +4,10 @@ use super::newest::Slot;
 use super::recent::Slots;
 use super::{Action, Entry};
 use crate::alarm::Alarm;
-use crate::limits::{actions, messages, tags, texts};
+use crate::limits::{actions, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
+use crate::tag_sums::Track;
 use crate::time::Wall;
 use alloc::vec::Vec;
 
@@ -36,7 +37,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "newest sample of each tag",
             count: tags(plant),
-            each: size_of::<Slot>(),
+            each: size_of::<Slot>() + size_of::<u32>(),
         },
         Allocation {
             what: "newest text of each tag that has one",
@@ -47,6 +48,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "newest time stamp of each tag that comes by messages",
             count: messages(plant),
             each: size_of::<Option<Wall>>(),
+        },
+        Allocation {
+            what: "what each tag comes to over its windows",
+            count: tracks(plant),
+            each: size_of::<Track>(),
         },
         Allocation {
             what: "accounting of each device",

@@ -104,6 +104,8 @@ impl Engine {
         let told =
             quality.reason().is_some_and(lies_in_data) && quality != self.newest.quality(slot);
         self.newest.put(slot, &reading, from);
+        let until = from + self.stale_after(device, index);
+        self.track(device, index, &reading, at, until);
         if told && self.actions.len() < limits::QUALITIES {
             self.act(Action::Quality(device, index, quality));
         }

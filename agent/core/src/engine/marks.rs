@@ -6,6 +6,7 @@ use crate::history::{Leaf, Mark, Page};
 use crate::sample::{Quality, Value};
 use crate::state::State;
 use crate::time::{Mono, Wall};
+use alloc::sync::Arc;
 
 /// What the last mark of a device says.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +76,12 @@ impl Engine {
     /// The wall clock was stepped.
     pub(super) fn mark_step(&mut self, from: Wall, to: Wall) {
         self.marks.push(Mark::Step { from, to });
+    }
+
+    /// A device is no longer configured.
+    pub(super) fn mark_end(&mut self, device: &Arc<str>, at: Wall) {
+        let device = device.clone();
+        self.marks.push(Mark::Ends { device, at });
     }
 
     /// A silence of unknown length.

@@ -4,7 +4,7 @@ use super::Engine;
 use super::checkpoint::EACH_GONE;
 use super::closing::{AllEnded, head, push};
 use super::recent::Recent;
-use crate::history::{Head, Leaf, Page, Rows};
+use crate::history::{Head, Leaf, OpenTags, Page, Rows};
 use crate::machine::{Label, Ledger};
 use crate::plant::{Device, Plant};
 use crate::record::Body;
@@ -20,6 +20,10 @@ use alloc::vec::Vec;
 pub(super) struct Past {
     /// Each device of the plant.
     devices: Vec<OfDevice>,
+    /// The gateway itself: the windows of tags.
+    gateway: OfDevice,
+    /// What tags had come to.
+    open_tags: Option<OpenTags>,
     /// Devices that are not configured any more.
     pub(super) gone: Vec<Gone>,
     /// Number of the last page.
@@ -74,6 +78,8 @@ impl Past {
     ) -> Past {
         let mut past = Past {
             devices: plant.devices.iter().map(OfDevice::of).collect(),
+            gateway: OfDevice::default(),
+            open_tags: None,
             gone: Vec::new(),
             page: last.unwrap_or(0),
         };
@@ -85,6 +91,7 @@ impl Past {
             match page.leaf {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
+                Leaf::Tags(tags) => past.open_tags = Some(tags),
                 Leaf::Marks(_) => {}
             }
         }
@@ -133,6 +140,9 @@ impl Past {
 
     /// The device with this id; mostly the rows stand in the order of the devices.
     fn of_device(&mut self, plant: &Plant, id: &Arc<str>, row: usize) -> &mut OfDevice {
+        if id.is_empty() {
+            return &mut self.gateway;
+        }
         let devices = &plant.devices;
         let is_at = |index: &usize| devices.get(*index).is_some_and(|device| device.id == *id);
         let found = Some(row).filter(is_at);
@@ -155,13 +165,17 @@ fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>) -> usize {
 }
 
 impl Engine {
-    /// Takes up the open windows of the past; devices that are gone are left to be ended.
-    pub(super) fn remember(&mut self, past: Past) -> Vec<Gone> {
+    /// Takes up the open windows of the past. Devices that are gone are left to be ended, and what
+    /// tags had come to, until it is known which of their windows goes on.
+    pub(super) fn remember(&mut self, past: Past) -> (Vec<Gone>, Option<OpenTags>) {
         for (entry, of_device) in self.devices.iter_mut().zip(past.devices) {
             entry.tiers = of_device.tiers;
             entry.recent = of_device.recent;
         }
-        past.gone
+        if let Some(tiers) = &mut self.tags.tiers {
+            *tiers = past.gateway.tiers;
+        }
+        (past.gone, past.open_tags)
     }
 
     /// What devices that are not configured any more had counted goes out; their windows end.
@@ -180,6 +194,9 @@ impl Engine {
             }
         }
         for mut gone in gone {
+            if gone.past.tiers.is_open() {
+                self.mark_end(&gone.id, at);
+            }
             let mut ended = AllEnded::new();
             gone.past.tiers.end(|one| push(&mut ended, one));
             for ended in ended {

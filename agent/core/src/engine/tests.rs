@@ -6,7 +6,7 @@ use crate::plant::{self, Device, Gateway, Link, Manners, Match, Model, Priority,
 use crate::rule;
 use crate::sample::Reading;
 use crate::summary::{Summary, Tier, TierSet};
-use crate::tag::{Counts, Kind, Point, Role, Source, Table, Tag};
+use crate::tag::{Counts, Kind, Point, Role, Source, Summed, Table, Tag};
 use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
@@ -18,6 +18,7 @@ mod restart;
 mod shown;
 mod source_time;
 mod storm;
+mod tags;
 
 /// A wall clock at the start of a minute, and a monotonic one far from zero.
 const WALL: i64 = 1_790_000_040_000;
@@ -40,6 +41,11 @@ fn tag(name: &str, address: u16, kind: Kind, counts: Option<Counts>) -> Tag {
     Tag {
         name: name.into(),
         unit: "".into(),
+        summed: if counts.is_some() {
+            Summed::Counter
+        } else {
+            Summed::Level
+        },
         role: counts.map(|counts| Role {
             counts,
             parts: 1,
@@ -89,6 +95,7 @@ fn plant() -> Plant {
         rated_rate: Some(3_600_000),
         stale_after_ms: STALE,
         publishes: TierSet::ALL,
+        publishes_tags: TierSet::NONE,
         no_scrap: false,
         min_coverage: 5_000,
         min_exposure_ms: 1_800_000,
@@ -123,6 +130,7 @@ fn plant() -> Plant {
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),
         ],
+        max_payload: 9000,
         cfg: 0xabcd,
     }
 }
@@ -233,13 +241,13 @@ fn in_order(pages: &[Page]) -> Vec<Page> {
 fn windows(records: &[Record], tier: Tier) -> Vec<&Summary> {
     let of_tier = |record: &'_ Record| match &record.body {
         Body::Summary(summary) => summary.tier == tier,
-        Body::Event(_) => false,
+        _ => false,
     };
     let records = records.iter().filter(|record| of_tier(record));
     records
         .filter_map(|record| match &record.body {
             Body::Summary(summary) => Some(&**summary),
-            Body::Event(_) => None,
+            _ => None,
         })
         .collect()
 }

@@ -17,6 +17,7 @@ fn plant() -> Plant {
         name: "speed".into(),
         unit: "".into(),
         role: None,
+        summed: andon_core::tag::Summed::Not,
         range: None,
         every_ms: 1000,
         source: Source::Modbus(register),
@@ -49,12 +50,14 @@ fn plant() -> Plant {
             rated_rate: None,
             stale_after_ms: 3_000,
             publishes: andon_core::summary::TierSet::ALL,
+            publishes_tags: andon_core::summary::TierSet::NONE,
             no_scrap: false,
             min_coverage: 5_000,
             min_exposure_ms: 1_800_000,
             merge_faults_ms: 0,
         }],
         alarms: vec![],
+        max_payload: 9000,
         cfg: 1,
     }
 }

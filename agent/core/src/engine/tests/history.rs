@@ -1,7 +1,8 @@
 //! Hours, shifts and production days, and what is kept of them over restarts.
 
 use super::*;
-use crate::history::{Leaf, Mark};
+use crate::history::Leaf;
+use crate::segments::Segments;
 use crate::summary::Sum;
 
 /// Every window of every tier is the exact sum of minutes that follow one another, and what is
@@ -40,70 +41,60 @@ pub(super) fn tiers_are_sums(engine: &Engine, device: usize, records: &[Record])
     }
 }
 
-/// The times of every minute follow from what was marked, to the millisecond.
-pub(super) fn times_follow_from_marks(
-    plant: &Plant,
-    device: usize,
-    records: &[Record],
-    pages: &[Page],
-) {
-    let id = &plant.devices[device].id;
-    // What is accounted, by the milliseconds since the first mark: steps take none.
-    let mut changes: Vec<(u64, State)> = vec![];
-    let (mut shown, mut planned, mut base) = (State::Unknown, true, None);
+/// The times of every minute add up again from the segments, to the millisecond. Steps of the clock and
+/// silences of unknown length take no time: both are put on one row of milliseconds.
+pub(super) fn times_follow_from_segments(id: &str, records: &[Record], pages: &[Page]) {
     let marks = pages.iter().filter_map(|page| match &page.leaf {
         Leaf::Marks(marks) => Some(marks),
         _ => None,
     });
+    let (mut segments, mut told) = (Segments::default(), vec![]);
     for mark in marks.flatten() {
-        let at = match mark {
-            Mark::Shows {
-                device,
-                at,
-                state,
-                again,
-                ..
-            } => {
-                if device != id {
-                    continue;
-                }
-                assert!(!again || *state == shown, "told again is what was told");
-                shown = *state;
-                at
-            }
-            Mark::Plan {
-                at,
-                planned: plan,
-                again,
-            } => {
-                assert!(!again || *plan == planned, "told again is what was told");
-                planned = *plan;
-                at
-            }
-            Mark::Step { from, to } | Mark::Gap { from, to } => {
-                base = base.map(|base: i64| base + (*to - *from));
-                continue;
-            }
-        };
-        let elapsed = at.0 - *base.get_or_insert(at.0);
-        changes.push((u64::try_from(elapsed).unwrap(), shown.accounted(planned)));
+        segments.take(mark, |segment| told.push(segment));
     }
-    assert!(changes.is_sorted_by_key(|(at, _)| *at), "{changes:?}");
-    let mut from = 0;
+    told.extend(segments.open());
+    told.retain(|segment| &*segment.device == id);
+    // State and end of each, in milliseconds since the first began.
+    let mut row: Vec<(State, u64)> = vec![];
+    for segment in &told {
+        let begin = row.last().map_or(0, |last| last.1);
+        let length = segment.to.map_or(i64::MAX, |to| to - segment.from);
+        row.push((segment.state, begin.saturating_add(length.unsigned_abs())));
+    }
+    let (mut from, mut faults) = (0, 0);
     for minute in windows(records, Tier::Minute) {
-        if minute.device != *id {
+        if &*minute.device != id {
             continue;
         }
         let to = from + minute.window_ms();
         let mut times = crate::state::Times::default();
-        for (index, &(at, state)) in changes.iter().enumerate() {
-            let until = changes.get(index + 1).map_or(u64::MAX, |next| next.0);
-            let (begin, end) = (at.max(from), until.min(to));
-            times.add(state, end.saturating_sub(begin));
+        let mut begin = 0;
+        for &(state, end) in &row {
+            times.add(state, end.min(to).saturating_sub(begin.max(from)));
+            begin = end;
         }
-        assert_eq!(times, minute.times, "from {from} to {to}: {changes:?}");
+        assert_eq!(times, minute.times, "from {from} to {to}: {told:?}");
         from = to;
+        faults += minute.failures;
     }
+    // So do the faults: entries from a known state, of which one that unknown time or a break has
+    // interrupted is no new one.
+    let (mut open, mut before, mut counted, mut begin) = (false, State::Unknown, 0, 0);
+    for (state, end) in row {
+        if begin >= from {
+            break;
+        }
+        match state {
+            State::Faulted if !open => {
+                counted += u32::from(!matches!(before, State::Unknown | State::PlannedStop));
+                open = true;
+            }
+            State::Faulted | State::Unknown | State::PlannedStop => {}
+            _ => open = false,
+        }
+        (before, begin) = (state, end);
+    }
+    assert_eq!(counted, faults, "{told:?}");
 }
 
 /// A press that is read each ten seconds from 14:14 on, over a restart if `silent` milliseconds of it
@@ -125,7 +116,7 @@ fn after_silence(plant: &Plant, silent: u64, until: u64) -> Bench {
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
     (bench.records, bench.pages) = (records, pages);
     tiers_are_sums(&bench.engine, 0, &bench.records);
-    times_follow_from_marks(plant, 0, &bench.records, &bench.pages);
+    times_follow_from_segments("press-1", &bench.records, &bench.pages);
     bench
 }
 
@@ -258,7 +249,7 @@ fn a_removed_device_ends_its_windows_and_does_not_end_them_again() {
     let bench = Bench::kept(plant(), now(51 * 60_000), left, &pages);
     let again = |record: &&Record| match &record.body {
         Body::Summary(summary) => &*summary.device == "press-0",
-        Body::Event(_) => false,
+        _ => false,
     };
     assert_eq!(bench.records.iter().filter(again).count(), 0);
 }

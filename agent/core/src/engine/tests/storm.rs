@@ -212,7 +212,8 @@ proptest! {
         prop_assert_eq!(keys.len(), count, "a key was used twice");
         for device in 0..2 {
             history::tiers_are_sums(&site.engine, device, &site.stored);
-            history::times_follow_from_marks(&site.plant, device, &site.stored, &site.pages);
+            let id = &site.plant.devices[device].id;
+            history::times_follow_from_segments(id, &site.stored, &site.pages);
         }
         for (device, good) in good.into_iter().enumerate() {
             let first = site.first[device].unwrap_or(0);

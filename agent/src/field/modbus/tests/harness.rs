@@ -117,6 +117,7 @@ pub(super) fn device(behind: &Behind) -> Device {
         rated_rate: None,
         stale_after_ms: 3000,
         publishes: andon_core::summary::TierSet::ALL,
+        publishes_tags: andon_core::summary::TierSet::NONE,
         no_scrap: false,
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
