@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod export;
 pub mod field;
 pub mod history;
 pub mod http;

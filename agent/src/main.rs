@@ -1,7 +1,8 @@
 //! The `andon` command line.
 
-use andon::{check, config, demo, memory, run, status};
-use clap::{Parser, Subcommand};
+use andon::{check, config, demo, export, memory, run, status};
+use andon_core::summary::Tier;
+use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -50,6 +51,30 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write what is kept on the gateway as a table: windows with their figures, or what machines did
+    Export {
+        /// First moment, as in 2026-11-23 or 2026-11-23T08:00 by the clock of the plant
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Moment behind the last
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// Only this device
+        #[arg(long, value_name = "ID")]
+        device: Option<String>,
+        /// What to write
+        #[arg(long, value_enum, default_value_t = ExportWhat::Summaries)]
+        what: ExportWhat,
+        /// Which windows, for summaries
+        #[arg(long, value_enum, default_value_t = ExportWindow::Hour)]
+        window: ExportWindow,
+        /// Form of the table
+        #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
+        format: ExportFormat,
+        /// The configuration that the agent runs with
+        #[arg(long, value_name = "FILE", default_value = "andon.toml")]
+        config: PathBuf,
+    },
     /// List every mistake of a configuration, or what it comes to in memory and on disk
     Check {
         /// The configuration
@@ -60,12 +85,67 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum ExportWhat {
+    /// Windows with their parts and figures
+    Summaries,
+    /// Stretches of time in one state
+    Segments,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ExportWindow {
+    /// Minutes
+    #[value(name = "1m")]
+    Minute,
+    /// Hours
+    #[value(name = "1h")]
+    Hour,
+    /// Shifts
+    Shift,
+    /// Production days
+    #[value(name = "1d")]
+    Day,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ExportFormat {
+    /// Comma-separated, with a header
+    Csv,
+}
+
 fn main() -> ExitCode {
     memory::stay_small();
     let cli = Cli::parse();
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
         Command::Run { config } => run_agent(&config),
+        Command::Export {
+            from,
+            to,
+            device,
+            what,
+            window,
+            format: ExportFormat::Csv,
+            config,
+        } => {
+            let tier = match window {
+                ExportWindow::Minute => Tier::Minute,
+                ExportWindow::Hour => Tier::Hour,
+                ExportWindow::Shift => Tier::Shift,
+                ExportWindow::Day => Tier::Day,
+            };
+            export::command(export::Options {
+                config,
+                what: match what {
+                    ExportWhat::Summaries => export::What::Summaries(tier),
+                    ExportWhat::Segments => export::What::Segments,
+                },
+                from,
+                to,
+                device,
+            })
+        }
         Command::Status { config, json } => status::command(&config, json),
         Command::Demo {
             length,

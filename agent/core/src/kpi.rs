@@ -192,7 +192,12 @@ pub fn figures_of(sum: &Sum, needs: &Needs) -> impl Iterator<Item = Figure> + us
 
 /// The most important reason among the figures without value, if it says something of the data.
 pub fn reason(summary: &Summary) -> Option<Why> {
-    figures(summary)
+    reason_of(&summary.sum(), &summary.needs)
+}
+
+/// The same of these parts.
+pub fn reason_of(sum: &Sum, needs: &Needs) -> Option<Why> {
+    figures_of(sum, needs)
         .filter_map(|figure| figure.value.err())
         .filter(|why| why.is_notable())
         .min()

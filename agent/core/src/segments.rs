@@ -1,7 +1,7 @@
 //! What each device did, segment by segment, from the marks of the history.
 //!
 //! A segment is a stretch of time over which a device was accounted as one state, with one quality and,
-//! of a fault, one code. The segments of a device add up to its windows: whatever is added up over a
+//! of a fault, one code; it has no length if two readings came in one millisecond. The segments of a device add up to its windows: whatever is added up over a
 //! window can be added up again from them.
 
 use crate::history::Mark;
@@ -59,7 +59,7 @@ impl Known {
 
     /// Ends what it does at `to`, and goes on from the label `next`.
     fn end(&mut self, planned: Option<bool>, to: Wall, next: Wall, tell: &mut impl FnMut(Segment)) {
-        if let (Some(planned), true) = (planned, to > self.since) {
+        if let (Some(planned), true) = (planned, to >= self.since) {
             tell(self.segment(planned, Some(to)));
         }
         self.since = next;
@@ -78,7 +78,10 @@ impl Segments {
                 quality,
                 again,
             } => {
-                let index = self.devices.iter().position(|known| known.device == *device);
+                let index = self
+                    .devices
+                    .iter()
+                    .position(|known| known.device == *device);
                 let Some(index) = index else {
                     return self.devices.push(Known {
                         device: device.clone(),
@@ -123,7 +126,10 @@ impl Segments {
                 }
             }
             Mark::Ends { device, at } => {
-                let index = self.devices.iter().position(|known| known.device == *device);
+                let index = self
+                    .devices
+                    .iter()
+                    .position(|known| known.device == *device);
                 if let Some(index) = index {
                     self.devices
                         .remove(index)
@@ -136,6 +142,10 @@ impl Segments {
     /// The segments that go on.
     pub fn open(&self) -> impl Iterator<Item = Segment> + '_ {
         let planned = self.planned.into_iter();
-        planned.flat_map(|planned| self.devices.iter().map(move |known| known.segment(planned, None)))
+        planned.flat_map(|planned| {
+            self.devices
+                .iter()
+                .map(move |known| known.segment(planned, None))
+        })
     }
 }

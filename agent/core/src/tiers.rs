@@ -174,23 +174,30 @@ impl Tiers {
     }
 
     /// Adds a minute that was stored before a restart and is in no stored piece. `cut` are the tiers
-    /// that were ended before it then.
-    pub fn recall_minute(&mut self, minute: &Window, sum: &Sum, cut: TierSet, frames: &Frames) {
-        self.recall(minute, sum, cut, frames);
+    /// that were ended before it then; `see` is called with their windows.
+    pub fn recall_minute(
+        &mut self,
+        minute: &Window,
+        sum: &Sum,
+        cut: TierSet,
+        frames: &Frames,
+        see: impl FnMut(Tier, Closed),
+    ) {
+        self.recall(minute, sum, cut, frames, see);
         if self.piece.recall(minute, sum, &frames.piece, 1) {
             self.cut = cut;
         }
     }
 
     /// Adds a piece that was stored before a restart, and calls `see` with the windows that ended
-    /// with it.
+    /// before or with it.
     pub fn recall_piece(
         &mut self,
         piece: &Piece,
         frames: &Frames,
         mut see: impl FnMut(Tier, Closed),
     ) {
-        self.recall(&piece.window, &piece.sum, piece.cut, frames);
+        self.recall(&piece.window, &piece.sum, piece.cut, frames, &mut see);
         for (open, tier) in self.summed.iter_mut().zip(SUMMED) {
             if piece.ended.contains(tier)
                 && let Some(closed) = open.take()
@@ -203,11 +210,20 @@ impl Tiers {
     /// Where windows ended before the restart they end now, and nowhere else, whatever has become of
     /// the calendar meanwhile: what is open in the end goes on up to where its last moment's frame
     /// ends by the calendar of today.
-    fn recall(&mut self, window: &Window, sum: &Sum, cut: TierSet, frames: &Frames) {
+    fn recall(
+        &mut self,
+        window: &Window,
+        sum: &Sum,
+        cut: TierSet,
+        frames: &Frames,
+        mut see: impl FnMut(Tier, Closed),
+    ) {
         for (index, tier) in SUMMED.into_iter().enumerate() {
             let open = &mut self.summed[index];
-            if cut.contains(tier) {
-                open.take();
+            if cut.contains(tier)
+                && let Some(closed) = open.take()
+            {
+                see(tier, closed);
             }
             if let Some(frame) = &frames.frames[index] {
                 open.recall(window, sum, frame, frames.touched[index]);

@@ -14,6 +14,9 @@ use std::path::PathBuf;
 /// A file is full at this many bytes.
 const FULL: u64 = 1 << 20;
 
+/// A file with this name says that the log once was longer.
+pub(super) const TRIMMED: &str = "trimmed";
+
 /// And no sooner than at this many, however little the log may take.
 const LEAST: u64 = 4096;
 
@@ -248,6 +251,10 @@ impl Log {
                 return;
             }
             self.files.pop_front();
+            let trimmed = self.dir.join(TRIMMED);
+            if !trimmed.exists() {
+                let _ = File::create(trimmed);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reading a log, also while the agent writes it: files may go, and the last one may end anywhere.
 
 use super::form::{self, MAGIC, Names};
+use super::log::TRIMMED;
 use andon_core::history::Page;
 use andon_core::time::Wall;
 use std::collections::VecDeque;
@@ -163,6 +164,11 @@ impl Pages {
             self.files.pop_front();
         }
         self
+    }
+
+    /// Whether older pages were given up: what was open at the first one began before it.
+    pub fn is_trimmed(&self) -> bool {
+        self.dir.join(TRIMMED).exists()
     }
 
     /// What was passed over so far.

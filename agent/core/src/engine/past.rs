@@ -119,6 +119,11 @@ impl Past {
             if number <= *last_piece {
                 continue;
             }
+            let see = |tier, closed| {
+                if let Some(recent) = recent {
+                    recent.push(tier, &closed);
+                }
+            };
             if are_pieces {
                 *last_piece = number;
                 let piece = Piece {
@@ -127,13 +132,9 @@ impl Past {
                     cut: head.cut,
                     ended: head.ended,
                 };
-                tiers.recall_piece(&piece, &frames, |tier, closed| {
-                    if let Some(recent) = recent {
-                        recent.push(tier, &closed);
-                    }
-                });
+                tiers.recall_piece(&piece, &frames, see);
             } else {
-                tiers.recall_minute(&head.window, &row.sum, head.cut, &frames);
+                tiers.recall_minute(&head.window, &row.sum, head.cut, &frames, see);
             }
         }
     }

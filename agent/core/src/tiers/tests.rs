@@ -420,7 +420,7 @@ proptest! {
         for (index, (window, sum)) in windows.iter().enumerate().take(restart).skip(since_piece) {
             let frames = Frames::over(&calendar, window.start, window.end);
             let cut = before.cut[index];
-            tiers.recall_minute(window, sum, cut, &frames);
+            tiers.recall_minute(window, sum, cut, &frames, |_, _| {});
         }
         for window in &windows[restart..] {
             add(&calendar, &mut tiers, &mut again, window);
