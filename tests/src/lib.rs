@@ -16,6 +16,7 @@ pub mod recorder;
 pub mod records;
 pub mod registers;
 pub mod scenario;
+pub mod table;
 pub mod web;
 
 use std::fmt;

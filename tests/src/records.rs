@@ -274,7 +274,7 @@ pub fn check_cover(windows: &[Record]) -> Outcome {
 }
 
 /// The parts of a window that are added up; a count may be null.
-const ADDITIVE: [&str; 19] = [
+pub const ADDITIVE: [&str; 19] = [
     "window_ms",
     "producing_ms",
     "setup_ms",
