@@ -362,6 +362,45 @@ async fn logs_are_read_pieces_first_and_minutes_of_the_last_hours() {
     History::none().commit(vec![mark(1)]).await.unwrap();
 }
 
+/// Figures for `agent/docs/adr/0002`: `cargo test -p andon --lib history::tests::measure -- --ignored
+/// --nocapture`.
+#[tokio::test]
+#[ignore = "measures, and asserts nothing"]
+#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+async fn measure() {
+    let dir = tempfile::tempdir().unwrap();
+    let limit = Limit {
+        bytes: 1 << 30,
+        keep_ms: i64::MAX,
+    };
+    let history = open(dir.path(), Limits { logs: [limit; 4] }, None).unwrap();
+    let piece = |number: u64| {
+        let Leaf::Minute(rows) = minute(number, 200).leaf else {
+            unreachable!()
+        };
+        Page {
+            number,
+            leaf: Leaf::Piece(rows),
+        }
+    };
+    let size = |kind: Kind| files::size(&kind.dir(dir.path()));
+    for number in 1..=31 * 28 {
+        history.commit(vec![piece(number)]).await.unwrap();
+    }
+    let written = std::time::Instant::now();
+    for number in 869..869 + 1440 {
+        history.commit(vec![minute(number, 200)]).await.unwrap();
+    }
+    println!(
+        "31 days of hours of 200 devices: {} kB; a day of minutes: {} kB, a commit {:?}",
+        size(Kind::Pieces) / 1000,
+        size(Kind::Minutes) / 1000,
+        written.elapsed() / 1440,
+    );
+    let read = std::time::Instant::now();
+    println!("{} pages read in {:?}", history.past().count(), read.elapsed());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// Pages, of so many devices.
