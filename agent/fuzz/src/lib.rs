@@ -91,7 +91,7 @@ tags = { speed = { type = "i64" } }
 pub fn pushed_plant(folder: &Path) -> Plant {
     let file = folder.join("andon.toml");
     fs::write(&file, PUSHED).expect("a folder to write to");
-    let loaded = config::load(&file).unwrap_or_else(|report| panic!("{report}"));
+    let loaded = config::load(&file).expect("the configuration of this check is good");
     loaded.settings.plant
 }
 

@@ -5,6 +5,8 @@ pub(super) mod message;
 mod point;
 mod role;
 
+pub(super) use address::address;
+
 use super::pages::page_path;
 use super::report::Finding;
 use super::values::{integer, label, list, number, one_of, period};

@@ -89,7 +89,8 @@ impl Poller {
         let reads = link.pages.iter().zip(0..).map(|(page, index)| {
             let first = link.pages.iter().position(|other| other.path == page.path);
             let unit = first.and_then(|first| u8::try_from(first).ok());
-            (ReadIndex(index), unit.unwrap_or(u8::MAX), page.every_ms)
+            let unit = unit.unwrap_or(u8::MAX);
+            (ReadIndex(index), unit, page.every_ms, patience_ms)
         });
         let reader = |reader: &settings::Reader| Reader {
             device: reader.device,
@@ -97,7 +98,7 @@ impl Poller {
             model: plant.device(reader.device).model.clone(),
             tags: reader.tags.clone(),
         };
-        let schedule = Schedule::new(reads, patience_ms, now);
+        let schedule = Schedule::new(reads, now);
         let seed = now.0 ^ u64::from(outlet.link().0) << 32;
         Poller {
             said: link.pages.iter().map(|_| None).collect(),

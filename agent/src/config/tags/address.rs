@@ -10,7 +10,7 @@ use toml::de::DeValue;
 const TABLES: [Table; 4] = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
 
 /// Table and protocol address. The numbers of manuals (40011) are refused with what they mean.
-pub(super) fn address(item: &Item<'_>) -> Option<(Table, u16)> {
+pub(in crate::config) fn address(item: &Item<'_>) -> Option<(Table, u16)> {
     if let DeValue::Integer(_) = item.value {
         return manual_number(item, &whole(item.value).unwrap_or(-1).to_string());
     }

@@ -6,8 +6,8 @@ fn schedule(reads: &[(u8, u64)], patience_ms: u64, now: u64) -> Schedule {
     let reads = (0..)
         .map(ReadIndex)
         .zip(reads)
-        .map(|(read, (unit, every))| (read, *unit, *every));
-    Schedule::new(reads, patience_ms, Mono(now))
+        .map(|(read, (unit, every))| (read, *unit, *every, patience_ms));
+    Schedule::new(reads, Mono(now))
 }
 
 /// A link whose units answer after 10 ms, or not at all; every event with its time.
@@ -264,7 +264,7 @@ proptest! {
 
 #[test]
 fn what_failed_need_not_wait_for_a_long_period() {
-    let mut schedule = Schedule::new([(ReadIndex(0), 1, 3_600_000)].into_iter(), 500, Mono(50));
+    let mut schedule = Schedule::new([(ReadIndex(0), 1, 3_600_000, 500)].into_iter(), Mono(50));
     let Step::Ask { slot, .. } = schedule.next(Mono(50)) else {
         panic!("due at once");
     };
