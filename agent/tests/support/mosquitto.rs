@@ -36,6 +36,11 @@ impl Mosquitto {
         }
     }
 
+    /// What it has said so far, as its `log_type` has it.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap()
+    }
+
     /// Kill -9.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
