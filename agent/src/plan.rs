@@ -4,10 +4,10 @@
 //! decides, the figure is an estimate and says so.
 
 use crate::field::FromField;
-use crate::field::meter::Meters;
+use crate::field::meter;
 use crate::http;
 use crate::run;
-use crate::settings::{LinkKind, Settings};
+use crate::settings::{Endpoint, LinkKind, Settings};
 use crate::staging;
 use andon_core::engine;
 use andon_core::plant::{Code, Device, Match, Model, Plant};
@@ -116,7 +116,6 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
     let of_core = engine::allocations(plant).into_iter();
     items.extend(of_core.map(|it| exact(it.what, it.count, it.each)));
     items.extend(link_items(settings));
-    items.push(exact("meters of Modbus links", 1, Meters::bytes(settings)));
     items.retain(|item| item.count > 0);
     MemoryPlan {
         items,
@@ -139,23 +138,31 @@ fn current_value_bytes(plant: &Plant) -> u64 {
 }
 
 fn link_items(settings: &Settings) -> Vec<Item> {
-    let (mut tcp, mut mqtt, mut tls, mut payload, mut pushed) = (0, 0, 0, 0, 0);
+    let (mut tcp, mut rtu, mut mqtt, mut tls, mut payload, mut pushed) = (0, 0, 0, 0, 0, 0);
     for link in &settings.links {
         match &link.kind {
-            LinkKind::Modbus(_) => tcp += 1,
+            LinkKind::Modbus(modbus) => match modbus.endpoint {
+                Endpoint::Tcp { .. } => tcp += 1,
+                Endpoint::Serial(_) | Endpoint::RtuOverTcp { .. } => rtu += 1,
+            },
             LinkKind::Mqtt(link) => {
                 mqtt += 1;
                 payload = payload.max(link.max_payload);
                 tls += u64::from(link.broker.tls.is_some());
             }
             LinkKind::HttpPush(_) => pushed += 1,
-            LinkKind::NotActive => {}
         }
     }
     let doors = u64::from(settings.http.is_some());
     tls += u64::from(settings.upstream.broker.tls.is_some());
     vec![
         estimate("Modbus TCP links", tcp, 16 * KIB),
+        estimate("Modbus RTU links", rtu, 24 * KIB),
+        exact(
+            "meters of Modbus links and units",
+            settings.plant.devices.len() + settings.links.len(),
+            meter::BYTES,
+        ),
         estimate(
             "MQTT links, each with its largest payload",
             mqtt,

@@ -11,7 +11,7 @@ pub use ask::{Ask, Asks, NoAnswer, Question};
 
 use crate::clock;
 use crate::control;
-use crate::field;
+use crate::field::{self, MissingPort};
 use crate::http::{self, Door, Scripts};
 use crate::settings::Settings;
 use crate::store::{self, OpenError, StartError, Store};
@@ -64,6 +64,8 @@ pub struct Account {
 pub enum RunError {
     /// The data directory cannot be used.
     Start(StartError),
+    /// A serial port that must be there is not.
+    Port(MissingPort),
     /// The outbox cannot be opened.
     Open(OpenError),
     /// Nothing can listen where `[http]` says.
@@ -76,6 +78,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RunError::Start(error) => error.fmt(f),
+            RunError::Port(error) => error.fmt(f),
             RunError::Open(error) => error.fmt(f),
             RunError::Listen(error) => error.fmt(f),
             RunError::OutboxEnded => f.write_str(
@@ -92,6 +95,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     for section in &settings.not_active {
         tracing::warn!("not active: {}: {}", section.section, section.why);
     }
+    field::check_ports(&settings).map_err(RunError::Port)?;
     let start = store::begin(&settings.data_dir, settings.plant.cfg).map_err(RunError::Start)?;
     let mut listeners = Vec::new();
     if let Some(http) = &settings.http {

@@ -1,5 +1,7 @@
 //! What the configuration comes to, checked: the types the drivers are started with.
 
+use andon_core::line::Line;
+use andon_core::modbus::permit::Allowed;
 use andon_core::plant::Plant;
 use andon_core::tag::{DeviceIndex, TagIndex};
 use std::fmt;
@@ -55,8 +57,6 @@ pub enum LinkKind {
     Mqtt(MqttLink),
     /// Scripts push to the HTTP door.
     HttpPush(HttpPush),
-    /// Configured, but not active in this version.
-    NotActive,
 }
 
 /// Where the HTTP door listens.
@@ -80,8 +80,10 @@ pub struct HttpPush {
 pub struct Modbus {
     /// What is spoken to.
     pub endpoint: Endpoint,
-    /// Hard deadline of connecting, and of every request.
+    /// Hard deadline of connecting, and of answers of devices that have none of their own.
     pub timeout: Duration,
+    /// What may be written to.
+    pub allow_write: Vec<Allowed>,
 }
 
 /// What a Modbus link speaks to.
@@ -94,13 +96,104 @@ pub enum Endpoint {
         /// Port.
         port: u16,
     },
+    /// RTU on a serial port.
+    Serial(SerialPort),
+    /// RTU through a converter that passes the bytes of a TCP connection to its serial line.
+    RtuOverTcp {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// The line behind it, where it is known.
+        line: Option<Line>,
+        /// Silence beyond the silent interval before a request to another unit.
+        turnaround: Duration,
+    },
+}
+
+/// A serial port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SerialPort {
+    /// By a name that stays the same when the port is unplugged.
+    pub path: PathBuf,
+    /// Bits per second.
+    pub baud: u32,
+    /// Parity bit.
+    pub parity: Parity,
+    /// 1 or 2.
+    pub stop_bits: u8,
+    /// Whether the agent starts without it.
+    pub optional: bool,
+    /// Who switches the driver of an RS-485 line.
+    pub rs485: Rs485,
+    /// Silence beyond the silent interval before a request to another unit.
+    pub turnaround: Duration,
+}
+
+impl SerialPort {
+    /// What its bytes take: a start bit, eight data bits and what is configured.
+    pub fn line(&self) -> Line {
+        Line {
+            baud: self.baud,
+            char_bits: char_bits(self.parity, self.stop_bits),
+        }
+    }
+}
+
+/// Bits of a character on the wire: a start bit, eight of data, and these.
+pub fn char_bits(parity: Parity, stop_bits: u8) -> u8 {
+    9 + u8::from(parity != Parity::None) + stop_bits
+}
+
+/// The parity bit of a character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parity {
+    /// There is none.
+    None,
+    /// An even number of ones.
+    Even,
+    /// An odd number of ones.
+    Odd,
+}
+
+impl Parity {
+    /// As in 8E1.
+    pub const fn letter(self) -> char {
+        match self {
+            Parity::None => 'N',
+            Parity::Even => 'E',
+            Parity::Odd => 'O',
+        }
+    }
+}
+
+/// Who switches the driver of an RS-485 line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rs485 {
+    /// The kernel where the port offers it, otherwise the adapter by itself.
+    Auto,
+    /// The kernel, or the port is of no use.
+    Kernel,
+    /// The adapter by itself.
+    Adapter,
 }
 
 impl Endpoint {
+    /// The serial line that its units hang on, where its speed is known.
+    pub fn line(&self) -> Option<Line> {
+        match self {
+            Endpoint::Tcp { .. } => None,
+            Endpoint::Serial(port) => Some(port.line()),
+            Endpoint::RtuOverTcp { line, .. } => *line,
+        }
+    }
+
     /// What is spoken, for programs.
     pub const fn protocol(&self) -> &'static str {
         match self {
             Endpoint::Tcp { .. } => "modbus-tcp",
+            Endpoint::Serial(_) => "modbus-rtu",
+            Endpoint::RtuOverTcp { .. } => "modbus-rtu-tcp",
         }
     }
 }
@@ -108,7 +201,10 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Endpoint::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Endpoint::Tcp { host, port } | Endpoint::RtuOverTcp { host, port, .. } => {
+                write!(f, "{host}:{port}")
+            }
+            Endpoint::Serial(port) => port.path.display().fmt(f),
         }
     }
 }

@@ -19,7 +19,17 @@ pub(super) const ADDRESSES: [&str; 3] = ["modbus_tcp", "modbus_rtu", "modbus_rtu
 
 /// What else a device may say of the serial line that its address makes: all that a link says of it
 /// and a device does not mean for itself, as it does a `timeout`.
-pub(super) const SERIAL: [&str; 4] = ["baud", "parity", "stop_bits", "optional"];
+pub(super) const SERIAL: [&str; 6] = [
+    "baud",
+    "parity",
+    "stop_bits",
+    "turnaround",
+    "optional",
+    "rs485",
+];
+
+/// The first of them are known of the line behind a converter too.
+const BEHIND_CONVERTER: usize = 4;
 
 /// A link with an address of its own.
 struct Known<'i> {
@@ -191,10 +201,10 @@ impl<'i> Links<'i> {
 
 /// Takes out of a device what it says of its line.
 fn knobs<'i>(key: &str, device: &mut DeTable<'i>) -> Vec<Entry<'i>> {
-    let keys = if key == "modbus_rtu" {
-        &SERIAL[..]
-    } else {
-        &[]
+    let keys = match key {
+        "modbus_rtu" => &SERIAL[..],
+        "modbus_rtu_tcp" => &SERIAL[..BEHIND_CONVERTER],
+        _ => &[],
     };
     keys.iter()
         .filter_map(|knob| device.remove_entry(*knob))

@@ -10,6 +10,8 @@ use super::shipped;
 use super::tags::{Comes, TagPart};
 use super::values::{id, integer, label, text};
 use super::walk::{At, Findings, Item, Section, Written};
+use super::writes::{Write, writes};
+use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Model};
 use andon_core::summary::Tier;
 use andon_core::tag::LinkIndex;
@@ -37,6 +39,8 @@ pub(super) struct Machines {
     pub(super) devices: Vec<Device>,
     /// What each is called in topics and messages.
     pub(super) called: Vec<Arc<str>>,
+    /// What may be written, by link.
+    pub(super) allow_write: Vec<(LinkIndex, Allowed)>,
     pub(super) not_published: Vec<NotPublished>,
 }
 
@@ -87,6 +91,7 @@ pub(super) fn machines(
         }
         let name = found.id.value.clone();
         let address = found.address.clone();
+        let writes = found.writes.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
             Some(device) => {
                 let link = device.link;
@@ -94,6 +99,9 @@ pub(super) fn machines(
                     check_address(&mut addresses, link, &address, out);
                     address.value
                 });
+                let allowed = writes.into_iter().flat_map(|writes| writes.value);
+                let of_unit = |write: Write| (link, write.of_unit(device.unit));
+                machines.allow_write.extend(allowed.map(of_unit));
                 machines.devices.push(device);
                 machines.called.push(called);
             }
@@ -182,6 +190,7 @@ struct Found {
     link: Option<At<String>>,
     unit: Option<At<u8>>,
     address: Option<At<Arc<str>>>,
+    writes: Option<At<Vec<Write>>>,
     common: Common,
     span: Range<usize>,
 }
@@ -213,6 +222,7 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         integer(0, 255)(item).and_then(|unit| u8::try_from(unit).ok())
     });
     let address = section.place("address", address);
+    let writes = section.place("allow_write", writes);
     let common = common(&mut section);
     section.finish();
     let named = id.is_some();
@@ -232,6 +242,7 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         link,
         unit,
         address,
+        writes,
         common,
         span,
     })
@@ -320,6 +331,10 @@ fn build(
         manners::check_widths(&merged(base, own), &model, &manners, out);
     } else {
         manners::refuse(&own.manners, out);
+        if let Some(writes) = &found.writes {
+            let what = "only Modbus devices can be written";
+            out.mistake(Finding::at(writes.span.clone(), what).hint("leave `allow_write` out"));
+        }
     }
     check_sources(&found, base, speaks, out);
     if let (Some(address), true) = (&found.address, speaks.is_modbus()) {

@@ -2,7 +2,8 @@
 
 use super::gateway::{broker_url, credentials};
 use super::report::Finding;
-use super::values::{boolean, duration, host_port, id, integer, path, serial_port, size, text};
+use super::serial;
+use super::values::{boolean, duration, host_port, id, path, size, text};
 use super::walk::{At, Findings, Section};
 use crate::settings::{Broker, Endpoint, HttpPush, Modbus};
 use andon_core::plant::{Link, Medium};
@@ -55,7 +56,6 @@ pub(super) struct LinkPart {
 #[derive(Debug)]
 pub(super) enum KindPart {
     Modbus(Modbus),
-    ModbusRtu,
     Mqtt { broker: Broker, max_payload: usize },
     HttpPush(HttpPush),
 }
@@ -63,9 +63,13 @@ pub(super) enum KindPart {
 impl LinkPart {
     /// What the core knows of it.
     pub(super) fn of_plant(&self) -> Link {
+        let line = match &self.kind {
+            KindPart::Modbus(modbus) => modbus.endpoint.line(),
+            KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
+        };
         Link {
             id: self.id.clone(),
-            medium: Medium::Network,
+            medium: line.map_or(Medium::Network, Medium::Serial),
         }
     }
 
@@ -78,19 +82,16 @@ impl LinkPart {
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {
             KindPart::Modbus(modbus) => u64::try_from(modbus.timeout.as_millis()).ok(),
-            KindPart::ModbusRtu | KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
+            KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
         }
     }
 
-    /// Whether this version reads it.
-    pub(super) fn is_active(&self) -> bool {
-        !matches!(self.kind, KindPart::ModbusRtu)
-    }
-
     pub(super) fn speaks(&self) -> Speaks {
-        match self.kind {
-            KindPart::Modbus(_) => Speaks::ModbusTcp,
-            KindPart::ModbusRtu => Speaks::ModbusRtu,
+        match &self.kind {
+            KindPart::Modbus(modbus) => match modbus.endpoint {
+                Endpoint::Tcp { .. } => Speaks::ModbusTcp,
+                Endpoint::Serial(_) | Endpoint::RtuOverTcp { .. } => Speaks::ModbusRtu,
+            },
             KindPart::Mqtt { .. } => Speaks::Mqtt,
             KindPart::HttpPush(_) => Speaks::HttpPush,
         }
@@ -118,11 +119,13 @@ pub(super) fn links(sections: Vec<Section<'_>>, base: &Path, out: &Findings) -> 
 }
 
 /// Every key that some link has besides.
-const OTHER_KEYS: [&str; 12] = [
+const OTHER_KEYS: [&str; 14] = [
     "timeout",
     "baud",
     "parity",
     "stop_bits",
+    "turnaround",
+    "rs485",
     "optional",
     "max_payload",
     "username",
@@ -133,12 +136,13 @@ const OTHER_KEYS: [&str; 12] = [
     "token_file",
 ];
 
-/// The keys of which a link has exactly one, and its others.
-const KINDS: [(&str, Speaks); 4] = [
-    ("modbus_tcp", Speaks::ModbusTcp),
-    ("modbus_rtu", Speaks::ModbusRtu),
-    ("mqtt", Speaks::Mqtt),
-    ("http_push", Speaks::HttpPush),
+/// The keys of which a link has exactly one.
+const KINDS: [&str; 5] = [
+    "modbus_tcp",
+    "modbus_rtu",
+    "modbus_rtu_tcp",
+    "mqtt",
+    "http_push",
 ];
 
 fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
@@ -146,16 +150,14 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
     let span = section.span();
     let id = section.need("id", "id = \"plc\"", id);
     let mut found = Vec::new();
-    for (key, speaks) in KINDS {
-        if let Some(item) = section.take(key) {
-            found.push((item, speaks));
-        }
+    for key in KINDS {
+        found.extend(section.take(key));
     }
     let before = out.count();
     let kind = match found.as_slice() {
-        [(_, speaks)] => kind(&mut section, *speaks, base),
+        [item] => kind(&mut section, item.key, base),
         [] => None,
-        [(first, _), (second, _), ..] => {
+        [first, second, ..] => {
             let what = format!("a link is either `{}` or `{}`", first.key, second.key);
             out.mistake(
                 Finding::at(second.key_span.clone(), what)
@@ -178,7 +180,7 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
         let what = "this link says nothing about how to reach it";
         out.mistake(Finding::at(span, what).hint(
             "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"`, \
-             `mqtt = \"mqtt://HOST:1883\"` or `http_push = true`",
+             `modbus_rtu_tcp = \"HOST:PORT\"`, `mqtt = \"mqtt://HOST:1883\"` or `http_push = true`",
         ));
     }
     if let (Some(id), None) = (&id, &kind) {
@@ -193,43 +195,49 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
     })
 }
 
-fn kind(section: &mut Section<'_>, speaks: Speaks, base: &Path) -> Option<KindPart> {
-    let answer_in = duration(10, 60_000);
-    match speaks {
-        Speaks::ModbusTcp => {
-            let address = section.read("modbus_tcp", |item| {
+/// Deadline of an answer where nobody says otherwise.
+const TIMEOUT_MS: u64 = 1000;
+
+/// What a link is whose address stands behind `key`.
+fn kind(section: &mut Section<'_>, key: &str, base: &Path) -> Option<KindPart> {
+    let endpoint = match key {
+        "modbus_tcp" => section
+            .read("modbus_tcp", |item| {
                 host_port(item, text(item)?, 502, "192.168.1.10:502")
+            })
+            .map(|(host, port)| Endpoint::Tcp { host, port }),
+        "modbus_rtu" => serial::port(section).map(Endpoint::Serial),
+        "modbus_rtu_tcp" => {
+            let address = section.read("modbus_rtu_tcp", |item| {
+                host_port(item, text(item)?, 502, "192.168.1.20:4001")
             });
-            let timeout = section.read("timeout", answer_in).unwrap_or(1000);
-            let (host, port) = address?;
-            Some(KindPart::Modbus(Modbus {
-                endpoint: Endpoint::Tcp { host, port },
-                timeout: Duration::from_millis(timeout),
-            }))
-        }
-        Speaks::ModbusRtu => {
-            let port = section.read("modbus_rtu", |item| serial_port(item).map(|_| ()));
-            section.read("baud", baud);
-            section.read(
-                "parity",
-                super::values::one_of(&[("none", ()), ("even", ()), ("odd", ())]),
-            );
-            section.read("stop_bits", integer(1, 2));
-            section.read("optional", boolean);
-            section.read("timeout", answer_in);
-            port.map(|()| KindPart::ModbusRtu)
-        }
-        Speaks::Mqtt => {
-            let url: Option<At<_>> = section.place("mqtt", broker_url);
-            let broker = credentials(section, url, base);
-            let max = section.read("max_payload", size(256, 1 << 20));
-            Some(KindPart::Mqtt {
-                broker: broker?,
-                max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
+            let (line, turnaround) = serial::line(section);
+            address.map(|(host, port)| Endpoint::RtuOverTcp {
+                host,
+                port,
+                line,
+                turnaround,
             })
         }
-        Speaks::HttpPush => http_push(section, base),
-    }
+        "http_push" => return http_push(section, base),
+        _ => return mqtt(section, base),
+    };
+    let timeout = section.read("timeout", duration(10, 60_000));
+    Some(KindPart::Modbus(Modbus {
+        endpoint: endpoint?,
+        timeout: Duration::from_millis(timeout.unwrap_or(TIMEOUT_MS)),
+        allow_write: Vec::new(),
+    }))
+}
+
+fn mqtt(section: &mut Section<'_>, base: &Path) -> Option<KindPart> {
+    let url: Option<At<_>> = section.place("mqtt", broker_url);
+    let broker = credentials(section, url, base);
+    let max = section.read("max_payload", size(256, 1 << 20));
+    Some(KindPart::Mqtt {
+        broker: broker?,
+        max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
+    })
 }
 
 /// `http_push = true`: scripts push to the HTTP door.
@@ -246,16 +254,4 @@ fn http_push(section: &mut Section<'_>, base: &Path) -> Option<KindPart> {
     Some(KindPart::HttpPush(HttpPush {
         token_file: base.join(token_file?.value),
     }))
-}
-
-fn baud(item: &super::walk::Item<'_>) -> Option<()> {
-    const RATES: [i64; 8] = [1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200];
-    let baud = integer(1, i64::from(u32::MAX))(item)?;
-    if RATES.contains(&baud) {
-        return Some(());
-    }
-    item.wrong(
-        format!("{baud} is not a baud rate in use"),
-        "allowed: 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200",
-    )
 }

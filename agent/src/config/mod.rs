@@ -26,6 +26,7 @@ mod nearest;
 mod report;
 mod roots;
 mod rules;
+mod serial;
 mod shipped;
 mod sources;
 mod states;
@@ -37,13 +38,15 @@ mod topics;
 mod tree;
 mod values;
 mod walk;
+mod writes;
 
 pub(crate) use values::{show_bytes, show_ms};
 
 pub use report::{Entry, Report};
 
 use crate::plan;
-use crate::settings::{Link, LinkKind, MqttLink, NotActive, Settings, Topic};
+use crate::settings::{Link, LinkKind, Modbus, MqttLink, NotActive, Settings, Topic};
+use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
 use andon_core::tag::LinkIndex;
@@ -148,17 +151,16 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let Machines {
         devices,
         called,
+        allow_write,
         not_published,
     } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
     check_numbers(&links, &devices, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let (alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
     for mut other in others {
         other.take("devices_csv");
         other.finish();
     }
-    // A device that this version does not read is not silent: it was never to be heard.
-    alarms.retain(|alarm| is_read(&devices[usize::from(alarm.device.0)], &links));
     let http = root.section("http").map(local::http);
     need_door(&links, http.is_some() || out.is_lost("http"), out);
     let local = local::sections(&mut root);
@@ -167,8 +169,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
 
     let gateway = gateway?;
     let (upstream, topics_root) = upstream??;
-    let mut not_active = not_active_links(&links, &devices);
-    not_active.extend(not_published.into_iter().map(not_active_tiers));
+    let mut not_active: Vec<NotActive> = not_published.into_iter().map(not_active_tiers).collect();
     not_active.extend(alarms_not_active);
     not_active.extend(local);
     if gateway
@@ -185,8 +186,9 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .iter()
             .zip(0..)
             .map(|(l, i)| {
-                let topics = topics::topics(LinkIndex(i), &devices, &called);
-                link(l, &gateway, topics)
+                let index = LinkIndex(i);
+                let topics = topics::topics(index, &devices, &called);
+                link(l, index, &gateway, topics, &allow_write)
             })
             .collect(),
         upstream,
@@ -299,39 +301,6 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
     }
 }
 
-fn is_read(device: &Device, links: &[LinkPart]) -> bool {
-    links
-        .get(usize::from(device.link.0))
-        .is_none_or(LinkPart::is_active)
-}
-
-fn not_active_links(links: &[LinkPart], devices: &[Device]) -> Vec<NotActive> {
-    let inactive = (0..).zip(links).filter(|(_, link)| !link.is_active());
-    let tell = inactive.map(|(index, link)| {
-        let behind: Vec<&str> = devices
-            .iter()
-            .filter(|device| device.link == LinkIndex(index))
-            .map(|device| &*device.id)
-            .collect();
-        let readers = match behind.as_slice() {
-            [] => String::new(),
-            [one] => format!("; nobody reads {one} or judges its alarms"),
-            [first, .., last] if behind.len() > 4 => {
-                format!(
-                    "; nobody reads the {} devices {first} to {last} or judges their alarms",
-                    behind.len()
-                )
-            }
-            few => format!("; nobody reads {} or judges their alarms", few.join(", ")),
-        };
-        NotActive {
-            section: format!("[[link]] {}", link.id),
-            why: format!("this version does not speak on serial lines{readers}"),
-        }
-    });
-    tell.collect()
-}
-
 fn not_active_tiers(asked: NotPublished) -> NotActive {
     let tiers: Vec<&str> = asked.tiers.into_iter().map(Tier::as_str).collect();
     NotActive {
@@ -340,10 +309,21 @@ fn not_active_tiers(asked: NotPublished) -> NotActive {
     }
 }
 
-fn link(part: &LinkPart, gateway: &GatewayPart, topics: Vec<Topic>) -> Link {
+fn link(
+    part: &LinkPart,
+    index: LinkIndex,
+    gateway: &GatewayPart,
+    topics: Vec<Topic>,
+    allow_write: &[(LinkIndex, Allowed)],
+) -> Link {
     let kind = match &part.kind {
-        KindPart::Modbus(modbus) => LinkKind::Modbus(modbus.clone()),
-        KindPart::ModbusRtu => LinkKind::NotActive,
+        KindPart::Modbus(modbus) => {
+            let behind = allow_write.iter().filter(|(link, _)| *link == index);
+            LinkKind::Modbus(Modbus {
+                allow_write: behind.map(|(_, allowed)| allowed.clone()).collect(),
+                ..modbus.clone()
+            })
+        }
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
         KindPart::Mqtt {
             broker,

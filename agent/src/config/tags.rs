@@ -5,10 +5,13 @@ pub(super) mod message;
 mod point;
 mod role;
 
+pub(super) use address::address;
+
 use super::report::Finding;
 use super::values::{integer, label, list, number, one_of, period};
 use super::walk::{At, Findings, Item, Section};
-use andon_core::tag::{Counts, Format, Kind, Role, Source, Tag};
+use address::warn_of_manual_numbers;
+use andon_core::tag::{Counts, Format, Kind, Role, Source, Table, Tag};
 use point::{PointPart, point};
 use role::{Counting, role};
 use std::cell::Cell;
@@ -48,6 +51,8 @@ pub(super) struct TagPart {
     pub(super) told: Cell<bool>,
     /// The name of the tag that says by which power of ten it is scaled.
     pub(super) power_of_ten: Option<At<String>>,
+    /// Where it is read, if by Modbus.
+    at: Option<At<(Table, u16)>>,
     tag: Tag,
 }
 
@@ -84,7 +89,10 @@ pub(super) fn tags(item: &Item<'_>) -> Option<Vec<TagPart>> {
         }
         tag
     });
-    Some(tags.collect())
+    let tags: Vec<TagPart> = tags.collect();
+    let places: Vec<_> = tags.iter().filter_map(|tag| tag.at.as_ref()).collect();
+    warn_of_manual_numbers(&places, item.out);
+    Some(tags)
 }
 
 fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
@@ -110,16 +118,17 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         .role
         .as_ref()
         .map_or(entry.span.clone(), |at| at.span.clone());
-    let (source, power_of_ten) = if is_message {
+    let (source, at, power_of_ten) = if is_message {
         let place = message::place(&mut section, kind.as_ref());
-        (place.map(Source::Message), None)
+        (place.map(Source::Message), None, None)
     } else {
         match point(&mut section, kind.as_ref()) {
             Some(PointPart {
                 point,
+                at,
                 power_of_ten,
-            }) => (Some(Source::Modbus(point)), power_of_ten),
-            None => (None, None),
+            }) => (Some(Source::Modbus(point)), Some(at), power_of_ten),
+            None => (None, None, None),
         }
     };
     let role = role(
@@ -147,6 +156,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         every,
         told: Cell::new(false),
         power_of_ten,
+        at,
         tag: Tag {
             name,
             unit: unit.as_deref().unwrap_or("").into(),

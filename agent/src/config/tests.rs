@@ -1,7 +1,9 @@
 //! Tests of the whole module: what the example comes to, and how each mistake is told.
 
 use super::*;
-use andon_core::plant::{Manners, Match, Priority};
+use crate::settings::{Endpoint, Parity, Rs485};
+use andon_core::line::Line;
+use andon_core::plant::{Manners, Match, Medium, Priority};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
 use andon_core::tag::{
@@ -15,6 +17,7 @@ mod files;
 mod many;
 mod mistakes;
 mod mutations;
+mod serial;
 mod tags;
 
 const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
@@ -94,7 +97,21 @@ fn press_line_has_its_links() {
     };
     assert_eq!(plc.endpoint.to_string(), "127.0.0.1:5020");
     assert_eq!(plc.timeout, Duration::from_millis(500));
-    assert!(matches!(settings.links[1].kind, LinkKind::NotActive));
+    let LinkKind::Modbus(rs485) = &settings.links[1].kind else {
+        panic!("rs485 is Modbus RTU");
+    };
+    let Endpoint::Serial(port) = &rs485.endpoint else {
+        panic!("rs485 is a serial port");
+    };
+    assert!(port.path.starts_with("/dev/serial/by-id") && port.optional);
+    assert_eq!((port.parity, port.stop_bits), (Parity::Even, 1));
+    let line = Line {
+        baud: 19_200,
+        char_bits: 11,
+    };
+    assert_eq!(port.line(), line);
+    assert_eq!(settings.plant.links[1].medium, Medium::Serial(line));
+    assert_eq!(port.rs485, Rs485::Auto);
     let LinkKind::Mqtt(shop) = &settings.links[2].kind else {
         panic!("shop is MQTT");
     };
@@ -290,6 +307,7 @@ fn press_line_alarms_are_spread_over_their_devices() {
             (1, "fault-rate"),
             (0, "no-data"),
             (1, "no-data"),
+            (2, "no-data"),
             (3, "no-data"),
         ]
     );
@@ -320,8 +338,7 @@ fn press_line_alarms_are_spread_over_their_devices() {
     );
     assert_eq!(&*overheat.text_en, "oven-7: overheat");
     assert!(plant.alarms[4].when.needs_figures());
-    // The meter hangs on a serial line: nobody reads it, so nobody misses its data.
-    assert_eq!(plant.alarms[8].when, Rule::NoData(DeviceIndex(3)));
+    assert_eq!(plant.alarms[8].when, Rule::NoData(DeviceIndex(2)));
     assert_eq!(plant.alarms[8].on_delay_ms, 30_000);
 }
 
@@ -336,7 +353,6 @@ fn press_line_says_what_is_not_active() {
     assert_eq!(
         told,
         [
-            "[[link]] rs485: this version does not speak on serial lines; nobody reads meter-1 or judges its alarms",
             "[[device]] oven-7 publishes 1h, shift: this version keeps and sends windows of one \
              minute only",
             "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
@@ -482,7 +498,7 @@ fn line_ends_and_byte_order_marks_of_windows_change_nothing() {
         .settings
         .plant;
     assert_eq!(plant.devices.len(), 4);
-    assert_eq!(plant.alarms.len(), 9, "none of meter-1, which nobody reads");
+    assert_eq!(plant.alarms.len(), 10);
 }
 
 #[test]

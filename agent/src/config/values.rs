@@ -332,7 +332,8 @@ pub(super) fn path(item: &Item<'_>) -> Option<PathBuf> {
     text(item).map(PathBuf::from)
 }
 
-/// A serial port by a name that stays the same after the next reboot.
+/// A serial port by a name that stays the same after the next reboot: under `/dev/serial`, that of a
+/// port that is soldered on (`/dev/ttyS1`, `/dev/ttymxc2`, `/dev/ttyAMA0`), or a link to one.
 pub(super) fn serial_port<'a>(item: &Item<'a>) -> Option<&'a str> {
     let path = text(item)?;
     if path.starts_with("/dev/ttyUSB") || path.starts_with("/dev/ttyACM") {
@@ -341,10 +342,10 @@ pub(super) fn serial_port<'a>(item: &Item<'a>) -> Option<&'a str> {
             "use its name under /dev/serial/by-id (`ls -l /dev/serial/by-id` shows them)",
         );
     }
-    if !path.starts_with("/dev/") {
+    if !path.starts_with('/') {
         return item.wrong(
-            format!("`{path}` is not a serial port"),
-            "write its path, such as \"/dev/serial/by-id/usb-...\"",
+            format!("`{path}` is not the path of a serial port"),
+            "write the whole path, such as \"/dev/serial/by-id/usb-...\"",
         );
     }
     Some(path)

@@ -4,7 +4,8 @@
 //! link, with the units that are configured behind it. The links write, whoever shows a status
 //! takes a [`Meters::snapshot`]. Nothing here decides anything.
 
-use crate::settings::{Link, LinkKind, Settings};
+use crate::settings::Endpoint;
+use andon_core::plant::Device;
 use andon_core::tag::LinkIndex;
 use andon_core::time::Mono;
 use serde::Serialize;
@@ -20,42 +21,42 @@ const FIRST_OCTAVE: u32 = 6;
 /// From so many answer times on, older ones count less and less.
 const MANY: u32 = 1024;
 
-/// The meters of all Modbus links.
-#[derive(Debug, Clone)]
-pub struct Meters(Arc<[Option<Meter>]>);
+/// The meters of all Modbus links, in the order of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Meters(Arc<[(LinkIndex, Meter)]>);
 
 impl Meters {
-    /// Of what is configured, all at zero.
-    pub fn new(settings: &Settings, now: Mono) -> Meters {
-        let links = settings.links.iter().zip(0..);
-        let meter = |(link, index)| Meter::of(settings, link, LinkIndex(index), now);
-        Meters(links.map(meter).collect())
+    pub(super) fn new(meters: Vec<(LinkIndex, Meter)>) -> Meters {
+        Meters(meters.into())
     }
 
     /// Of no link at all.
     #[cfg(test)]
     pub fn none() -> Meters {
-        Meters(Arc::new([]))
+        Meters::default()
     }
 
     /// That of one link; none if it does not speak Modbus.
-    pub fn of(&self, link: LinkIndex) -> Option<Meter> {
-        self.0.get(usize::from(link.0)).cloned().flatten()
+    pub fn of(&self, link: LinkIndex) -> Option<&Meter> {
+        let (_, meter) = self.0.iter().find(|(known, _)| *known == link)?;
+        Some(meter)
     }
 
-    /// What they show at `now`, in the order of the configuration.
+    /// What they show at `now`.
     pub fn snapshot(&self, now: Mono) -> Vec<LinkFigures> {
-        let meters = self.0.iter().flatten();
-        meters.map(|meter| meter.snapshot(now)).collect()
-    }
-
-    /// Bytes that they take.
-    pub fn bytes(settings: &Settings) -> usize {
-        let is_modbus = |link: &&Link| matches!(link.kind, LinkKind::Modbus(_));
-        let links = settings.links.iter().filter(is_modbus).count();
-        links * size_of::<Shared>() + settings.plant.devices.len() * size_of::<UnitMeter>()
+        self.0
+            .iter()
+            .map(|(_, meter)| meter.snapshot(now))
+            .collect()
     }
 }
+
+/// Bytes that the meter of a link takes without its units, or that of a unit.
+pub const BYTES: usize = if size_of::<Shared>() > size_of::<UnitMeter>() {
+    size_of::<Shared>()
+} else {
+    size_of::<UnitMeter>()
+};
 
 /// One Modbus link, for a status.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -155,30 +156,32 @@ pub enum Event {
 }
 
 impl Meter {
-    fn of(settings: &Settings, link: &Link, index: LinkIndex, now: Mono) -> Option<Meter> {
-        let LinkKind::Modbus(modbus) = &link.kind else {
-            return None;
-        };
+    /// The meter of a link with these devices behind it, at zero.
+    pub(super) fn new<'a>(
+        link: Arc<str>,
+        endpoint: &Endpoint,
+        devices: impl Iterator<Item = &'a Device>,
+        now: Mono,
+    ) -> Meter {
         let mut units: Vec<UnitMeter> = Vec::new();
-        let devices = settings.plant.devices.iter();
-        for device in devices.filter(|device| device.link == index) {
+        for device in devices {
             match units.iter_mut().find(|unit| unit.unit == device.unit) {
                 Some(known) => known.devices.push(device.id.clone()),
                 None => units.push(UnitMeter::new(device.unit, device.id.clone())),
             }
         }
         units.sort_by_key(|unit| unit.unit);
-        Some(Meter(Arc::new(Shared {
-            link: link.id.clone(),
-            protocol: modbus.endpoint.protocol(),
-            address: modbus.endpoint.to_string(),
+        Meter(Arc::new(Shared {
+            link,
+            protocol: endpoint.protocol(),
+            address: endpoint.to_string(),
             state: Mutex::new(State {
                 up: None,
                 connects: 0,
                 busy: Busy::new(now),
                 units,
             }),
-        })))
+        }))
     }
 
     /// It was connected, or could not be or is no longer.

@@ -15,15 +15,19 @@ pub mod push;
 mod schedule;
 
 use crate::clock;
-use crate::settings::{LinkKind, Settings};
+use crate::settings::{Endpoint, LinkKind, Settings};
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::Plant;
 use andon_core::sample::{Reason, Sample};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
-use meter::Meters;
+use meter::{Meter, Meters};
+use modbus::Behind;
+use modbus::errand::Errands;
 use outlet::{EngineGone, Outlet};
 use pace::Pace;
+use std::fmt;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -80,6 +84,8 @@ pub struct Field {
     pub tasks: JoinSet<()>,
     /// How well the Modbus links do.
     pub meters: Meters,
+    /// The way to the Modbus links, for single requests.
+    pub errands: Errands,
 }
 
 /// Starts the active links of `settings`; `plan` is that of its plant.
@@ -90,36 +96,101 @@ pub fn start(
     stop: watch::Receiver<bool>,
 ) -> Field {
     let mut tasks = JoinSet::new();
-    let meters = Meters::new(settings, clock::mono());
+    let mut meters = Vec::new();
     let pace = Pace::now();
-    for (link, index) in settings.links.iter().zip(0..) {
-        let index = LinkIndex(index);
+    let all = || (0..).map(LinkIndex).zip(&settings.links);
+    let modbus = all().filter(|(_, link)| matches!(link.kind, LinkKind::Modbus(_)));
+    let modbus: Vec<LinkIndex> = modbus.map(|(index, _)| index).collect();
+    let (errands, incoming) = Errands::to(&modbus);
+    let mut incoming = incoming.into_iter();
+    for (index, link) in all() {
         let outlet = Outlet::new(tx.clone(), index, link.id.clone());
         let stop = stop.clone();
         match &link.kind {
-            LinkKind::Modbus(link) => {
-                let models = models(&settings.plant, index);
-                let run = modbus::run(link.clone(), plan.clone(), models, outlet, pace);
-                tasks.spawn(until(stop, Box::pin(run)));
+            LinkKind::Modbus(modbus) => {
+                let Some(errands) = incoming.next() else {
+                    continue;
+                };
+                let behind = settings
+                    .plant
+                    .devices
+                    .iter()
+                    .filter(|device| device.link == index);
+                let meter = Meter::new(link.id.clone(), &modbus.endpoint, behind, clock::mono());
+                meters.push((index, meter.clone()));
+                let parts = modbus::Parts {
+                    link: modbus.clone(),
+                    plan: plan.clone(),
+                    behind: behind_link(&settings.plant, index),
+                    outlet,
+                    meter,
+                    errands,
+                };
+                tasks.spawn(until(stop, Box::pin(modbus::run(parts, pace))));
             }
             LinkKind::Mqtt(link) => {
                 let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
                 tasks.spawn(until(stop, Box::pin(subscriber.run())));
             }
             // Its readings come through the HTTP door.
-            LinkKind::HttpPush(_) | LinkKind::NotActive => {}
+            LinkKind::HttpPush(_) => {}
         }
     }
-    Field { tasks, meters }
+    Field {
+        tasks,
+        meters: Meters::new(meters),
+        errands,
+    }
 }
 
-/// The models of the devices behind a link.
-fn models(plant: &Plant, link: LinkIndex) -> modbus::Models {
+/// A serial port that must be there and is not.
+#[derive(Debug)]
+pub struct MissingPort {
+    link: Arc<str>,
+    path: PathBuf,
+    why: std::io::Error,
+}
+
+impl fmt::Display for MissingPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MissingPort { link, path, why } = self;
+        write!(
+            f,
+            "link {link}: the serial port {} cannot be opened: {why}; plug it in, correct \
+             `modbus_rtu`, or write `optional = true` to start without it",
+            path.display()
+        )
+    }
+}
+
+/// Whether every serial port that is not optional can be opened.
+pub fn check_ports(settings: &Settings) -> Result<(), MissingPort> {
+    for link in &settings.links {
+        if let LinkKind::Modbus(modbus) = &link.kind
+            && let Endpoint::Serial(port) = &modbus.endpoint
+            && !port.optional
+        {
+            modbus::probe(&port.path).map_err(|why| MissingPort {
+                link: link.id.clone(),
+                path: port.path.clone(),
+                why,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The devices behind a link.
+fn behind_link(plant: &Plant, link: LinkIndex) -> Vec<Behind> {
     let devices = (0..).map(DeviceIndex).zip(&plant.devices);
     let behind = devices.filter(|(_, device)| device.link == link);
-    behind
-        .map(|(index, device)| (index, device.model.clone()))
-        .collect()
+    let behind = behind.map(|(index, device)| Behind {
+        device: index,
+        unit: device.unit,
+        manners: device.manners,
+        model: device.model.clone(),
+    });
+    behind.collect()
 }
 
 /// Runs a link until `stop`. What it was doing is dropped: closing a connection that way is

@@ -9,10 +9,11 @@
 //!   is made now and then, as a probe: after 1, 2, 4 … 30 s, and one probe of one unit at a time,
 //!   so that dead units never take more of the link than one probe each time the rest is served.
 //! - A probe waits no longer than the healthy units can: until the next of their reads would be
-//!   late by a whole period. Every fourth may take the link's whole patience, so that a unit
+//!   late by a whole period. Every fourth may take the whole patience, so that a unit
 //!   slower than that comes back too.
 //!
-//! One good answer makes a unit healthy again.
+//! One good answer makes a unit healthy again. A unit that needs a pause after its answers is passed
+//! over until it has had it.
 
 use andon_core::modbus::plan::ReadIndex;
 use andon_core::sample::Reason;
@@ -34,7 +35,7 @@ const PROBE_ALONE_MS: u64 = 5_000;
 /// keep a unit dead for ever.
 const PROBE_OVERDUE_MS: u64 = 30_000;
 
-/// After every so many failures in a row a probe is given the link's whole patience.
+/// After every so many failures in a row a probe is given the whole patience.
 const FULL_PATIENCE: u32 = 4;
 
 /// What a link does next.
@@ -80,7 +81,6 @@ pub enum Change {
 pub struct Schedule {
     entries: Vec<Entry>,
     units: Vec<Unit>,
-    patience_ms: u64,
     /// A failing unit was asked since the link last had nothing to do.
     probed: bool,
 }
@@ -92,6 +92,8 @@ struct Entry {
     unit: usize,
     every_ms: u64,
     due: Mono,
+    /// Hard deadline of its answer.
+    patience_ms: u64,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,8 @@ struct Unit {
     id: u8,
     /// None while it answers.
     failing: Option<Failing>,
+    /// It needs a pause until then.
+    pause_until: Mono,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -115,20 +119,20 @@ struct Failing {
 type Urgency = (bool, Mono, u64);
 
 impl Schedule {
-    /// A schedule of reads, each with its unit and period, all of them due `now`. No request is
-    /// given more than `patience_ms`.
-    pub fn new(
-        reads: impl Iterator<Item = (ReadIndex, u8, u64)>,
-        patience_ms: u64,
-        now: Mono,
-    ) -> Schedule {
+    /// A schedule of reads, each with its unit, its period and the deadline of its answer in
+    /// milliseconds, all of them due `now`.
+    pub fn new(reads: impl Iterator<Item = (ReadIndex, u8, u64, u64)>, now: Mono) -> Schedule {
         let mut units: Vec<Unit> = Vec::new();
-        let entry = |(read, id, every_ms): (ReadIndex, u8, u64)| {
+        let entry = |(read, id, every_ms, patience_ms): (ReadIndex, u8, u64, u64)| {
             let unit = units
                 .iter()
                 .position(|unit| unit.id == id)
                 .unwrap_or_else(|| {
-                    units.push(Unit { id, failing: None });
+                    units.push(Unit {
+                        id,
+                        failing: None,
+                        pause_until: now,
+                    });
                     units.len() - 1
                 });
             Entry {
@@ -136,13 +140,13 @@ impl Schedule {
                 unit,
                 every_ms: every_ms.max(1),
                 due: now,
+                patience_ms,
             }
         };
         let entries = reads.map(entry).collect();
         Schedule {
             entries,
             units,
-            patience_ms,
             probed: false,
         }
     }
@@ -162,6 +166,7 @@ impl Schedule {
                         reason,
                     };
                 }
+                Ok(_) if self.from(&self.entries[at]) > now => {}
                 Ok(urgency) if best.is_none_or(|(least, _)| urgency < least) => {
                     best = Some((urgency, Slot(at)));
                 }
@@ -175,7 +180,7 @@ impl Schedule {
             return Step::Ask { slot, patience_ms };
         }
         self.probed = false;
-        match self.entries.iter().map(|entry| entry.due).min() {
+        match self.entries.iter().map(|entry| self.from(entry)).min() {
             Some(due) => Step::Wait(due),
             None => Step::Idle,
         }
@@ -221,6 +226,18 @@ impl Schedule {
         }
     }
 
+    /// A unit is not to be asked before `until`; the others are, meanwhile.
+    pub fn pause(&mut self, id: u8, until: Mono) {
+        if let Some(unit) = self.units.iter_mut().find(|unit| unit.id == id) {
+            unit.pause_until = until;
+        }
+    }
+
+    /// Whether the unit did not answer when it was last asked.
+    pub fn is_failing(&self, slot: Slot) -> bool {
+        self.unit(slot).failing.is_some()
+    }
+
     /// The read of a slot.
     pub fn read(&self, slot: Slot) -> ReadIndex {
         self.entries[slot.0].read
@@ -239,8 +256,14 @@ impl Schedule {
         }
     }
 
+    /// When a read can be made: when it is due and its unit has had its pause.
+    fn from(&self, entry: &Entry) -> Mono {
+        entry.due.max(self.units[entry.unit].pause_until)
+    }
+
     /// How long the answer may take.
     fn patience(&self, slot: Slot, now: Mono) -> u64 {
+        let patience_ms = self.entries[slot.0].patience_ms;
         match self.unit(slot).failing {
             Some(failing) if failing.failures % FULL_PATIENCE != 0 && !failing.is_overdue(now) => {
                 let healthy = self
@@ -248,11 +271,9 @@ impl Schedule {
                     .iter()
                     .filter(|e| self.units[e.unit].failing.is_none());
                 let late = healthy.map(|entry| entry.due + entry.every_ms).min();
-                late.map_or(self.patience_ms, |late| {
-                    late.since(now).min(self.patience_ms)
-                })
+                late.map_or(patience_ms, |late| late.since(now).min(patience_ms))
             }
-            _ => self.patience_ms,
+            _ => patience_ms,
         }
     }
 

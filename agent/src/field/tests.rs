@@ -1,7 +1,9 @@
 //! A plant with a Modbus and an MQTT link, from settings to messages.
 
 use super::*;
-use crate::settings::{Broker, Endpoint, Link, Modbus, MqttLink, Topic, Upstream};
+use crate::settings::{
+    Broker, Endpoint, Link, Modbus, MqttLink, Parity, Rs485, SerialPort, Topic, Upstream,
+};
 use andon_core::calendar::Calendar;
 use andon_core::plant::{Device, Gateway, Manners, Model};
 use andon_core::tag::{Kind, Place, Point, Source, Table, Tag};
@@ -56,7 +58,8 @@ fn nobody() -> Broker {
     }
 }
 
-/// Links 0 (a Modbus endpoint on `port`), 1 (not active) and 2 (a broker that is not there).
+/// Links 0 (a Modbus endpoint on `port`), 1 (a serial port that is not there) and 2 (a broker that
+/// is not there).
 fn settings(port: u16) -> Settings {
     let register = Source::Modbus(Point::new(Table::Holding, 10, Kind::U16));
     let message = Source::Message(Place::bare(Some("oven".into()), Kind::F64));
@@ -70,6 +73,19 @@ fn settings(port: u16) -> Settings {
             port,
         },
         timeout: Duration::from_millis(500),
+        allow_write: vec![],
+    };
+    let rs485 = Modbus {
+        endpoint: Endpoint::Serial(SerialPort {
+            path: "/nowhere/port".into(),
+            baud: 19_200,
+            parity: Parity::Even,
+            stop_bits: 1,
+            optional: true,
+            rs485: Rs485::Auto,
+            turnaround: Duration::ZERO,
+        }),
+        ..modbus.clone()
     };
     let shop = MqttLink {
         broker: nobody(),
@@ -98,13 +114,17 @@ fn settings(port: u16) -> Settings {
             links: ["plc", "rs485", "shop"]
                 .map(andon_core::plant::Link::network)
                 .into(),
-            devices: vec![device(0, register), device(2, message)],
+            devices: vec![
+                device(0, register.clone()),
+                device(2, message),
+                device(1, register),
+            ],
             alarms: vec![],
             cfg: 0,
         },
         links: vec![
             link("plc", LinkKind::Modbus(modbus)),
-            link("rs485", LinkKind::NotActive),
+            link("rs485", LinkKind::Modbus(rs485)),
             link("shop", LinkKind::Mqtt(shop)),
         ],
         upstream: Upstream {
@@ -128,11 +148,11 @@ async fn every_active_link_is_read_until_the_stop() {
     let (tx, mut rx) = mpsc::channel(16);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = start(&settings, plan, tx, stopped).tasks;
-    assert_eq!(tasks.len(), 2);
+    assert_eq!(tasks.len(), 3);
 
     let (mut machine, _) = listener.accept().await.unwrap();
     let mut told = [false; 3];
-    while told != [true, false, true] {
+    while told != [true; 3] {
         let link = match timeout(Duration::from_secs(10), rx.recv()).await.unwrap() {
             Some(FromField::Link { link, .. }) => link,
             Some(FromField::Read { .. }) => continue,

@@ -81,9 +81,11 @@ impl Order {
         }
     }
 
-    /// Forgets what can no longer come at `now`.
+    /// Forgets what can no longer come at `now`. What was answered with content stays: some units
+    /// say their last words again whatever they are asked.
     pub fn expire(&mut self, now: Mono) {
-        self.open.retain(|entry| now <= entry.until);
+        self.open
+            .retain(|entry| now <= entry.until || entry.seen == Seen::Content);
         self.unknown = self.unknown.filter(|until| now <= *until);
     }
 

@@ -3,14 +3,14 @@
 use crate::config::nearest::suggest;
 use crate::config::report::Finding;
 use crate::config::values::{text, whole};
-use crate::config::walk::Item;
+use crate::config::walk::{At, Findings, Item};
 use andon_core::tag::Table;
 use toml::de::DeValue;
 
 const TABLES: [Table; 4] = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
 
 /// Table and protocol address. The numbers of manuals (40011) are refused with what they mean.
-pub(super) fn address(item: &Item<'_>) -> Option<(Table, u16)> {
+pub(in crate::config) fn address(item: &Item<'_>) -> Option<(Table, u16)> {
     if let DeValue::Integer(_) = item.value {
         return manual_number(item, &whole(item.value).unwrap_or(-1).to_string());
     }
@@ -25,10 +25,7 @@ pub(super) fn address(item: &Item<'_>) -> Option<(Table, u16)> {
     let digits = !address.is_empty() && address.bytes().all(|b| b.is_ascii_digit());
     match address.parse::<u32>() {
         Ok(address) if digits => match u16::try_from(address) {
-            Ok(address) => {
-                warn_of_manual_number(item, table, address);
-                Some((table, address))
-            }
+            Ok(address) => Some((table, address)),
             Err(_) => item.wrong(
                 format!("address {address} does not exist"),
                 "from 0 to 65535",
@@ -72,12 +69,19 @@ fn from_manual(text: &str) -> Option<(Table, u32)> {
     (address <= u32::from(u16::MAX)).then_some((table, address))
 }
 
-fn warn_of_manual_number(item: &Item<'_>, table: Table, address: u16) {
-    let meant = from_manual(&address.to_string());
-    if let Some((_, meant)) = meant.filter(|(of, _)| *of == table && !table.is_bits()) {
-        let what = format!("{address} looks like a number from a manual");
-        let hint = format!("if so, write \"{}:{meant}\"", table.as_str());
-        item.out
-            .warn(Finding::at(item.span.clone(), what).hint(hint));
+/// Warns of addresses that may be numbers from a manual. A device of which 40000 is read as well has
+/// such addresses on the wire (SunSpec): in a manual the first is 40001.
+pub(super) fn warn_of_manual_numbers(places: &[&At<(Table, u16)>], out: &Findings) {
+    for at in places {
+        let (table, address) = at.value;
+        let Some((of, meant)) = from_manual(&address.to_string()) else {
+            continue;
+        };
+        let none = (table, address - address % 10_000);
+        if of == table && !table.is_bits() && places.iter().all(|other| other.value != none) {
+            let what = format!("{address} looks like a number from a manual");
+            let hint = format!("if so, write \"{}:{meant}\"", table.as_str());
+            out.warn(Finding::at(at.span.clone(), what).hint(hint));
+        }
     }
 }

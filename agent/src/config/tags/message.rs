@@ -198,7 +198,10 @@ fn column(item: &Item<'_>) -> Option<Column> {
     }
 }
 
-fn conditions(item: &Item<'_>) -> Option<Box<[(Box<str>, Literal)]>> {
+/// Pointers with what must be there.
+type Conditions = Box<[(Box<str>, Literal)]>;
+
+fn conditions(item: &Item<'_>) -> Option<Conditions> {
     let section = item.section("what must be where: `{ \"/name\" = \"temp\" }`")?;
     let entries = section.entries().into_iter();
     let conditions: Option<Vec<_>> = entries

@@ -43,9 +43,11 @@ const MOST: i64 = Table::Holding.limit() as i64;
 /// Characters in as many registers.
 const LONGEST: i64 = 2 * MOST;
 
-/// A point, and the name of the tag that scales it: which one that is depends on the device.
+/// A point, its address as it stands in the file, and the name of the tag that scales it: which one
+/// that is depends on the device.
 pub(super) struct PointPart {
     pub(super) point: Point,
+    pub(super) at: At<(Table, u16)>,
     pub(super) power_of_ten: Option<At<String>>,
 }
 
@@ -119,6 +121,7 @@ pub(super) fn point(section: &mut Section<'_>, kind: Option<&At<Kind>>) -> Optio
     }
     Some(PointPart {
         point,
+        at,
         power_of_ten: keys.power_of_ten,
     })
 }

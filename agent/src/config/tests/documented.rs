@@ -16,7 +16,7 @@ const PLACES: [(&[&str], &str); 17] = [
     (&["## `[[shift]]`"], "[[shift]]\n"),
     (&["## `[calendar]`"], "[calendar]\n"),
     (&["## `[[link]]`", "With `modbus_tcp`:"], "[[link]]\n"),
-    (&["## `[[link]]`", "With `modbus_rtu`"], "baud = 19200\n"),
+    (&["## `[[link]]`", "With `modbus_rtu`:"], "baud = 19200\n"),
     (
         &["## `[[link]]`", "With `mqtt`:"],
         "[[link]]\nid = \"shop\"\n",

@@ -204,3 +204,17 @@ fn counters_of_many_kinds_and_where_they_wrap() {
         assert_eq!(tag.top(), top, "{keys}");
     }
 }
+
+#[test]
+fn addresses_of_sunspec_are_no_numbers_from_a_manual() {
+    let warnings = |first: u16| {
+        let with = format!(
+            "tags = {{ x = {{ at = \"holding:{first}\", type = \"u16\" }}, \
+             y = {{ at = \"holding:40004\", type = \"u16\" }}, "
+        );
+        let text = LEAST.replacen("tags = { ", &with, 1);
+        load_text(&text).unwrap().warnings.len()
+    };
+    assert_eq!(warnings(40000), 0);
+    assert_eq!(warnings(40001), 2, "both are numbers of a manual");
+}

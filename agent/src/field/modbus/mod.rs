@@ -1,83 +1,88 @@
-//! One Modbus TCP endpoint: one task, one connection, one request at a time.
+//! One Modbus link: one task, one connection, one request at a time.
 //!
-//! - Connecting and every request have a hard deadline.
-//! - After any fault (no answer in time, an answer to another request, a lost connection) the
-//!   connection is closed, so that a late answer can never be taken for the next one.
+//! - Connecting and every request have a hard deadline: that of the device.
+//! - After any fault nothing that comes late can be taken for the next answer: over TCP the
+//!   connection is closed, a line is silent first (`bus`).
 //! - An exception is an answer: the connection stays. Only 0x0A and 0x0B say that the unit behind
 //!   a gateway is gone.
 //! - Where an address does not exist (exception 0x02) the read is made in parts (`refused`), so
 //!   that a gap, or one wrong tag, does not cost the others their values.
 //! - What is read when is [`Schedule`]'s to decide; while there is no connection every due read is
 //!   told once per period as [`Reason::Disconnected`].
+//! - A unit that answers is asked again after a fault as often as its device says (`retries`); one
+//!   that is only probed is not, so that it costs the others no more than one probe.
+//! - A line on which nobody is heard for [`DEAF_MS`] is opened anew: a port that was unplugged may
+//!   never say so.
 
+mod bus;
+mod connection;
+pub mod errand;
+mod port;
 mod refused;
+mod request;
 mod tcp;
+mod timer;
+
+pub use request::{Fault, ask};
+
+pub(super) use port::probe;
 
 use super::backoff::Backoff;
+use super::meter::{Event, Meter};
 use super::outlet::{EngineGone, Outlet};
 use super::pace::Pace;
 use super::schedule::{Change, Schedule, Slot, Step};
 use super::{Answer, FromField};
 use crate::clock;
-use crate::settings::{Endpoint, Modbus};
-use andon_core::modbus::answer;
+use crate::settings::Modbus;
 use andon_core::modbus::plan::{Plan, Read, ReadIndex};
-use andon_core::plant::Model;
+use andon_core::plant::{Manners, Model};
 use andon_core::sample::Reason;
-use andon_core::tag::{DeviceIndex, Table};
+use andon_core::tag::DeviceIndex;
 use andon_core::time::Mono;
+use connection::Connection;
+use errand::Errand;
 use refused::Refused;
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
-use tokio_modbus::client::{Client as _, Context};
-use tokio_modbus::slave::SlaveContext as _;
-use tokio_modbus::{ProtocolError, Request, Response, Slave};
+use tokio::time::Instant;
 
 /// Longest wait between two attempts to connect.
 const RECONNECT_LAST_MS: u64 = 5_000;
+
+/// From so long without an answer from anybody, an open line is opened anew.
+const DEAF_MS: u64 = 30_000;
+
+/// No answer is later than so many times the deadline of its unit, or than this.
+const LATE_FACTOR: u32 = 3;
+const LATE_LEAST: Duration = Duration::from_secs(1);
 
 /// The codes with which a gateway says that it does not reach the unit (Modbus Application
 /// Protocol 1.1b3, §7).
 const GATEWAY: [u8; 2] = [0x0A, 0x0B];
 
-/// The models of the devices behind a link.
-pub(super) type Models = Vec<(DeviceIndex, Arc<Model>)>;
-
-/// Reads what `plan` has for the outlet's link. There are hundreds of these futures, so this one
-/// holds nothing but the poller.
-pub(super) fn run(
-    link: Modbus,
-    plan: Arc<Plan>,
-    models: Models,
-    outlet: Outlet,
-    pace: Pace,
-) -> impl Future<Output = EngineGone> {
-    poller(link, plan, models, outlet).run(pace)
+/// A device behind a link.
+pub(super) struct Behind {
+    pub(super) device: DeviceIndex,
+    pub(super) unit: u8,
+    pub(super) manners: Manners,
+    pub(super) model: Arc<Model>,
 }
 
-fn poller(link: Modbus, plan: Arc<Plan>, models: Models, outlet: Outlet) -> Poller {
-    let now = clock::mono();
-    let patience_ms = u64::try_from(link.timeout.as_millis()).unwrap_or(u64::MAX);
-    let reads = plan
-        .of_link(outlet.link())
-        .map(|(index, read)| (index, read.unit, read.every_ms));
-    let schedule = Schedule::new(reads, patience_ms, now);
-    let seed = now.0 ^ u64::from(outlet.link().0) << 32;
-    Poller {
-        link,
-        plan,
-        outlet,
-        schedule,
-        connection: None,
-        connect_from: now,
-        backoff: Backoff::new(RECONNECT_LAST_MS, seed),
-        models,
-        refused: Refused::default(),
-        exceptions: Vec::new(),
-    }
+/// What a link is started with.
+pub(super) struct Parts {
+    pub(super) link: Modbus,
+    pub(super) plan: Arc<Plan>,
+    pub(super) behind: Vec<Behind>,
+    pub(super) outlet: Outlet,
+    pub(super) meter: Meter,
+    pub(super) errands: errand::Incoming,
+}
+
+/// Reads what the plan has for the outlet's link. There are hundreds of these futures, so this one
+/// holds nothing but the poller.
+pub(super) fn run(parts: Parts, pace: Pace) -> impl Future<Output = EngineGone> {
+    Poller::new(parts, clock::mono()).run(pace)
 }
 
 /// The state of one link.
@@ -86,17 +91,94 @@ struct Poller {
     plan: Arc<Plan>,
     outlet: Outlet,
     schedule: Schedule,
-    connection: Option<tcp::Connection>,
+    connection: Option<Connection>,
     /// Not to be connected before.
     connect_from: Mono,
+    /// Somebody was heard on the connection, or it was opened.
+    heard: Mono,
     backoff: Backoff,
-    models: Models,
+    behind: Vec<Behind>,
+    /// Units that need a pause, and until when.
+    pauses: Vec<(u8, Instant)>,
     refused: Refused,
     /// The reads whose last answer was an exception, with its code.
     exceptions: Vec<(ReadIndex, u8)>,
+    meter: Meter,
+    errands: errand::Incoming,
+}
+
+/// One read and how it is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask<'a> {
+    read: &'a Read,
+    /// Deadline of the answer.
+    patience: Duration,
+    /// No answer comes later than this.
+    late: Duration,
+    /// Pause between an answer of the unit and the next request to it.
+    between: Duration,
+    /// Items that it gives in one answer.
+    most: u16,
+    /// How often it is repeated after a fault.
+    retries: u8,
+}
+
+impl<'a> Ask<'a> {
+    fn new(read: &'a Read, manners: &Manners) -> Ask<'a> {
+        let patience = Duration::from_millis(manners.timeout_ms);
+        Ask {
+            read,
+            patience,
+            late: LATE_LEAST.max(patience * LATE_FACTOR),
+            between: Duration::from_millis(manners.between_requests_ms),
+            most: manners.most(read.table),
+            retries: manners.retries,
+        }
+    }
+
+    /// Another read of the same unit, made in the same way.
+    fn of(self, read: &'a Read) -> Ask<'a> {
+        Ask { read, ..self }
+    }
 }
 
 impl Poller {
+    fn new(parts: Parts, now: Mono) -> Poller {
+        let Parts {
+            link,
+            plan,
+            behind,
+            outlet,
+            meter,
+            errands,
+        } = parts;
+        let patience_ms = |device: DeviceIndex| {
+            let known = behind.iter().find(|known| known.device == device);
+            known.map_or(millis(link.timeout), |known| known.manners.timeout_ms)
+        };
+        let reads = plan
+            .of_link(outlet.link())
+            .map(|(index, read)| (index, read.unit, read.every_ms, patience_ms(read.device)));
+        let schedule = Schedule::new(reads, now);
+        let seed = now.0 ^ u64::from(outlet.link().0) << 32;
+        Poller {
+            link,
+            plan,
+            outlet,
+            schedule,
+            connection: None,
+            connect_from: now,
+            heard: now,
+            backoff: Backoff::new(RECONNECT_LAST_MS, seed),
+            behind,
+            pauses: Vec::new(),
+            refused: Refused::default(),
+            exceptions: Vec::new(),
+            meter,
+            errands,
+        }
+    }
+
     async fn run(mut self, mut pace: Pace) -> EngineGone {
         loop {
             if let Err(gone) = self.step(&mut pace).await {
@@ -105,29 +187,47 @@ impl Poller {
         }
     }
 
+    /// One read, or a wait for the next one; and an errand, if somebody has one.
     async fn step(&mut self, pace: &mut Pace) -> Result<(), EngineGone> {
-        match self.schedule.next(clock::mono()) {
+        let errand = match self.schedule.next(clock::mono()) {
             Step::Ask { slot, patience_ms } => {
                 self.ask(slot, Duration::from_millis(patience_ms)).await?;
+                self.errands.try_recv().ok()
             }
-            Step::Skip { slot, reason } => self.tell(slot, Err(reason)).await?,
-            Step::Wait(due) => pace.sleep_until(due).await,
-            Step::Idle => std::future::pending().await,
+            Step::Skip { slot, reason } => {
+                self.tell(slot, Err(reason)).await?;
+                None
+            }
+            Step::Wait(due) => tokio::select! {
+                errand = next(&mut self.errands) => Some(errand),
+                () = pace.sleep_until(due) => None,
+            },
+            Step::Idle => Some(next(&mut self.errands).await),
+        };
+        match errand {
+            Some(errand) => self.run_errand(*errand).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes one read and tells what came of it.
     async fn ask(&mut self, slot: Slot, patience: Duration) -> Result<(), EngineGone> {
         let index = self.schedule.read(slot);
         let read = self.plan.read(index).clone();
-        if self.refused.is_in_parts(index, clock::mono()) {
-            return self.ask_in_parts(slot, &read, patience).await;
+        let mut ask = Ask {
+            patience,
+            ..Ask::new(&read, &self.manners(&read))
+        };
+        if self.schedule.is_failing(slot) {
+            ask.retries = 0;
         }
-        match self.request(&read, patience).await? {
+        if self.refused.is_in_parts(index, clock::mono()) {
+            return self.ask_in_parts(slot, ask).await;
+        }
+        match self.request(ask).await? {
             Outcome::Answer(answer) => self.answered(slot, &read, Ok(answer)).await,
             Outcome::Exception(code) if refused::is_refusal(code) => {
-                self.was_refused(slot, &read, code, patience).await
+                self.was_refused(slot, ask, code).await
             }
             Outcome::Exception(code) => self.answered(slot, &read, Err(code)).await,
             Outcome::Fault(reason, why) => self.failed(slot, &read, reason, &why).await,
@@ -135,36 +235,64 @@ impl Poller {
         }
     }
 
-    /// Makes one request, on a new connection if there is none, and closes it after a fault.
-    async fn request(&mut self, read: &Read, patience: Duration) -> Result<Outcome, EngineGone> {
-        let mut connection = match self.connection.take() {
-            Some(open) => open,
-            None => match self.connect().await? {
-                Some(fresh) => fresh,
-                None => return Ok(Outcome::Disconnected),
-            },
+    /// Makes one request, and repeats it after a fault.
+    async fn request(&mut self, ask: Ask<'_>) -> Result<Outcome, EngineGone> {
+        let mut outcome = self.request_once(ask).await?;
+        for _ in 0..ask.retries {
+            if !matches!(outcome, Outcome::Fault(..)) {
+                break;
+            }
+            self.meter.note(ask.read.unit, Event::Retry, clock::mono());
+            outcome = self.request_once(ask).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Makes one request, on a new connection if there is none.
+    async fn request_once(&mut self, ask: Ask<'_>) -> Result<Outcome, EngineGone> {
+        let Some(mut connection) = self.connected().await? else {
+            return Ok(Outcome::Disconnected);
         };
-        let served = connection.served;
-        let mut reply = connection.ask(read, patience).await;
+        self.pause(ask.read.unit).await;
+        let served = connection.served();
+        let mut reply = connection.ask(&ask, &self.meter).await;
         // A device may close a connection that was idle; that is no reason to miss a reading.
         if served && matches!(reply, Err(Fault::Lost(_))) {
             match self.connect().await? {
                 Some(fresh) => connection = fresh,
                 None => return Ok(Outcome::Disconnected),
             }
-            reply = connection.ask(read, patience).await;
+            reply = connection.ask(&ask, &self.meter).await;
         }
+        self.pause_after(ask.read.unit, ask.between);
+        self.settled(connection, served, reply).await
+    }
+
+    /// What became of the connection by the outcome of a request.
+    async fn settled(
+        &mut self,
+        connection: Connection,
+        served: bool,
+        reply: Result<Result<Answer, u8>, Fault>,
+    ) -> Result<Outcome, EngineGone> {
         match reply {
             Ok(reply) => {
                 self.connection = Some(connection);
+                self.heard = clock::mono();
                 self.backoff.reset();
                 self.outlet.up().await?;
                 Ok(reply.map_or_else(Outcome::Exception, Outcome::Answer))
             }
             Err(fault) => {
+                let is_deaf = clock::mono().since(self.heard) >= DEAF_MS;
                 match &fault {
                     Fault::Lost(why) if !served => self.turned_away(why).await?,
                     _ => self.outlet.up().await?,
+                }
+                if connection.survives(&fault) && !is_deaf {
+                    self.connection = Some(connection);
+                } else {
+                    tracing::debug!(link = self.outlet.id(), "connecting anew: {fault}");
                 }
                 Ok(Outcome::Fault(fault.reason(), fault.to_string()))
             }
@@ -228,14 +356,28 @@ impl Poller {
             .await
     }
 
+    /// The connection there is, or a new one.
+    async fn connected(&mut self) -> Result<Option<Connection>, EngineGone> {
+        match self.connection.take() {
+            Some(open) => Ok(Some(open)),
+            None => self.connect().await,
+        }
+    }
+
     /// A new connection, unless it fails or the last attempt was too short a time ago.
-    async fn connect(&mut self) -> Result<Option<tcp::Connection>, EngineGone> {
+    async fn connect(&mut self) -> Result<Option<Connection>, EngineGone> {
         if clock::mono() < self.connect_from {
             return Ok(None);
         }
-        let Endpoint::Tcp { host, port } = &self.link.endpoint;
-        match tcp::Connection::open(host, *port, self.link.timeout).await {
-            Ok(connection) => Ok(Some(connection)),
+        match Connection::open(&self.link).await {
+            Ok(connection) => {
+                self.meter.connected(true);
+                let manners = self.behind.iter().map(|behind| &behind.manners);
+                let after_ms = manners.map(|manners| manners.after_connect_ms).max();
+                tokio::time::sleep(Duration::from_millis(after_ms.unwrap_or(0))).await;
+                self.heard = clock::mono();
+                Ok(Some(connection))
+            }
             Err(why) => {
                 self.turned_away(&why).await?;
                 Ok(None)
@@ -246,8 +388,40 @@ impl Poller {
     /// The device does not take the connection, or closes it before it has answered anything.
     async fn turned_away(&mut self, why: &str) -> Result<(), EngineGone> {
         self.connect_from = clock::mono() + self.backoff.next_ms();
+        self.meter.connected(false);
         let why = format!("{}: {why}", self.link.endpoint);
         self.outlet.down(why).await
+    }
+
+    /// Waits until a unit may be asked again.
+    async fn pause(&mut self, unit: u8) {
+        if let Some(at) = self.pauses.iter().position(|(of, _)| *of == unit) {
+            let (_, until) = self.pauses.swap_remove(at);
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// From now on a unit needs a pause; the others are asked meanwhile.
+    fn pause_after(&mut self, unit: u8, between: Duration) {
+        if between.is_zero() {
+            return;
+        }
+        self.schedule.pause(unit, clock::mono() + millis(between));
+        self.pauses.retain(|(of, _)| *of != unit);
+        self.pauses.push((unit, Instant::now() + between));
+    }
+
+    /// How the device of a read wants to be treated.
+    fn manners(&self, read: &Read) -> Manners {
+        let device = self.behind.iter().find(|known| known.device == read.device);
+        device.map_or_else(|| self.manners_of_link(), |behind| behind.manners)
+    }
+
+    fn manners_of_link(&self) -> Manners {
+        Manners {
+            timeout_ms: millis(self.link.timeout),
+            ..Manners::default()
+        }
     }
 
     /// Says once for each read which exception it is answered with.
@@ -282,107 +456,15 @@ enum Outcome {
     Disconnected,
 }
 
-/// Makes one request on a connection. The inner error is an exception code; after the outer one
-/// the connection is of no use.
-pub async fn ask(
-    context: &mut Context,
-    read: &Read,
-    patience: Duration,
-) -> Result<Result<Answer, u8>, Fault> {
-    context.set_slave(Slave(read.unit));
-    match timeout(patience, context.call(request(read))).await {
-        Ok(Ok(Ok(response))) => content(read, response).map(Ok),
-        Ok(Ok(Err(exception))) => Ok(Err(exception.into())),
-        // Some servers name no function in the exception for a unit that they do not have.
-        Ok(Err(tokio_modbus::Error::Protocol(ProtocolError::FunctionCodeMismatch {
-            result: Err(exception),
-            ..
-        }))) => Ok(Err(exception.exception.into())),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(Fault::Timeout(patience)),
-    }
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-const fn request(read: &Read) -> Request<'static> {
-    match read.table {
-        Table::Coil => Request::ReadCoils(read.start, read.count),
-        Table::Discrete => Request::ReadDiscreteInputs(read.start, read.count),
-        Table::Holding => Request::ReadHoldingRegisters(read.start, read.count),
-        Table::Input => Request::ReadInputRegisters(read.start, read.count),
-    }
-}
-
-/// What an answer holds, once it is known to fit the request: tokio-modbus has compared unit and
-/// transaction, but takes any number of registers in a release build.
-fn content(read: &Read, response: Response) -> Result<Answer, Fault> {
-    let function = response.function_code().value();
-    let (items, answer) = match response {
-        Response::ReadCoils(mut bits) | Response::ReadDiscreteInputs(mut bits) => {
-            let items = bits.len();
-            bits.truncate(usize::from(read.count));
-            (items, Answer::Bits(bits))
-        }
-        Response::ReadHoldingRegisters(registers) | Response::ReadInputRegisters(registers) => {
-            (registers.len(), Answer::Registers(registers))
-        }
-        _ => return Err(Fault::Unfit(format!("answered with function {function}"))),
-    };
-    answer::check(read, function, items).map_err(|misfit| Fault::Unfit(misfit.to_string()))?;
-    Ok(answer)
-}
-
-/// Why there is no answer. After any of these the connection is of no use.
-#[derive(Debug)]
-pub enum Fault {
-    /// Nothing in this time.
-    Timeout(Duration),
-    /// The connection is gone.
-    Lost(String),
-    /// Something arrived that is no answer to the request.
-    Unfit(String),
-}
-
-impl Fault {
-    const fn reason(&self) -> Reason {
-        match self {
-            Fault::Timeout(_) => Reason::Timeout,
-            Fault::Lost(_) => Reason::Disconnected,
-            Fault::Unfit(_) => Reason::BadAnswer,
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Timeout(patience) => write!(f, "no answer within {patience:?}"),
-            Fault::Lost(why) => write!(f, "connection lost: {why}"),
-            Fault::Unfit(why) => write!(f, "the answer does not fit the request: {why}"),
-        }
-    }
-}
-
-impl From<tokio_modbus::Error> for Fault {
-    fn from(error: tokio_modbus::Error) -> Fault {
-        use io::ErrorKind::{
-            BrokenPipe, ConnectionAborted, ConnectionReset, HostUnreachable, InvalidData,
-            NetworkUnreachable, TimedOut, UnexpectedEof,
-        };
-        use tokio_modbus::Error::{Protocol, Transport};
-        match error {
-            Protocol(ProtocolError::HeaderMismatch { message, .. }) => Fault::Unfit(message),
-            Protocol(ProtocolError::FunctionCodeMismatch { request, .. }) => {
-                Fault::Unfit(format!("answered another function than {request}"))
-            }
-            Transport(error) => match error.kind() {
-                // The decoder's own: a frame too short for its content, or no Modbus at all.
-                InvalidData | UnexpectedEof => Fault::Unfit(error.to_string()),
-                BrokenPipe | ConnectionAborted | ConnectionReset | HostUnreachable
-                | NetworkUnreachable | TimedOut => Fault::Lost(error.to_string()),
-                // At the end of the stream tokio-modbus reports whatever errno last was.
-                _ => Fault::Lost("closed by the device".to_owned()),
-            },
-        }
+/// The next errand; for ever none when nobody can have one any more.
+async fn next(errands: &mut errand::Incoming) -> Box<Errand> {
+    match errands.recv().await {
+        Some(errand) => errand,
+        None => std::future::pending().await,
     }
 }
 

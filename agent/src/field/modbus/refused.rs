@@ -7,7 +7,7 @@
 //! device may have been repaired, or set up otherwise. A device that refuses every tag is asked
 //! for the whole as before: it may be starting.
 
-use super::{Outcome, Poller};
+use super::{Ask, Outcome, Poller};
 use crate::clock;
 use crate::field::outlet::EngineGone;
 use crate::field::schedule::Slot;
@@ -19,7 +19,6 @@ use andon_core::plant::Model;
 use andon_core::sample::{Reading, Reason};
 use andon_core::tag::{Source, TagIndex};
 use andon_core::time::Mono;
-use std::time::Duration;
 
 /// What was refused is asked for again after this time.
 pub(super) const AGAIN_MS: u64 = 3_600_000;
@@ -124,10 +123,10 @@ impl Poller {
     pub(super) async fn was_refused(
         &mut self,
         slot: Slot,
-        read: &Read,
+        ask: Ask<'_>,
         code: u8,
-        patience: Duration,
     ) -> Result<(), EngineGone> {
+        let read = ask.read;
         let index = self.schedule.read(slot);
         let search = Search::new(read.clone(), self.model(read));
         if self.refused.is_hopeless(index) || search.next().is_none() {
@@ -138,30 +137,30 @@ impl Poller {
             code,
             known: Known::Searching(search),
         });
-        self.ask_in_parts(slot, read, patience).await
+        self.ask_in_parts(slot, ask).await
     }
 
     /// Makes one round of a read that is made in parts, and tells the readings of its tags.
     pub(super) async fn ask_in_parts(
         &mut self,
         slot: Slot,
-        read: &Read,
-        patience: Duration,
+        ask: Ask<'_>,
     ) -> Result<(), EngineGone> {
+        let read = ask.read;
         let Some(mut entry) = self.refused.take(self.schedule.read(slot)) else {
             return Ok(());
         };
         let mut round = Round::new();
         let end = match &mut entry.known {
             Known::Searching(search) => {
-                let end = self.search(search, patience, &mut round).await?;
+                let end = self.search(search, ask, &mut round).await?;
                 if search.next().is_none() {
                     let found = search.found();
                     entry.known = self.found(read, entry.code, found);
                 }
                 end
             }
-            Known::Found(parts) => self.ask_parts(read, parts, patience, &mut round).await?,
+            Known::Found(parts) => self.ask_parts(ask, parts, &mut round).await?,
             Known::Nothing(_) => End::Complete,
         };
         let code = entry.code;
@@ -196,12 +195,12 @@ impl Poller {
     async fn search(
         &mut self,
         search: &mut Search,
-        patience: Duration,
+        ask: Ask<'_>,
         round: &mut Round,
     ) -> Result<End, EngineGone> {
         for _ in 0..STEPS {
             let Some(part) = search.next() else { break };
-            match self.request(&part, patience).await? {
+            match self.request(ask.of(&part)).await? {
                 Outcome::Answer(answer) => {
                     round.extend(decoded(&part, &answer, self.model(&part)));
                     search.tell(true);
@@ -216,13 +215,12 @@ impl Poller {
     /// Reads the parts, and from time to time one of those that were refused.
     async fn ask_parts(
         &mut self,
-        read: &Read,
+        ask: Ask<'_>,
         parts: &mut Parts,
-        patience: Duration,
         round: &mut Round,
     ) -> Result<End, EngineGone> {
         for part in &parts.found.reads {
-            match self.request(part, patience).await? {
+            match self.request(ask.of(part)).await? {
                 Outcome::Answer(answer) => {
                     round.extend(decoded(part, &answer, self.model(part)));
                 }
@@ -236,7 +234,7 @@ impl Poller {
         }
         // Where only gaps were refused, it is the whole that may be accepted now.
         let again = match &parts.found.refused[..] {
-            [] => Some(read),
+            [] => Some(ask.read),
             refused => refused.get(parts.asked),
         };
         parts.asked += 1;
@@ -247,7 +245,7 @@ impl Poller {
         let Some(again) = again else {
             return Ok(End::Complete);
         };
-        match self.request(again, patience).await? {
+        match self.request(ask.of(again)).await? {
             Outcome::Answer(answer) => {
                 round.extend(decoded(again, &answer, self.model(again)));
                 tracing::info!(
@@ -324,10 +322,10 @@ impl Poller {
     /// The model of the device that a read is for.
     fn model(&self, read: &Read) -> &Model {
         let of_device = self
-            .models
+            .behind
             .iter()
-            .find(|(device, _)| *device == read.device);
-        of_device.map_or(&NO_TAGS, |(_, model)| model)
+            .find(|behind| behind.device == read.device);
+        of_device.map_or(&NO_TAGS, |behind| &behind.model)
     }
 }
 

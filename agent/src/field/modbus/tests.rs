@@ -1,378 +1,31 @@
-//! Against a server written here, byte by byte, so that it can misbehave: raw MBAP over loopback.
+//! Modbus TCP against a server that misbehaves (`server`).
 //! Every register's value is made from its unit and address, so a wrong value shows.
+
+mod errands;
+mod harness;
+mod line;
+mod manners;
+mod rtu;
+mod server;
 
 use super::refused::AGAIN_MS;
 use super::*;
 use andon_core::sample::{Reading, Value};
-use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Point, Source, Tag, TagIndex};
-use std::collections::{BTreeMap, VecDeque};
+use andon_core::tag::{Kind, Point, Source, Table, Tag, TagIndex};
+use harness::{Link, Random, behind, idle_meter, is_right, patient, read, tcp_link, value};
+use server::{Act, PATIENCE, Server, perform};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-
-const PATIENCE: Duration = Duration::from_millis(60);
-
-fn value(unit: u8, address: u16) -> u16 {
-    address.wrapping_mul(31).wrapping_add(u16::from(unit) << 8) ^ 0x5A5A
-}
-
-fn bit(unit: u8, address: u16) -> bool {
-    value(unit, address).count_ones() % 2 == 1
-}
-
-/// What the server does with one request.
-#[derive(Debug, Clone)]
-enum Act {
-    Answer,
-    Exception(u8),
-    /// An exception that names function 0, as pymodbus sends it for a unit that it does not have.
-    ExceptionOfNothing(u8),
-    Never,
-    /// Answers after the client has given up.
-    Late,
-    /// The right answer in two parts with a pause between.
-    InPieces,
-    WrongTransaction,
-    WrongProtocol,
-    WrongUnit,
-    WrongFunction,
-    /// Answers with this many registers, or bytes of bits, more or fewer than asked.
-    Count(i16),
-    /// The byte count says one thing, the frame holds another.
-    ByteCountLies(u8),
-    /// The length field says this.
-    Length(u16),
-    /// Closes after this many bytes of the answer.
-    CloseAfter(usize),
-    /// Sends the answer of the request twice.
-    Twice,
-    /// Sends these bytes instead of an answer.
-    Garbage(Vec<u8>),
-}
-
-/// A Modbus server that does as its script says, and answers rightly when that is done.
-struct Server {
-    port: u16,
-    script: Arc<Mutex<VecDeque<Act>>>,
-    requests: Arc<AtomicUsize>,
-    connections: Arc<AtomicUsize>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Server {
-    async fn start(script: Vec<Act>) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let script = Arc::new(Mutex::new(VecDeque::from(script)));
-        let (requests, connections) = (Arc::default(), Arc::default());
-        let task = tokio::spawn(serve(
-            listener,
-            Arc::clone(&script),
-            Arc::clone(&requests),
-            Arc::clone(&connections),
-        ));
-        Server {
-            port,
-            script,
-            requests,
-            connections,
-            task,
-        }
-    }
-
-    fn endpoint(&self) -> Modbus {
-        tcp_link(self.port, PATIENCE)
-    }
-}
-
-fn tcp_link(port: u16, timeout: Duration) -> Modbus {
-    Modbus {
-        endpoint: Endpoint::Tcp {
-            host: "127.0.0.1".to_owned(),
-            port,
-        },
-        timeout,
-    }
-}
-
-async fn serve(
-    listener: TcpListener,
-    script: Arc<Mutex<VecDeque<Act>>>,
-    requests: Arc<AtomicUsize>,
-    connections: Arc<AtomicUsize>,
-) {
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        connections.fetch_add(1, SeqCst);
-        tokio::spawn(converse(stream, Arc::clone(&script), Arc::clone(&requests)));
-    }
-}
-
-async fn converse(
-    mut stream: TcpStream,
-    script: Arc<Mutex<VecDeque<Act>>>,
-    requests: Arc<AtomicUsize>,
-) {
-    let mut request = [0; 12];
-    while stream.read_exact(&mut request).await.is_ok() {
-        requests.fetch_add(1, SeqCst);
-        let act = script.lock().unwrap().pop_front().unwrap_or(Act::Answer);
-        if perform(&mut stream, &request, act).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// An error ends the connection.
-async fn perform(stream: &mut TcpStream, request: &[u8; 12], act: Act) -> io::Result<()> {
-    let right = frame(request, &pdu(request, 0));
-    let closed = || Err(io::ErrorKind::ConnectionAborted.into());
-    match act {
-        Act::Answer => stream.write_all(&right).await,
-        Act::Exception(code) => {
-            stream
-                .write_all(&frame(request, &[request[7] | 0x80, code]))
-                .await
-        }
-        Act::ExceptionOfNothing(code) => stream.write_all(&frame(request, &[0x80, code])).await,
-        Act::Never => Ok(()),
-        Act::Late => {
-            tokio::time::sleep(PATIENCE * 2).await;
-            stream.write_all(&right).await
-        }
-        Act::InPieces => {
-            let (head, tail) = right.split_at(right.len() / 2);
-            stream.write_all(head).await?;
-            tokio::time::sleep(PATIENCE / 6).await;
-            stream.write_all(tail).await
-        }
-        Act::WrongTransaction => {
-            let mut wrong = right;
-            wrong[1] ^= 1;
-            stream.write_all(&wrong).await
-        }
-        Act::WrongProtocol => {
-            let mut wrong = right;
-            wrong[3] = 1;
-            stream.write_all(&wrong).await
-        }
-        Act::WrongUnit => {
-            let mut other = *request;
-            other[6] ^= 1;
-            stream.write_all(&frame(&other, &pdu(&other, 0))).await
-        }
-        Act::WrongFunction => {
-            let mut other = *request;
-            other[7] = if request[7] == 3 { 4 } else { request[7] ^ 1 };
-            stream.write_all(&frame(&other, &pdu(&other, 0))).await
-        }
-        Act::Count(more) => stream.write_all(&frame(request, &pdu(request, more))).await,
-        Act::ByteCountLies(count) => {
-            let mut wrong = right;
-            wrong[8] = count;
-            stream.write_all(&wrong).await
-        }
-        Act::Length(length) => {
-            let mut wrong = right;
-            wrong[4..6].copy_from_slice(&length.to_be_bytes());
-            stream.write_all(&wrong).await
-        }
-        Act::CloseAfter(bytes) => {
-            stream
-                .write_all(&right[..bytes.min(right.len() - 1)])
-                .await?;
-            closed()
-        }
-        Act::Twice => {
-            stream.write_all(&right).await?;
-            stream.write_all(&right).await
-        }
-        Act::Garbage(bytes) => {
-            stream.write_all(&bytes).await?;
-            Ok(())
-        }
-    }
-}
-
-/// The right answer to a request, with `more` registers or bytes of bits than were asked for.
-fn pdu(request: &[u8; 12], more: i16) -> Vec<u8> {
-    let (unit, function) = (request[6], request[7]);
-    let word = |at: usize| u16::from_be_bytes([request[at], request[at + 1]]);
-    let (start, count) = (word(8), word(10));
-    let content: Vec<u8> = if function <= 2 {
-        let bytes = count.div_ceil(8).saturating_add_signed(more);
-        let byte = |at: u16| {
-            (0..8).fold(0, |byte, i| {
-                byte | u8::from(bit(unit, start + at * 8 + i)) << i
-            })
-        };
-        (0..bytes).map(byte).collect()
-    } else {
-        let registers = count.saturating_add_signed(more);
-        (0..registers)
-            .flat_map(|at| value(unit, start + at).to_be_bytes())
-            .collect()
-    };
-    let mut pdu = vec![function, content.len() as u8];
-    pdu.extend(content);
-    pdu
-}
-
-fn frame(request: &[u8; 12], pdu: &[u8]) -> Vec<u8> {
-    let mut frame = request[..4].to_vec();
-    frame.extend((pdu.len() as u16 + 1).to_be_bytes());
-    frame.push(request[6]);
-    frame.extend(pdu);
-    frame
-}
-
-fn read(table: Table, unit: u8, start: u16, count: u16, every_ms: u64) -> Read {
-    let (link, device) = (LinkIndex(0), DeviceIndex(u16::from(unit)));
-    Read {
-        link,
-        device,
-        unit,
-        table,
-        start,
-        count,
-        every_ms,
-        tags: [].into(),
-    }
-}
-
-fn is_right(read: &Read, answer: &Answer) -> bool {
-    let addresses = read.start..read.start + read.count;
-    match answer {
-        Answer::Registers(registers) => {
-            !read.table.is_bits()
-                && registers
-                    .iter()
-                    .copied()
-                    .eq(addresses.map(|at| value(read.unit, at)))
-        }
-        Answer::Bits(bits) => {
-            read.table.is_bits()
-                && bits
-                    .iter()
-                    .copied()
-                    .eq(addresses.map(|at| bit(read.unit, at)))
-        }
-    }
-}
-
-/// A running link with what it tells.
-struct Link {
-    plan: Arc<Plan>,
-    rx: mpsc::Receiver<FromField>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Link {
-    fn start(endpoint: Modbus, reads: Vec<Read>) -> Link {
-        Link::of_models(endpoint, reads, vec![])
-    }
-
-    fn of_models(endpoint: Modbus, reads: Vec<Read>, models: Models) -> Link {
-        Link::of_poller(endpoint, reads, models, |_| ())
-    }
-
-    /// A link whose poller is changed before it runs.
-    fn of_poller(
-        endpoint: Modbus,
-        reads: Vec<Read>,
-        models: Models,
-        change: impl FnOnce(&mut Poller),
-    ) -> Link {
-        let plan = Arc::new(Plan { reads });
-        let (tx, rx) = mpsc::channel(64);
-        let (stop, stopped) = watch::channel(false);
-        let outlet = Outlet::new(tx, LinkIndex(0), "plc".into());
-        let mut poller = poller(endpoint, Arc::clone(&plan), models, outlet);
-        change(&mut poller);
-        let run = Box::pin(poller.run(Pace::now()));
-        let task = tokio::spawn(super::super::until(stopped, run));
-        Link {
-            plan,
-            rx,
-            stop,
-            task,
-        }
-    }
-
-    async fn next(&mut self) -> FromField {
-        timeout(Duration::from_secs(20), self.rx.recv())
-            .await
-            .expect("silent")
-            .expect("ended")
-    }
-
-    /// The next outcome of a read; link messages are passed over.
-    async fn outcome(&mut self) -> (Read, Result<Answer, Reason>) {
-        loop {
-            if let FromField::Read { read, answer, .. } = self.next().await {
-                return (self.plan.read(read).clone(), answer);
-            }
-        }
-    }
-
-    /// The next readings of single tags, in their order.
-    async fn readings(&mut self) -> Vec<(TagIndex, Reading)> {
-        loop {
-            match self.next().await {
-                FromField::Readings { mut readings, .. } => {
-                    readings.sort_by_key(|(tag, _)| *tag);
-                    let readings = readings.into_iter();
-                    return readings
-                        .map(|(tag, sample)| (tag, sample.reading))
-                        .collect();
-                }
-                FromField::Link { up: true, .. } => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// Outcomes up to the first good one, whose value is checked; the reasons before.
-    async fn until_good(&mut self) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        loop {
-            match self.outcome().await {
-                (read, Ok(answer)) => {
-                    assert!(
-                        is_right(&read, &answer),
-                        "wrong values accepted: {answer:?}"
-                    );
-                    return reasons;
-                }
-                (_, Err(reason)) => reasons.push(reason),
-            }
-        }
-    }
-
-    async fn stop(self) {
-        self.stop.send(true).unwrap();
-        timeout(Duration::from_secs(5), self.task)
-            .await
-            .expect("does not stop")
-            .unwrap();
-    }
-}
 
 /// What one fault looks like from outside, and that the link is well again after it.
 async fn after(act: Act, table: Table) -> Vec<Reason> {
     let server = Server::start(vec![Act::Answer, act]).await;
-    let mut link = Link::start(server.endpoint(), vec![read(table, 1, 100, 12, 20)]);
+    let mut link = Link::start(server.link(), vec![read(table, 1, 100, 12, 20)]);
     assert!(link.until_good().await.is_empty());
     let mut reasons = link.until_good().await;
     assert!(link.until_good().await.is_empty(), "not well again");
@@ -387,12 +40,12 @@ async fn all_four_tables_are_read() {
     let server = Server::start(vec![]).await;
     let tables = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
     let reads = tables.map(|table| read(table, 9, 77, 13, 1000)).to_vec();
-    let mut link = Link::start(server.endpoint(), reads);
+    let mut link = Link::start(server.link(), reads);
     for table in tables {
         let (read, answer) = link.outcome().await;
         assert!(read.table == table && is_right(&read, &answer.unwrap()));
     }
-    assert_eq!(server.connections.load(SeqCst), 1);
+    assert_eq!(server.books.connections(), 1);
     link.stop().await;
 }
 
@@ -403,7 +56,7 @@ async fn the_longest_reads_arrive_whole() {
         read(Table::Holding, 1, 0, 125, 1000),
         read(Table::Coil, 1, 0, 2000, 1000),
     ];
-    let mut link = Link::start(server.endpoint(), reads);
+    let mut link = Link::start(server.link(), reads);
     link.until_good().await;
     link.until_good().await;
     link.stop().await;
@@ -467,7 +120,7 @@ async fn a_second_copy_of_an_answer_is_not_the_next_answer() {
         read(Table::Holding, 1, 0, 4, 20),
         read(Table::Holding, 1, 50, 4, 20),
     ];
-    let mut link = Link::start(server.endpoint(), reads);
+    let mut link = Link::start(server.link(), reads);
     for _ in 0..6 {
         link.until_good().await;
     }
@@ -484,12 +137,12 @@ async fn a_connection_closed_while_idle_costs_no_reading() {
 #[tokio::test]
 async fn an_exception_is_an_answer_and_keeps_the_connection() {
     let server = Server::start(vec![Act::Exception(2), Act::Exception(6)]).await;
-    let mut link = Link::start(server.endpoint(), vec![read(Table::Holding, 1, 0, 2, 20)]);
+    let mut link = Link::start(server.link(), vec![read(Table::Holding, 1, 0, 2, 20)]);
     assert_eq!(
         link.until_good().await,
         [Reason::Exception(2), Reason::Exception(6)]
     );
-    assert_eq!(server.connections.load(SeqCst), 1);
+    assert_eq!(server.books.connections(), 1);
     link.stop().await;
 }
 
@@ -500,16 +153,12 @@ async fn a_unit_that_its_gateway_does_not_reach_is_left_to_probing_on_the_same_c
     let reads = (0..4)
         .map(|at| read(Table::Holding, 1, at * 200, 2, 100))
         .collect();
-    let mut link = Link::start(server.endpoint(), reads);
+    let mut link = Link::start(server.link(), reads);
     for _ in 0..8 {
         assert_eq!(link.outcome().await.1.unwrap_err(), Reason::Exception(0x0B));
     }
-    assert_eq!(
-        server.requests.load(SeqCst),
-        2,
-        "one request a round is enough"
-    );
-    assert_eq!(server.connections.load(SeqCst), 1);
+    assert_eq!(server.books.asked(), 2, "one request a round is enough");
+    assert_eq!(server.books.connections(), 1);
     link.until_good().await;
     link.stop().await;
 }
@@ -517,7 +166,7 @@ async fn a_unit_that_its_gateway_does_not_reach_is_left_to_probing_on_the_same_c
 #[tokio::test]
 async fn while_nothing_listens_every_due_read_is_told_as_disconnected() {
     let server = Server::start(vec![]).await;
-    let (endpoint, port) = (server.endpoint(), server.port);
+    let (endpoint, port) = (server.link(), server.port);
     drop(server);
     let reads = vec![
         read(Table::Holding, 1, 0, 2, 100),
@@ -559,12 +208,7 @@ async fn a_link_comes_up_when_its_device_does_and_says_so_once() {
         FromField::Link { up: false, .. }
     ));
     let listener = TcpListener::bind(address).await.unwrap();
-    let task = tokio::spawn(serve(
-        listener,
-        Arc::default(),
-        Arc::default(),
-        Arc::default(),
-    ));
+    let server = Server::on(listener, vec![]);
     let mut ups = 0;
     for _ in 0..200 {
         match link.next().await {
@@ -578,7 +222,7 @@ async fn a_link_comes_up_when_its_device_does_and_says_so_once() {
         }
     }
     assert_eq!(ups, 1);
-    task.abort();
+    drop(server);
     link.stop().await;
 }
 
@@ -730,9 +374,12 @@ async fn link_to(
     let requests = Arc::new(AtomicUsize::new(0));
     let task = tokio::spawn(serve_without(listener, missing, Arc::clone(&requests)));
     let endpoint = tcp_link(port, PATIENCE * 10);
-    let models = vec![(read.device, Arc::new(model))];
+    let behind = vec![Behind {
+        model: Arc::new(model),
+        ..behind(&read, Manners::default())
+    }];
     (
-        Link::of_poller(endpoint, vec![read], models, |poller| {
+        Link::of_poller(endpoint, vec![read], behind, |poller| {
             poller.refused = Refused::again_after(again_ms);
         }),
         requests,
@@ -855,18 +502,6 @@ async fn a_device_that_refuses_everything_is_asked_for_the_whole_as_before() {
     link.stop().await;
 }
 
-/// Deterministic random numbers for the fault loop.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
-
 fn random_fault(random: &mut Random) -> Act {
     match random.below(14) {
         0 => Act::Exception(random.below(256) as u8),
@@ -893,12 +528,14 @@ fn random_fault(random: &mut Random) -> Act {
 /// The request function alone, without schedule and back-off, so that thousands of faults take
 /// seconds: after each the connection is made anew if it failed, as the poller does.
 #[tokio::test]
-async fn two_thousand_random_faults_and_no_wrong_value() {
+async fn two_thousand_random_faults_and_no_wrong_value_and_nothing_but_reading_leaves() {
     let mut random = Random(0x5EED);
     let faults = (0..2000).map(|_| random_fault(&mut random)).collect();
     let server = Server::start(faults).await;
-    let patience = Duration::from_millis(15);
-    let open = || tcp::Connection::open("127.0.0.1", server.port, PATIENCE);
+    let manners = patient(Duration::from_millis(15));
+    let link = server.link();
+    let open = || Connection::open(&link);
+    let meter = idle_meter(&link.endpoint);
     let reads = [
         read(Table::Holding, 1, 0, 12, 0),
         read(Table::Input, 2, 500, 40, 0),
@@ -907,7 +544,7 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
     let mut connection = None;
     let (mut good, mut exceptions, mut faults) = (0, 0, 0);
     for n in 0.. {
-        if server.script.lock().unwrap().is_empty() {
+        if server.books.script.lock().unwrap().is_empty() {
             break;
         }
         let mut connected = match connection.take() {
@@ -915,7 +552,7 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
             None => open().await.unwrap(),
         };
         let read = &reads[n % reads.len()];
-        match connected.ask(read, patience).await {
+        match connected.ask(&Ask::new(read, &manners), &meter).await {
             Ok(reply) => {
                 match reply {
                     Ok(answer) => {
@@ -934,6 +571,14 @@ async fn two_thousand_random_faults_and_no_wrong_value() {
         "{good} {exceptions} {faults}"
     );
     let mut fresh = open().await.unwrap();
-    let answer = fresh.ask(&reads[0], PATIENCE).await.unwrap().unwrap();
+    let ask = Ask::new(&reads[0], &manners);
+    let answer = fresh.ask(&ask, &meter).await.unwrap().unwrap();
     assert!(is_right(&reads[0], &answer), "not well again");
+    let requests = server.books.requests.lock().unwrap();
+    assert!(requests.len() > 2000);
+    assert!(
+        requests
+            .iter()
+            .all(|(_, frame)| (1..=4).contains(&frame[7]))
+    );
 }

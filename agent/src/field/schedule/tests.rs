@@ -6,8 +6,8 @@ fn schedule(reads: &[(u8, u64)], patience_ms: u64, now: u64) -> Schedule {
     let reads = (0..)
         .map(ReadIndex)
         .zip(reads)
-        .map(|(read, (unit, every))| (read, *unit, *every));
-    Schedule::new(reads, patience_ms, Mono(now))
+        .map(|(read, (unit, every))| (read, *unit, *every, patience_ms));
+    Schedule::new(reads, Mono(now))
 }
 
 /// A link whose units answer after 10 ms, or not at all; every event with its time.
