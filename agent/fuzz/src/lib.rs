@@ -4,13 +4,20 @@
 use andon::config::{self, Entry, Loaded, Report};
 use andon::field::Answer;
 use andon::field::modbus::ask;
-use andon::field::payload::{Payload, Reader};
+use andon::field::payload::sparkplug::Session;
+use andon::field::payload::{MOST_SAMPLES, Payload, Reader};
+use andon::field::push;
 use andon_core::modbus::plan::Read;
-use andon_core::sample::{Reading, Value};
-use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Place, Table, TagIndex};
+use andon_core::plant::Plant;
+use andon_core::sample::{Reading, Sample, Value};
+use andon_core::tag::{
+    Column, CsvPlace, DeviceIndex, Format, JsonPlace, Kind, LinkIndex, Literal, Place, Table,
+    TagIndex,
+};
 use jiff::tz::TimeZone;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Runtime;
@@ -55,6 +62,179 @@ pub fn payload(bytes: &[u8]) -> bool {
         }
     }
     accepted
+}
+
+/// Places in batches of samples: by name, of the device, whatever there is.
+fn batch_places() -> Vec<Place> {
+    let place =
+        |each: Option<&str>, conditions: &[(&str, Literal)], at: &str, time: Option<&str>| {
+            let conditions = conditions.iter().cloned();
+            Place {
+                format: Format::Json(JsonPlace {
+                    each: each.map(Into::into),
+                    conditions: conditions.map(|(at, is)| (at.into(), is)).collect(),
+                    at: at.into(),
+                    time: time.map(Into::into),
+                }),
+                ..Place::bare(None, Kind::F64)
+            }
+        };
+    let temp = Literal::Text("temp".into());
+    vec![
+        place(Some(""), &[], "", None),
+        place(Some(""), &[("/name", temp.clone())], "/value", Some("/ts")),
+        place(
+            Some("/machines"),
+            &[("/id", Literal::Device)],
+            "/good",
+            None,
+        ),
+        place(
+            None,
+            &[("/name", temp), ("/ok", Literal::Bool(true))],
+            "/value",
+            Some("/ts"),
+        ),
+    ]
+}
+
+/// Places in rows of text.
+fn row_places() -> Vec<Place> {
+    let place = |column, time, separator, kind| Place {
+        format: Format::Csv(CsvPlace {
+            column,
+            time,
+            separator,
+        }),
+        ..Place::bare(None, kind)
+    };
+    let name = |name: &str| Column::Name(name.into());
+    vec![
+        place(Column::Number(0), None, None, Kind::F64),
+        place(Column::Number(2), Some(Column::Number(0)), None, Kind::Text),
+        place(name("temp"), None, Some(b';'), Kind::I32),
+        place(name("temp"), Some(name("at")), None, Kind::F32),
+    ]
+}
+
+/// A batch gives samples of each tag in the order of their time, no more than are taken. Returns
+/// whether it gave any value.
+pub fn batch(bytes: &[u8]) -> bool {
+    samples(bytes, &batch_places())
+}
+
+/// Rows of text give samples of each tag. Returns whether they gave any value.
+pub fn rows(bytes: &[u8]) -> bool {
+    samples(bytes, &row_places())
+}
+
+fn samples(bytes: &[u8], places: &[Place]) -> bool {
+    let reader = Reader {
+        device: "press-1",
+        zone: &TimeZone::UTC,
+        retained: false,
+    };
+    let payload = Payload::new(bytes, 64 * 1024);
+    let tags = (0..).map(TagIndex).zip(places);
+    let read = tags.map(|tag| payload.samples([tag], reader));
+    in_order(&read.collect::<Vec<_>>(), places)
+}
+
+/// Whether any sample has a value, all of which are of their tag's type.
+fn in_order(read: &[Vec<(TagIndex, Sample)>], places: &[Place]) -> bool {
+    for (samples, place) in read.iter().zip(places) {
+        assert!(samples.len() <= MOST_SAMPLES);
+        let time = |(_, sample): &(TagIndex, Sample)| sample.time.map_or(i64::MAX, |time| time.0);
+        assert!(samples.iter().map(time).is_sorted(), "{samples:?}");
+        for (_, sample) in samples {
+            let value = sample.reading.value();
+            assert!(
+                value.is_none_or(|value| is_of(value, place.kind)),
+                "{value:?}"
+            );
+        }
+    }
+    let mut all = read.iter().flatten();
+    all.any(|(_, sample)| sample.reading.value().is_some())
+}
+
+/// A payload of Sparkplug B, as a birth certificate and then as data, gives samples of its metrics.
+/// Returns whether it gave any value.
+pub fn sparkplug(bytes: &[u8]) -> bool {
+    let metric = |name: &str, kind| Place {
+        format: Format::Metric(name.into()),
+        ..Place::bare(None, kind)
+    };
+    let places = [
+        metric("Temperature", Kind::F64),
+        metric("Offset", Kind::I16),
+        metric("Parts", Kind::U32),
+        metric("Mode", Kind::Text),
+        metric("Door", Kind::Bool),
+    ];
+    let mut session = Session::new(&places);
+    session.node_born(bytes);
+    let birth = session.birth(bytes, 64 * 1024);
+    let data = session.data(bytes, 64 * 1024);
+    let mut gave = false;
+    for said in [birth, data].iter().flatten() {
+        let tags = (0..).map(TagIndex).zip(&places);
+        let read = tags.map(|tag| session.samples(said, [tag], false));
+        gave |= in_order(&read.collect::<Vec<_>>(), &places);
+    }
+    gave
+}
+
+/// A body that a script pushes gives samples of known tags, or is refused as a whole. Returns
+/// whether it was taken.
+pub fn push(bytes: &[u8]) -> bool {
+    static PLANT: LazyLock<Plant> = LazyLock::new(pushed_to);
+    let Ok(pushed) = push::samples(bytes, &PLANT, &[LinkIndex(0)]) else {
+        return false;
+    };
+    for pushed in &pushed {
+        let tags = &PLANT.device(pushed.device).model.tags;
+        for (tag, sample) in &pushed.samples {
+            let (tag, value) = (&tags[usize::from(tag.0)], sample.reading.value());
+            assert!(
+                value.is_none_or(|value| is_of(value, tag.kind())),
+                "{value:?}"
+            );
+        }
+    }
+    true
+}
+
+/// Two presses that scripts push to.
+fn pushed_to() -> Plant {
+    let text = r#"
+        gateway = { id = "gw", site = "s", area = "a" }
+        upstream = { broker = "mqtt://localhost" }
+        http = { listen = "127.0.0.1:8080" }
+        [[link]]
+        id = "scripts"
+        http_push = true
+        token_file = "token"
+        [[profile]]
+        id = "press"
+        tags = { temp = { type = "f64" }, mode = { type = "string" }, good = { type = "u32" } }
+        [[device]]
+        id = "press-1"
+        link = "scripts"
+        profile = "press"
+        [[device]]
+        id = "press-2"
+        link = "scripts"
+        profile = "press"
+    "#;
+    let file = std::env::temp_dir().join(format!("andon-pushed-to-{}.toml", std::process::id()));
+    fs::write(&file, text).expect("a file");
+    let loaded = config::load(&file);
+    fs::remove_file(&file).expect("it is there");
+    loaded
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings
+        .plant
 }
 
 fn is_of(value: &Value, kind: Kind) -> bool {

@@ -53,7 +53,8 @@ impl Mosquitto {
         self.child = spawn(self.dir.path());
         assert!(
             runs(&mut self.child, self.dir.path()).await,
-            "the port was taken meanwhile"
+            "the port was taken meanwhile: {}",
+            self.log()
         );
     }
 }
