@@ -177,7 +177,8 @@ impl Poller {
         };
         if let Known::Searching(_) = &entry.known {
             // Nobody wants to wait for what a search finds until a slow tag is due again.
-            self.schedule.again_by(slot, clock::mono() + SEARCH_AGAIN_MS);
+            self.schedule
+                .again_by(slot, clock::mono() + SEARCH_AGAIN_MS);
         }
         if !matches!(end, End::Changed) {
             self.refused.entries.push(entry);
