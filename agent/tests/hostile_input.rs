@@ -46,6 +46,11 @@ fn only_the_right_answer_to_a_request_is_accepted() {
 }
 
 #[test]
+fn only_the_right_frame_on_a_serial_line_is_accepted() {
+    for_each_mutation("rtu", checks::rtu);
+}
+
+#[test]
 fn any_configuration_is_settings_or_mistakes() {
     let folder = tempfile::tempdir().expect("a folder");
     try_mutations("config", MUTATIONS_OF_FILES, |bytes| {

@@ -9,6 +9,7 @@ pub mod agent;
 pub mod broker;
 pub mod line;
 pub mod maps;
+pub mod meter;
 pub mod oven;
 pub mod presses;
 pub mod random;

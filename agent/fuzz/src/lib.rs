@@ -8,6 +8,7 @@ use andon::field::payload::sparkplug::Session;
 use andon::field::payload::{MOST_SAMPLES, Payload, Reader};
 use andon::field::push;
 use andon_core::modbus::plan::Read;
+use andon_core::modbus::rtu::{Asked, Progress};
 use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Sample, Value};
 use andon_core::tag::{
@@ -440,4 +441,80 @@ fn is_told(loaded: Result<Loaded, Report>) -> Option<Loaded> {
         }
     }
     loaded.ok()
+}
+
+/// What is heard on a serial line is the answer to a request only if it is exactly the one frame
+/// that the request calls for, or an exception to it. The first byte chooses the request; the
+/// second, if it is odd, has the right checksum put behind the rest. Returns whether it was taken.
+pub fn rtu(bytes: &[u8]) -> bool {
+    let [choice, sum, heard @ ..] = bytes else {
+        return false;
+    };
+    let read = request(*choice);
+    let [start, count] = [read.start, read.count].map(u16::to_be_bytes);
+    let request = with_sum(&[
+        read.unit,
+        function(&read),
+        start[0],
+        start[1],
+        count[0],
+        count[1],
+    ]);
+    let asked = Asked::of(&request).expect("a request of ours");
+    let heard = match sum % 2 {
+        0 => heard.to_vec(),
+        _ => with_sum(heard),
+    };
+    let whole = is_answer(&read, &heard);
+    assert_eq!(asked.judge(&heard).is_ok(), whole);
+    for end in 0..=heard.len() {
+        match asked.progress(&heard[..end]) {
+            Progress::Whole => assert!(is_answer(&read, &heard[..end])),
+            Progress::Missing(bytes) => {
+                assert!(bytes > 0 && end + bytes <= asked.answer_bytes().max(5));
+            }
+            // Nothing that follows makes an answer of it.
+            Progress::Hopeless => assert!(!whole),
+        }
+    }
+    whole
+}
+
+/// Read by the book (Modbus over Serial Line 1.02, §2.5.1), without the code under test.
+fn is_answer(read: &Read, heard: &[u8]) -> bool {
+    let Some((content, _)) = heard.split_last_chunk::<2>() else {
+        return false;
+    };
+    if heard != with_sum(content) {
+        return false;
+    }
+    let size = match read.table.is_bits() {
+        true => usize::from(read.count).div_ceil(8),
+        false => usize::from(read.count) * 2,
+    };
+    match content {
+        [unit, code, _] if *code == function(read) | 0x80 => *unit == read.unit,
+        [unit, code, count, items @ ..] => {
+            (*unit, *code) == (read.unit, function(read))
+                && usize::from(*count) == size
+                && items.len() == size
+        }
+        _ => false,
+    }
+}
+
+/// The bytes with their checksum, bit by bit as in the appendix of the standard.
+fn with_sum(bytes: &[u8]) -> Vec<u8> {
+    let mut sum = 0xFFFF_u16;
+    for byte in bytes {
+        sum ^= u16::from(*byte);
+        for _ in 0..8 {
+            let odd = sum & 1 == 1;
+            sum >>= 1;
+            if odd {
+                sum ^= 0xA001;
+            }
+        }
+    }
+    [bytes, &sum.to_le_bytes()].concat()
 }

@@ -208,7 +208,8 @@ impl Poller {
             Step::Idle => Some(next(&mut self.errands).await),
         };
         match errand {
-            Some(errand) => self.run_errand(*errand).await,
+            // Boxed, as above.
+            Some(errand) => Box::pin(self.run_errand(*errand)).await,
             None => Ok(()),
         }
     }
@@ -225,12 +226,13 @@ impl Poller {
             ask.retries = 0;
         }
         if self.refused.is_in_parts(index, clock::mono()) {
-            return self.ask_in_parts(slot, ask).await;
+            // Boxed: it is rare, and every link would keep room for it.
+            return Box::pin(self.ask_in_parts(slot, ask)).await;
         }
         match self.request(ask).await? {
             Outcome::Answer(answer) => self.answered(slot, &read, Ok(answer)).await,
             Outcome::Exception(code) if refused::is_refusal(code) => {
-                self.was_refused(slot, ask, code).await
+                Box::pin(self.was_refused(slot, ask, code)).await
             }
             Outcome::Exception(code) => self.answered(slot, &read, Err(code)).await,
             Outcome::Fault(reason, why) => self.failed(slot, &read, reason, &why).await,
