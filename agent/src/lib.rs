@@ -16,6 +16,7 @@ pub mod field;
 pub mod http;
 pub mod memory;
 pub mod plan;
+pub mod probe;
 pub mod run;
 pub mod settings;
 pub mod staging;

@@ -1,6 +1,6 @@
 //! The `andon` command line.
 
-use andon::{check, config, demo, memory, run, status};
+use andon::{check, config, demo, memory, probe, run, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -58,6 +58,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Read from a device that nobody knows: every decoding, answer time, configuration to paste
+    Probe(probe::Options),
+    /// Find the units of a link, read-only
+    Scan(probe::scan::Options),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
         Command::Run { config } => run_agent(&config),
+        Command::Probe(options) => probe::command(&options),
+        Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),
         Command::Demo {
             length,

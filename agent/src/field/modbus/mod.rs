@@ -16,6 +16,7 @@
 
 mod bus;
 mod connection;
+pub mod direct;
 pub mod errand;
 mod port;
 mod refused;
@@ -23,6 +24,7 @@ mod request;
 mod tcp;
 mod timer;
 
+pub use connection::OpenError;
 pub use request::{Fault, ask};
 
 pub(super) use port::probe;
@@ -384,7 +386,7 @@ impl Poller {
                 Ok(Some(connection))
             }
             Err(why) => {
-                self.turned_away(&why).await?;
+                self.turned_away(&why.to_string()).await?;
                 Ok(None)
             }
         }
