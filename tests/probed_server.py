@@ -14,8 +14,8 @@ with these settings: {"port": "/dev/pts/7"}. What is sent on it with other setti
 nothing. (A pseudo-terminal keeps speed and stop bits, but not that there is a parity bit. It keeps
 that parity is to be checked, and whether it would be odd; that has to do.)
 
-It ends with stdin. What it was asked goes to stderr, one line for each request: unit, function,
-address, count.
+It ends with stdin. Standard error is a capture: "connected" for each connection, and "heard" with
+the bytes in hexadecimal for whatever arrives.
 """
 
 import argparse
@@ -86,26 +86,41 @@ class Bus:
         self.units = {int(unit): Device(device) for unit, device in told.items()}
         self.context = ModbusServerContext(slaves=dict(self.units), single=False)
         self.connected = 0.0
+        self.told = 0
 
     def connect(self, connected):
-        self.connected = time.monotonic() if connected else 0.0
+        """Begins the time in which some devices do not listen yet."""
+        self.told += connected
+        # pymodbus tells each twice: when it comes, and when it has a handler.
+        if connected and self.told % 2 == 0:
+            self.connected = time.monotonic()
+            capture("connected")
+
+    @staticmethod
+    def packet(sending, data):
+        """Writes down what arrives."""
+        if not sending:
+            capture(f"heard {data.hex()}")
+        return data
 
     def trace(self, sending, pdu):
-        """Keeps the books, and loses requests that come too soon by asking for nobody."""
+        """Loses requests that come too soon by asking for nobody."""
         device = self.units.get(pdu.dev_id)
         now = time.monotonic()
         if sending:
             if device:
                 device.last_answer = now
             return pdu
-        print(pdu.dev_id, pdu.function_code, getattr(pdu, "address", "-"), getattr(pdu, "count", "-"),
-              file=sys.stderr, flush=True)
         if device:
             too_soon = now - device.last_answer < device.pause
             too_new = now - self.connected < device.after_connect
             if too_soon or too_new:
                 pdu.dev_id = 254
         return pdu
+
+
+def capture(what):
+    print(what, file=sys.stderr, flush=True)
 
 
 class Line:
@@ -161,6 +176,7 @@ async def main():
             port=line.device_port,
             ignore_missing_slaves=True,
             trace_pdu=bus.trace,
+            trace_packet=bus.packet,
         )
         await server.serve_forever(background=True)
         port = line.port
@@ -170,6 +186,7 @@ async def main():
             address=("127.0.0.1", arguments.port),
             ignore_missing_slaves=True,
             trace_pdu=bus.trace,
+            trace_packet=bus.packet,
             trace_connect=bus.connect,
         )
         await server.serve_forever(background=True)

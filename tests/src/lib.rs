@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod records;
 pub mod registers;
 pub mod scenario;
+pub mod unknown;
 pub mod web;
 
 use std::fmt;

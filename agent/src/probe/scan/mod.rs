@@ -172,7 +172,9 @@ impl Found {
         progress: &Progress,
     ) -> Result<(), Trouble> {
         let patience = options.timeout.unwrap_or(NETWORK_PATIENCE);
-        let search = self.line(None, Search::new(patience, options.timeout.is_none()));
+        // The running agent has other reads to make: nobody gets long from it.
+        let learns = options.timeout.is_none() && !wire.is_agent();
+        let search = self.line(None, Search::new(patience, learns));
         for id in units {
             progress.step(format!("unit {id}, {} found", search.found.len()));
             search.ask(wire, *id).await?;
@@ -293,12 +295,14 @@ impl Found {
             }
             endpoint = address::serial(port.path.clone(), *at);
         }
-        if through_agent && matches!(link.endpoint, Endpoint::Serial(_)) {
-            notes.push(
-                "The running agent was asked, at the line settings that it has: others are not \
-                 searched while it runs."
-                    .into(),
-            );
+        if through_agent {
+            let line = match link.endpoint {
+                Endpoint::Serial(_) => ", at its line settings: no others are tried while it runs",
+                _ => "",
+            };
+            notes.push(format!(
+                "The running agent asked, between its own reads{line}."
+            ));
         }
         if noise > 0 {
             notes.push(format!(

@@ -11,7 +11,12 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// Not devices, but collections of cases, each in an order of its own.
-const NO_DEVICES: [&str; 4] = ["manuals", "sunspec-points", "telegraf", "thingsboard-gateway"];
+const NO_DEVICES: [&str; 4] = [
+    "manuals",
+    "sunspec-points",
+    "telegraf",
+    "thingsboard-gateway",
+];
 
 /// 2026-09-21: none of the maps has a clock.
 const NOW_MS: u64 = 1_790_000_000_000;
@@ -47,7 +52,12 @@ fn most_values_of_public_maps_are_recognised() {
     for device in devices() {
         for order in ORDERS {
             let verdict = Verdict::of(&device.runs(order), NOW_MS);
-            let parts = verdict.best().expect("an explanation").parts.iter().flatten();
+            let parts = verdict
+                .best()
+                .expect("an explanation")
+                .parts
+                .iter()
+                .flatten();
             let parts: Vec<_> = parts.collect();
             for point in device.wide() {
                 let is_it = parts.iter().any(|part| {
@@ -81,12 +91,20 @@ fn devices() -> Vec<Device> {
 
 impl Device {
     fn of(file: &Path) -> Device {
-        let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+        let name = file
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         let text = fs::read_to_string(file).expect("a map");
         let map = DeTable::parse(&text).expect("a map").into_inner();
-        let rows = map.get("values").and_then(|values| values.get_ref().as_table());
+        let rows = map
+            .get("values")
+            .and_then(|values| values.get_ref().as_table());
         let rows = rows.expect("values");
-        let profile = map.get("profile").and_then(|profile| profile.get_ref().as_str());
+        let profile = map
+            .get("profile")
+            .and_then(|profile| profile.get_ref().as_str());
         let mut toml = String::from("[[link]]\nid = \"l\"\nmodbus_tcp = \"h\"\n");
         let mut device = String::from("[[device]]\nid = \"d\"\nlink = \"l\"\n");
         if let Some(profile) = profile {
@@ -143,9 +161,7 @@ impl Device {
         let mut runs: Vec<(Table, Run)> = Vec::new();
         for ((table, at), word) in image.into_iter().filter(|((table, _), _)| !table.is_bits()) {
             match runs.last_mut() {
-                Some((of, run))
-                    if *of == table && usize::from(at - run.start) == run.length() =>
-                {
+                Some((of, run)) if *of == table && usize::from(at - run.start) == run.length() => {
                     run.readings[0].push(word);
                 }
                 _ => runs.push((
@@ -166,7 +182,9 @@ fn is_wide(point: &Point) -> bool {
 }
 
 fn of_row(row: &DeTable<'_>) -> Vec<u16> {
-    let words = row.get("words").and_then(|words| words.get_ref().as_array());
+    let words = row
+        .get("words")
+        .and_then(|words| words.get_ref().as_array());
     let word = |value: &toml::Spanned<DeValue<'_>>| match value.get_ref() {
         DeValue::Integer(int) => u16::from_str_radix(int.as_str(), int.radix()).expect("a word"),
         other => panic!("{other:?} is no word"),
