@@ -18,6 +18,21 @@ fn any_payload_is_a_reading() {
 }
 
 #[test]
+fn any_batch_is_samples_in_the_order_of_their_time() {
+    for_each_mutation("batch", checks::batch);
+}
+
+#[test]
+fn any_rows_are_samples() {
+    for_each_mutation("rows", checks::rows);
+}
+
+#[test]
+fn any_metrics_are_samples() {
+    for_each_mutation("sparkplug", checks::sparkplug);
+}
+
+#[test]
 fn any_pushed_body_is_samples_or_a_mistake() {
     let folder = tempfile::tempdir().expect("a folder");
     let plant = checks::pushed_plant(folder.path());

@@ -212,7 +212,13 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     let profile = section.place("profile", owned);
     let link = section.place("link", owned);
     // Addresses have become links; what is still there came with one too many.
-    let keys = ["link", ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]];
+    let keys = [
+        "link",
+        ADDRESSES[0],
+        ADDRESSES[1],
+        ADDRESSES[2],
+        ADDRESSES[3],
+    ];
     for key in ADDRESSES {
         section.take(key);
     }

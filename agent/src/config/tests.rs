@@ -742,3 +742,41 @@ path = "/b.json"
         ]
     );
 }
+
+#[test]
+fn machines_with_pages_of_their_own_may_share_a_host() {
+    const WEB: &str = r#"
+[[device]]
+each = "1..3"
+id = "still-{n}"
+http_get = "http://10.1.9.7/still/{n}.json"
+tags = { t = { at = "/t", type = "f64" } }
+
+[[device]]
+id = "compressor"
+http_get = "http://10.1.9.8/status.json"
+tags = { n = { at = "/n", type = "f64" } }
+"#;
+    let settings = load_text(&format!("{PRESS_LINE}{WEB}"))
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let asked: Vec<_> = (settings.links.iter())
+        .filter_map(|link| match &link.kind {
+            LinkKind::HttpGet(web) => {
+                let paths = web.pages.iter().map(|page| &*page.path);
+                Some((&*link.id, paths.collect::<Vec<_>>()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (
+                "10-1-9-7",
+                vec!["/still/1.json", "/still/2.json", "/still/3.json"]
+            ),
+            ("10-1-9-8", vec!["/status.json"]),
+        ]
+    );
+}
