@@ -80,9 +80,9 @@ pub async fn collect(
     blocks.sort_by_key(|(span, _)| (span.table, span.first));
     'times: for _ in 1..times {
         sleep(rest).await;
-        for at in 0..blocks.len() {
-            match collected.ask(wire, unit, blocks[at].0).await? {
-                Reply::Answer(answer) => blocks[at].1.push(answer),
+        for (span, answers) in &mut blocks {
+            match collected.ask(wire, unit, *span).await? {
+                Reply::Answer(answer) => answers.push(answer),
                 // What it has already said is worth more than another reading.
                 _ => break 'times,
             }

@@ -109,7 +109,8 @@ mod tests {
             let lacks = holes
                 .iter()
                 .any(|hole| (asked.first..=asked.last).contains(hole));
-            let half = (asked.first - span.first) % 2 != 0 || asked.count() % 2 != 0;
+            let even = |count: u32| count.is_multiple_of(2);
+            let half = !even(u32::from(asked.first - span.first)) || !even(asked.count());
             cut.tell(!lacks && asked.count() <= most && !(whole && half));
             requests += 1;
         }

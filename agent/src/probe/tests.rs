@@ -166,6 +166,6 @@ fn programs_are_told_the_same() {
         value("input:3203", "u64", "cdab"),
         (197_550_414.into(), true)
     );
-    assert_eq!(value("holding:3", "f32", "abcd").1, false);
+    assert!(!value("holding:3", "f32", "abcd").1);
     assert!(value("holding:3", "f32", "cdab").1);
 }

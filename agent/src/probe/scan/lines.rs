@@ -20,7 +20,7 @@ pub fn forms(configured: Option<Form>, given: LineOptions) -> Vec<Form> {
     let (usual, others) = RATES.split_at(USUAL_RATES);
     let of = |rates: &[u32]| -> Vec<Form> {
         let each = |(parity, stop_bits): (Parity, u8)| {
-            rates.to_vec().into_iter().map(move |baud| Form {
+            rates.iter().map(move |&baud| Form {
                 baud,
                 parity,
                 stop_bits,
