@@ -67,8 +67,8 @@ impl Door {
     /// What `/api/v1/tags` says of a tag of the saw.
     fn tag(&self, name: &str) -> Outcome<Value> {
         let tags = self.get("/api/v1/tags?device=saw-1")?.json()?;
-        let tags = tags.as_array().into_iter().flatten();
-        let found = tags.cloned().find(|tag| tag["tag"] == name);
+        let mut tags = tags.as_array().into_iter().flatten();
+        let found = tags.find(|tag| tag["tag"] == name).cloned();
         found.ok_or_else(|| Failure::new(format!("no tag {name}")))
     }
 }
