@@ -8,11 +8,14 @@
 pub mod agent;
 pub mod broker;
 pub mod line;
+pub mod maps;
+pub mod meter;
 pub mod oven;
 pub mod presses;
 pub mod random;
 pub mod recorder;
 pub mod records;
+pub mod registers;
 pub mod scenario;
 pub mod web;
 

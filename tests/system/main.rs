@@ -11,5 +11,7 @@ mod http_door;
 mod http_machines;
 mod killed;
 mod press_line;
+mod register_maps;
+mod serial_line;
 mod states_and_alarms;
 mod stopped;
