@@ -231,10 +231,7 @@ fn pushed_to() -> Plant {
     fs::write(&file, text).expect("a file");
     let loaded = config::load(&file);
     fs::remove_file(&file).expect("it is there");
-    loaded
-        .unwrap_or_else(|report| panic!("{report}"))
-        .settings
-        .plant
+    loaded.expect("a configuration").settings.plant
 }
 
 fn is_of(value: &Value, kind: Kind) -> bool {
