@@ -10,6 +10,7 @@ mod addresses;
 mod alarms;
 mod buses;
 mod calendar;
+mod called;
 mod csv;
 mod devices;
 mod each;
