@@ -58,11 +58,7 @@ pub(crate) fn options(
         options.set_last_will(will);
     }
     if let Some(username) = &broker.username {
-        let password = match &broker.password_file {
-            Some(file) => read_password(file)?,
-            None => String::new(),
-        };
-        options.set_credentials(username, password);
+        options.set_credentials(username, password(broker)?);
     }
     if let Some(tls) = &broker.tls {
         let config = tls_config(tls)?;
@@ -88,13 +84,18 @@ fn host_of(broker: &Broker) -> String {
     }
 }
 
-fn read_password(file: &Path) -> Result<String, BrokerError> {
+/// What the password file holds; nothing if there is none. It may block.
+pub(crate) fn password(broker: &Broker) -> Result<String, BrokerError> {
+    let Some(file) = &broker.password_file else {
+        return Ok(String::new());
+    };
     let text = std::fs::read_to_string(file)
         .map_err(|error| BrokerError::new("password_file", file, &error))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn tls_config(tls: &Tls) -> Result<ClientConfig, BrokerError> {
+/// How TLS connections are verified and encrypted. Reads certificates, so it may block.
+pub(crate) fn tls_config(tls: &Tls) -> Result<ClientConfig, BrokerError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let roots = Arc::new(read_roots(tls)?);
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
@@ -273,20 +274,23 @@ fn explain_io(error: &std::io::Error) -> String {
     }
 }
 
+/// What a TLS stream ended with, and what to check.
+pub(crate) fn explain_stream(error: &std::io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(why)) => explain_certificate(why),
+        Some(other) => format!("TLS: {other}"),
+        None => explain_io(error),
+    }
+}
+
 fn explain_tls(error: &TlsError) -> String {
-    let rustls = match error {
-        TlsError::TLS(error) => Some(error),
-        TlsError::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
-        _ => None,
-    };
-    match (rustls, error) {
-        (Some(rustls::Error::InvalidCertificate(why)), _) => explain_certificate(why),
-        (Some(other), _) => format!("TLS: {other}"),
-        (None, TlsError::Io(error)) => explain_io(error),
-        (None, TlsError::DNSName(_)) => {
+    match error {
+        TlsError::TLS(rustls::Error::InvalidCertificate(why)) => explain_certificate(why),
+        TlsError::Io(error) => explain_stream(error),
+        TlsError::DNSName(_) => {
             "TLS needs a host name or a bare address that a certificate can name".to_owned()
         }
-        (None, other) => format!("TLS: {other}"),
+        other => format!("TLS: {other}"),
     }
 }
 
@@ -296,7 +300,7 @@ fn explain_certificate(why: &CertificateError) -> String {
             "its certificate was not issued by an authority in ca_file"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another name; check the host in broker"
+            "its certificate is for another name; check the host in its address"
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired; check the gateway's clock too"

@@ -153,6 +153,14 @@ fn links(text: &mut String, settings: &Settings) {
                 broker(&mqtt.broker),
                 plural(mqtt.topics.len(), "topic")
             ),
+            LinkKind::HttpGet(get) => {
+                let Broker {
+                    host, port, tls, ..
+                } = &get.server;
+                let scheme = if tls.is_some() { "https" } else { "http" };
+                let pages = plural(get.pages.len(), "page");
+                format!("{scheme}://{}, {pages}", address(host, *port))
+            }
             LinkKind::HttpPush(push) => {
                 format!("pushed by scripts, token in {}", push.token_file.display())
             }

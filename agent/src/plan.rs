@@ -141,6 +141,7 @@ fn current_value_bytes(plant: &Plant) -> u64 {
 
 fn link_items(settings: &Settings) -> Vec<Item> {
     let (mut tcp, mut rtu, mut mqtt, mut tls, mut payload, mut pushed) = (0, 0, 0, 0, 0, 0);
+    let (mut pulled, mut payload_pulled) = (0, 0);
     for link in &settings.links {
         match &link.kind {
             LinkKind::Modbus(modbus) => match modbus.endpoint {
@@ -151,6 +152,11 @@ fn link_items(settings: &Settings) -> Vec<Item> {
                 mqtt += 1;
                 payload = payload.max(link.max_payload);
                 tls += u64::from(link.broker.tls.is_some());
+            }
+            LinkKind::HttpGet(get) => {
+                pulled += 1;
+                payload_pulled = payload_pulled.max(get.max_payload);
+                tls += u64::from(get.server.tls.is_some());
             }
             LinkKind::HttpPush(_) => pushed += 1,
         }
@@ -171,6 +177,11 @@ fn link_items(settings: &Settings) -> Vec<Item> {
             "MQTT links, each with its largest payload",
             mqtt,
             64 * KIB + count(payload),
+        ),
+        estimate(
+            "HTTP links, each with its largest answer",
+            pulled,
+            32 * KIB + 2 * count(payload_pulled),
         ),
         // One after the other: there is one thread.
         exact(

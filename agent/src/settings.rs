@@ -55,6 +55,8 @@ pub enum LinkKind {
     Modbus(Modbus),
     /// One MQTT broker that machines publish to.
     Mqtt(MqttLink),
+    /// One machine that answers HTTP requests.
+    HttpGet(HttpGet),
     /// Scripts push to the HTTP door.
     HttpPush(HttpPush),
 }
@@ -66,6 +68,30 @@ pub struct Http {
     pub host: String,
     /// Port.
     pub port: u16,
+}
+
+/// One machine that answers HTTP requests with documents.
+#[derive(Debug, Clone)]
+pub struct HttpGet {
+    /// How to connect.
+    pub server: Broker,
+    /// Hard deadline of connecting, and of every answer.
+    pub timeout: Duration,
+    /// Largest document that is looked at, in bytes.
+    pub max_payload: usize,
+    /// What to ask for.
+    pub pages: Vec<Page>,
+}
+
+/// One document, with everything that is read out of it at one pace.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Path and query, from the first `/`.
+    pub path: Arc<str>,
+    /// Milliseconds between two requests.
+    pub every_ms: u64,
+    /// The devices that are read from it.
+    pub readers: Vec<Reader>,
 }
 
 /// What scripts need to push.
@@ -233,18 +259,18 @@ pub struct Topic {
     pub readers: Vec<Reader>,
 }
 
-/// A device that is read from a topic.
+/// A device that is read from a topic or a page.
 #[derive(Debug, Clone)]
 pub struct Reader {
     /// Which.
     pub device: DeviceIndex,
     /// What it is called in topics and messages.
     pub called: Arc<str>,
-    /// Its tags whose [`andon_core::tag::Place`] names the topic.
+    /// Its tags whose [`andon_core::tag::Place`] names the topic, or that stand on the page.
     pub tags: Vec<TagIndex>,
 }
 
-/// How to connect to a broker.
+/// How to connect to a broker, or to a machine that answers HTTP requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broker {
     /// Host name or address.

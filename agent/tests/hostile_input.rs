@@ -33,14 +33,21 @@ fn any_metrics_are_samples() {
 }
 
 #[test]
-fn any_pushed_body_is_taken_or_refused() {
-    for_each_mutation("push", checks::push);
+fn any_pushed_body_is_samples_or_a_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plant = checks::pushed_plant(folder.path());
+    for_each_mutation("push", |bytes| checks::push(&plant, bytes));
 }
 
 #[test]
 fn only_the_right_answer_to_a_request_is_accepted() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     for_each_mutation("mbap", |bytes| checks::mbap(&runtime, bytes));
+}
+
+#[test]
+fn only_the_right_frame_on_a_serial_line_is_accepted() {
+    for_each_mutation("rtu", checks::rtu);
 }
 
 #[test]

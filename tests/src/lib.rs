@@ -8,12 +8,16 @@
 pub mod agent;
 pub mod broker;
 pub mod line;
+pub mod maps;
+pub mod meter;
 pub mod oven;
 pub mod presses;
 pub mod random;
 pub mod recorder;
 pub mod records;
+pub mod registers;
 pub mod scenario;
+pub mod web;
 
 use std::fmt;
 use std::io::{BufRead, BufReader};

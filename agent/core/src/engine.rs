@@ -508,6 +508,7 @@ const fn lies_in_data(reason: Reason) -> bool {
         Reason::Timeout
             | Reason::Disconnected
             | Reason::Exception(_)
+            | Reason::HttpStatus(_)
             | Reason::NeverRead
             | Reason::Retained
     )

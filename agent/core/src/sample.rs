@@ -49,6 +49,40 @@ impl fmt::Display for Value {
     }
 }
 
+/// A status of HTTP that is no success, in one byte: the newest sample of every tag has room for it.
+/// The hundred and the first 64 codes in it are kept; of the others, which nobody has assigned
+/// (RFC 9110, §15), only the hundred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HttpStatus(u8);
+
+impl HttpStatus {
+    /// Codes of a hundred that are kept.
+    const KEPT: u16 = 64;
+}
+
+impl From<u16> for HttpStatus {
+    fn from(code: u16) -> HttpStatus {
+        let hundred = (code / 100).clamp(3, 5) - 3;
+        let packed = match code % 100 {
+            rest if rest < HttpStatus::KEPT && (300..600).contains(&code) => {
+                hundred * HttpStatus::KEPT + rest
+            }
+            _ => 3 * HttpStatus::KEPT + hundred,
+        };
+        HttpStatus(u8::try_from(packed).unwrap_or(u8::MAX))
+    }
+}
+
+impl fmt::Display for HttpStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let packed = u16::from(self.0);
+        match (packed / HttpStatus::KEPT, packed % HttpStatus::KEPT) {
+            (hundred @ 0..3, rest) => write!(f, "{}", (hundred + 3) * 100 + rest),
+            (_, hundred) => write!(f, "{}xx", hundred + 3),
+        }
+    }
+}
+
 /// Why a sample is not good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reason {
@@ -87,6 +121,8 @@ pub enum Reason {
     ClockAhead,
     /// Its source itself calls it bad.
     BadAtSource,
+    /// The device answered with this HTTP status, which is no success.
+    HttpStatus(HttpStatus),
 }
 
 impl fmt::Display for Reason {
@@ -109,6 +145,7 @@ impl fmt::Display for Reason {
             Reason::NotBcd => "not-bcd",
             Reason::ClockAhead => "clock-ahead",
             Reason::BadAtSource => "bad-at-source",
+            Reason::HttpStatus(status) => return write!(f, "http-{status}"),
         })
     }
 }
@@ -189,5 +226,24 @@ impl From<Reading> for Sample {
             reading,
             time: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn a_status_is_told_as_it_came() {
+        let told = |code: u16| Reason::HttpStatus(code.into()).to_string();
+        for code in [
+            300, 304, 400, 401, 404, 418, 429, 451, 500, 503, 511, 527, 563,
+        ] {
+            assert_eq!(told(code), alloc::format!("http-{code}"));
+        }
+        assert_eq!(told(499), "http-4xx");
+        assert_eq!(told(599), "http-5xx");
+        assert_eq!(told(364), "http-3xx");
     }
 }

@@ -8,16 +8,17 @@ use andon::field::payload::sparkplug::Session;
 use andon::field::payload::{MOST_SAMPLES, Payload, Reader};
 use andon::field::push;
 use andon_core::modbus::plan::Read;
+use andon_core::modbus::rtu::{Asked, Progress};
 use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Sample, Value};
 use andon_core::tag::{
     Column, CsvPlace, DeviceIndex, Format, JsonPlace, Kind, LinkIndex, Literal, Place, Table,
     TagIndex,
 };
+use andon_core::time::Wall;
 use jiff::tz::TimeZone;
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Runtime;
@@ -185,53 +186,73 @@ pub fn sparkplug(bytes: &[u8]) -> bool {
     gave
 }
 
-/// A body that a script pushes gives samples of known tags, or is refused as a whole. Returns
-/// whether it was taken.
-pub fn push(bytes: &[u8]) -> bool {
-    static PLANT: LazyLock<Plant> = LazyLock::new(pushed_to);
-    let Ok(pushed) = push::samples(bytes, &PLANT, &[LinkIndex(0)]) else {
-        return false;
+/// The configuration of what scripts push to.
+const PUSHED: &str = r#"
+gateway = { id = "gw-1", site = "here", area = "hall" }
+upstream = { broker = "mqtt://broker" }
+http = { listen = "127.0.0.1:8080" }
+[[link]]
+id = "scripts"
+http_push = true
+token_file = "push.token"
+[[link]]
+id = "others"
+http_push = true
+token_file = "others.token"
+[[device]]
+id = "saw"
+link = "scripts"
+tags = { speed = { type = "f64" }, mode = { type = "string" }, parts = { type = "u16" }, on = { type = "bool" } }
+[[device]]
+id = "lathe"
+link = "scripts"
+tags = { speed = { type = "f32" } }
+[[device]]
+id = "robot"
+link = "others"
+tags = { speed = { type = "i64" } }
+"#;
+
+/// The plant that [`push`] is checked with.
+pub fn pushed_plant(folder: &Path) -> Plant {
+    let file = folder.join("andon.toml");
+    fs::write(&file, PUSHED).expect("a folder to write to");
+    let loaded = config::load(&file).expect("the configuration of this check is good");
+    loaded.settings.plant
+}
+
+/// A body that a script pushes is taken as samples of devices behind its link, each with the
+/// values of its tags' types, those of one tag in the order of time; or it is refused in words.
+/// Returns whether it was taken.
+pub fn push(plant: &Plant, bytes: &[u8]) -> bool {
+    const SCRIPTS: LinkIndex = LinkIndex(0);
+    let pushed = match push::samples(bytes, plant, &[SCRIPTS]) {
+        Ok(pushed) => pushed,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return false;
+        }
     };
-    for pushed in &pushed {
-        let tags = &PLANT.device(pushed.device).model.tags;
-        for (tag, sample) in &pushed.samples {
-            let (tag, value) = (&tags[usize::from(tag.0)], sample.reading.value());
-            assert!(
-                value.is_none_or(|value| is_of(value, tag.kind())),
-                "{value:?}"
-            );
+    let samples: usize = pushed.iter().map(|of| of.samples.len()).sum();
+    assert!(samples <= bytes.len(), "{samples} samples of so few bytes");
+    for (at, of) in pushed.iter().enumerate() {
+        let device = plant.device(of.device);
+        assert_eq!(device.link, SCRIPTS, "{} is not pushed to", device.id);
+        let again = pushed[..at].iter().any(|other| other.device == of.device);
+        assert!(!again, "{} comes twice", device.id);
+        let latest = Wall(i64::MAX);
+        let mut times = vec![Wall(i64::MIN); device.model.tags.len()];
+        for (tag, sample) in &of.samples {
+            let index = usize::from(tag.0);
+            if let Some(value) = sample.reading.value() {
+                assert!(is_of(value, device.model.tags[index].kind()), "{value:?}");
+            }
+            let time = sample.time.unwrap_or(latest);
+            assert!(times[index] <= time, "out of order");
+            times[index] = time;
         }
     }
     true
-}
-
-/// Two presses that scripts push to.
-fn pushed_to() -> Plant {
-    let text = r#"
-        gateway = { id = "gw", site = "s", area = "a" }
-        upstream = { broker = "mqtt://localhost" }
-        http = { listen = "127.0.0.1:8080" }
-        [[link]]
-        id = "scripts"
-        http_push = true
-        token_file = "token"
-        [[profile]]
-        id = "press"
-        tags = { temp = { type = "f64" }, mode = { type = "string" }, good = { type = "u32" } }
-        [[device]]
-        id = "press-1"
-        link = "scripts"
-        profile = "press"
-        [[device]]
-        id = "press-2"
-        link = "scripts"
-        profile = "press"
-    "#;
-    let file = std::env::temp_dir().join(format!("andon-pushed-to-{}.toml", std::process::id()));
-    fs::write(&file, text).expect("a file");
-    let loaded = config::load(&file);
-    fs::remove_file(&file).expect("it is there");
-    loaded.expect("a configuration").settings.plant
 }
 
 fn is_of(value: &Value, kind: Kind) -> bool {
@@ -420,4 +441,80 @@ fn is_told(loaded: Result<Loaded, Report>) -> Option<Loaded> {
         }
     }
     loaded.ok()
+}
+
+/// What is heard on a serial line is the answer to a request only if it is exactly the one frame
+/// that the request calls for, or an exception to it. The first byte chooses the request; the
+/// second, if it is odd, has the right checksum put behind the rest. Returns whether it was taken.
+pub fn rtu(bytes: &[u8]) -> bool {
+    let [choice, sum, heard @ ..] = bytes else {
+        return false;
+    };
+    let read = request(*choice);
+    let [start, count] = [read.start, read.count].map(u16::to_be_bytes);
+    let request = with_sum(&[
+        read.unit,
+        function(&read),
+        start[0],
+        start[1],
+        count[0],
+        count[1],
+    ]);
+    let asked = Asked::of(&request).expect("a request of ours");
+    let heard = match sum % 2 {
+        0 => heard.to_vec(),
+        _ => with_sum(heard),
+    };
+    let whole = is_answer(&read, &heard);
+    assert_eq!(asked.judge(&heard).is_ok(), whole);
+    for end in 0..=heard.len() {
+        match asked.progress(&heard[..end]) {
+            Progress::Whole => assert!(is_answer(&read, &heard[..end])),
+            Progress::Missing(bytes) => {
+                assert!(bytes > 0 && end + bytes <= asked.answer_bytes().max(5));
+            }
+            // Nothing that follows makes an answer of it.
+            Progress::Hopeless => assert!(!whole),
+        }
+    }
+    whole
+}
+
+/// Read by the book (Modbus over Serial Line 1.02, §2.5.1), without the code under test.
+fn is_answer(read: &Read, heard: &[u8]) -> bool {
+    let Some((content, _)) = heard.split_last_chunk::<2>() else {
+        return false;
+    };
+    if heard != with_sum(content) {
+        return false;
+    }
+    let size = match read.table.is_bits() {
+        true => usize::from(read.count).div_ceil(8),
+        false => usize::from(read.count) * 2,
+    };
+    match content {
+        [unit, code, _] if *code == function(read) | 0x80 => *unit == read.unit,
+        [unit, code, count, items @ ..] => {
+            (*unit, *code) == (read.unit, function(read))
+                && usize::from(*count) == size
+                && items.len() == size
+        }
+        _ => false,
+    }
+}
+
+/// The bytes with their checksum, bit by bit as in the appendix of the standard.
+fn with_sum(bytes: &[u8]) -> Vec<u8> {
+    let mut sum = 0xFFFF_u16;
+    for byte in bytes {
+        sum ^= u16::from(*byte);
+        for _ in 0..8 {
+            let odd = sum & 1 == 1;
+            sum >>= 1;
+            if odd {
+                sum ^= 0xA001;
+            }
+        }
+    }
+    [bytes, &sum.to_le_bytes()].concat()
 }

@@ -6,6 +6,7 @@ use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, stale_after};
 use super::nearest::suggest;
+use super::pages::Paths;
 use super::report::Finding;
 use super::shipped;
 use super::tags::{Comes, TagPart};
@@ -42,6 +43,8 @@ pub(super) struct Machines {
     pub(super) called: Vec<Arc<str>>,
     /// What may be written, by link.
     pub(super) allow_write: Vec<(LinkIndex, Allowed)>,
+    /// Of each: the pages of its tags, if it is asked by HTTP.
+    pub(super) paths: Vec<Paths>,
     pub(super) not_published: Vec<NotPublished>,
 }
 
@@ -94,7 +97,7 @@ pub(super) fn machines(
         let (id, address) = (found.id.clone(), found.address.clone());
         let writes = found.writes.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
-            Some(device) => {
+            Some((device, paths)) => {
                 let link = device.link;
                 let called = address.unwrap_or(id);
                 if !links[usize::from(link.0)].speaks().is_modbus() {
@@ -105,6 +108,7 @@ pub(super) fn machines(
                 machines.allow_write.extend(allowed.map(of_unit));
                 machines.devices.push(device);
                 machines.called.push(called.value);
+                machines.paths.push(paths);
             }
             None => out.lose(&name),
         }
@@ -209,7 +213,13 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
     let profile = section.place("profile", owned);
     let link = section.place("link", owned);
     // Addresses have become links; what is still there came with one too many.
-    let keys = ["link", ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]];
+    let keys = [
+        "link",
+        ADDRESSES[0],
+        ADDRESSES[1],
+        ADDRESSES[2],
+        ADDRESSES[3],
+    ];
     for key in ADDRESSES {
         section.take(key);
     }
@@ -274,7 +284,7 @@ fn build(
     links: &[LinkPart],
     shared: &mut Shared,
     out: &Findings,
-) -> Option<Device> {
+) -> Option<(Device, Paths)> {
     let before = out.count();
     let profile = find_profile(&found, profiles, out);
     let link = find_link(&found, links, out);
@@ -312,6 +322,7 @@ fn build(
         let hint = "a Modbus device has a `unit`; leave `address` out";
         out.mistake(Finding::at(address.span.clone(), what).hint(hint));
     }
+    let paths = paths(&found, base, speaks, out);
     if model.tags.is_empty() && own.tags.is_none() && base.tags.is_none() && !out.is_lost("tags") {
         let what = format!("device `{}` has no tags", found.id.value);
         out.mistake(
@@ -331,7 +342,7 @@ fn build(
     if !found.named {
         return None;
     }
-    Some(Device {
+    let device = Device {
         name: found.name.unwrap_or_else(|| found.id.value.clone()),
         id: found.id.value,
         line: own.line.clone().or_else(|| base.line.clone()),
@@ -354,7 +365,27 @@ fn build(
             .unwrap_or(MIN_EXPOSURE_MS),
         merge_faults_ms: own.merge_faults.or(base.merge_faults).unwrap_or(0),
         model,
-    })
+    };
+    Some((device, paths))
+}
+
+/// The page of each tag, where it is another than that of the link.
+fn paths(found: &Found, base: &Common, speaks: Speaks, out: &Findings) -> Paths {
+    let own = &found.common;
+    let of_device = own.path.as_ref().or(base.path.as_ref());
+    let tags = merged(base, own);
+    if speaks == Speaks::HttpGet {
+        let path = |tag: &&TagPart| tag.path.as_ref().or(of_device).map(|at| at.value.clone());
+        return tags.iter().map(path).collect();
+    }
+    let of_tags = tags.iter().filter(|tag| !tag.told.get());
+    let given = of_tags.filter_map(|tag| tag.path.as_ref());
+    if let Some(path) = given.chain(&own.path).next() {
+        let what = "only machines that are asked by HTTP have pages";
+        let hint = "leave `path` out, or read the device through a link with `http_get`";
+        out.mistake(Finding::at(path.span.clone(), what).hint(hint));
+    }
+    Paths::new()
 }
 
 /// The profile by index; the outer none is a mistake that was reported.
@@ -390,7 +421,9 @@ fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
         return Some(u8::from(speaks.is_modbus()));
     };
     let (what, hint) = match speaks {
-        Speaks::Mqtt | Speaks::HttpPush => ("only Modbus devices have a unit", "leave `unit` out"),
+        Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush => {
+            ("only Modbus devices have a unit", "leave `unit` out")
+        }
         Speaks::ModbusRtu if !(1..=247).contains(&unit.value) => (
             "a unit on a serial line is from 1 to 247",
             "look at the address switches of the machine",
@@ -424,6 +457,7 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
     let wrong = match (speaks, comes) {
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::Register)
         | (Speaks::Mqtt, Comes::OnTopic)
+        | (Speaks::HttpGet, Comes::AtPointer | Comes::ByName)
         | (Speaks::HttpPush, Comes::ByName) => return None,
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::OnTopic) => (
             "has a `topic`",
@@ -434,6 +468,14 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
             "its link is Modbus: write `at = \"holding:0\"`",
         ),
         (Speaks::Mqtt, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
+        (Speaks::HttpGet, Comes::OnTopic) => (
+            "has a `topic`",
+            "its link is HTTP: write `at = \"/speed\"`, and `path` for another page",
+        ),
+        (Speaks::HttpGet, Comes::Register) => (
+            "is a register of Modbus",
+            "its link is HTTP: write `at = \"/speed\"`, its place in the JSON",
+        ),
         (Speaks::HttpPush, Comes::OnTopic) => (
             "has a `topic`",
             "scripts push it by its name: leave `topic` and `at` out",

@@ -124,12 +124,12 @@ fn root(item: &Item<'_>) -> Option<Box<str>> {
     Some(text.into())
 }
 
-/// A broker's address, before user name and files are known.
+/// A server's address, before user name and files are known.
 #[derive(Debug)]
 pub(super) struct BrokerUrl {
-    host: String,
-    port: u16,
-    tls: bool,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) tls: bool,
 }
 
 /// `mqtt://host:port` or `mqtts://host:port`.
@@ -157,7 +157,7 @@ pub(super) fn broker_url(item: &Item<'_>) -> Option<BrokerUrl> {
     Some(BrokerUrl { host, port, tls })
 }
 
-/// The keys that go with a broker's address, checked against it.
+/// The keys that go with a server's address, checked against it.
 pub(super) fn credentials(
     section: &mut Section<'_>,
     url: Option<At<BrokerUrl>>,
@@ -196,7 +196,7 @@ pub(super) fn credentials(
                 file.span.clone(),
                 "this file is for TLS, and the address is not",
             )
-            .hint("write `mqtts://` in the address")
+            .hint("write `mqtts://` or `https://` in the address")
             .also(url.span.clone(), "without TLS"),
         );
     }

@@ -1,6 +1,7 @@
 //! `[[link]]`: the buses and connections.
 
 use super::gateway::{broker_url, credentials};
+use super::pages::http_url;
 use super::report::Finding;
 use super::serial;
 use super::values::{boolean, duration, host_port, id, path, size, text};
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How large an MQTT payload may be to be looked at, unless the link says otherwise.
+/// How large a message or answer may be to be looked at, unless the link says otherwise.
 const MAX_PAYLOAD: u64 = 64 * 1024;
 
 /// What is spoken over a link.
@@ -21,6 +22,7 @@ pub(super) enum Speaks {
     ModbusTcp,
     ModbusRtu,
     Mqtt,
+    HttpGet,
     HttpPush,
 }
 
@@ -31,14 +33,14 @@ impl Speaks {
 
     /// Whether the agent asks, and so sets the pace.
     pub(super) fn is_asked(self) -> bool {
-        self.is_modbus()
+        self.is_modbus() || self == Speaks::HttpGet
     }
 
     /// Milliseconds between two readings, if nobody says otherwise.
     pub(super) fn default_every(self) -> u64 {
         match self {
             Speaks::ModbusTcp | Speaks::ModbusRtu => 1000,
-            Speaks::Mqtt | Speaks::HttpPush => 10_000,
+            Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush => 10_000,
         }
     }
 }
@@ -57,7 +59,18 @@ pub(super) struct LinkPart {
 pub(super) enum KindPart {
     Modbus(Modbus),
     Mqtt { broker: Broker, max_payload: usize },
+    HttpGet(HttpPart),
     HttpPush(HttpPush),
+}
+
+/// A machine that answers HTTP requests, before it is known what it is asked for.
+#[derive(Debug)]
+pub(super) struct HttpPart {
+    pub(super) server: Broker,
+    /// The page of tags that name no other.
+    pub(super) path: Arc<str>,
+    pub(super) timeout: Duration,
+    pub(super) max_payload: usize,
 }
 
 impl LinkPart {
@@ -65,7 +78,7 @@ impl LinkPart {
     pub(super) fn of_plant(&self) -> Link {
         let line = match &self.kind {
             KindPart::Modbus(modbus) => modbus.endpoint.line(),
-            KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
+            KindPart::Mqtt { .. } | KindPart::HttpGet(_) | KindPart::HttpPush(_) => None,
         };
         Link {
             id: self.id.clone(),
@@ -82,7 +95,7 @@ impl LinkPart {
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {
             KindPart::Modbus(modbus) => u64::try_from(modbus.timeout.as_millis()).ok(),
-            KindPart::Mqtt { .. } | KindPart::HttpPush(_) => None,
+            KindPart::Mqtt { .. } | KindPart::HttpGet(_) | KindPart::HttpPush(_) => None,
         }
     }
 
@@ -93,6 +106,7 @@ impl LinkPart {
                 Endpoint::Serial(_) | Endpoint::RtuOverTcp { .. } => Speaks::ModbusRtu,
             },
             KindPart::Mqtt { .. } => Speaks::Mqtt,
+            KindPart::HttpGet(_) => Speaks::HttpGet,
             KindPart::HttpPush(_) => Speaks::HttpPush,
         }
     }
@@ -137,11 +151,12 @@ const OTHER_KEYS: [&str; 14] = [
 ];
 
 /// The keys of which a link has exactly one.
-const KINDS: [&str; 5] = [
+const KINDS: [&str; 6] = [
     "modbus_tcp",
     "modbus_rtu",
     "modbus_rtu_tcp",
     "mqtt",
+    "http_get",
     "http_push",
 ];
 
@@ -180,7 +195,8 @@ fn link(mut section: Section<'_>, base: &Path) -> Option<LinkPart> {
         let what = "this link says nothing about how to reach it";
         out.mistake(Finding::at(span, what).hint(
             "add `modbus_tcp = \"HOST:502\"`, `modbus_rtu = \"/dev/serial/by-id/...\"`, \
-             `modbus_rtu_tcp = \"HOST:PORT\"`, `mqtt = \"mqtt://HOST:1883\"` or `http_push = true`",
+             `modbus_rtu_tcp = \"HOST:PORT\"`, `mqtt = \"mqtt://HOST:1883\"`, \
+             `http_get = \"http://HOST/...\"` or `http_push = true`",
         ));
     }
     if let (Some(id), None) = (&id, &kind) {
@@ -219,6 +235,7 @@ fn kind(section: &mut Section<'_>, key: &str, base: &Path) -> Option<KindPart> {
                 turnaround,
             })
         }
+        "http_get" => return http_get(section, base),
         "http_push" => return http_push(section, base),
         _ => return mqtt(section, base),
     };
@@ -238,6 +255,23 @@ fn mqtt(section: &mut Section<'_>, base: &Path) -> Option<KindPart> {
         broker: broker?,
         max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
     })
+}
+
+fn http_get(section: &mut Section<'_>, base: &Path) -> Option<KindPart> {
+    let url = section.place("http_get", http_url);
+    let (url, path) = url.map_or((None, None), |At { value, span }| {
+        let (url, path) = value;
+        (Some(At { value: url, span }), Some(path))
+    });
+    let server = credentials(section, url, base);
+    let timeout = section.read("timeout", duration(10, 60_000));
+    let max = section.read("max_payload", size(256, 1 << 20));
+    Some(KindPart::HttpGet(HttpPart {
+        server: server?,
+        path: path?,
+        timeout: Duration::from_millis(timeout.unwrap_or(5000)),
+        max_payload: usize::try_from(max.unwrap_or(MAX_PAYLOAD)).ok()?,
+    }))
 }
 
 /// `http_push = true`: scripts push to the HTTP door.

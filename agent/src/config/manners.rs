@@ -95,7 +95,7 @@ pub(super) fn refuse(own: &MannersPart, out: &Findings) {
             .map(|at| (&at.span, "max_registers")),
     ];
     for (span, key) in spans.into_iter().flatten() {
-        let what = format!("`{key}` says how to ask a Modbus device, and this one is not asked");
+        let what = format!("`{key}` says how to ask a Modbus device, and this is none");
         out.mistake(
             Finding::at(span.clone(), what).hint(format!("leave `{key}` out for this device")),
         );

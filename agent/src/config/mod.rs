@@ -24,6 +24,7 @@ mod loose;
 mod manners;
 mod models;
 mod nearest;
+mod pages;
 mod report;
 mod roots;
 mod rules;
@@ -46,7 +47,9 @@ pub(crate) use values::{show_bytes, show_ms};
 pub use report::{Entry, Report};
 
 use crate::plan;
-use crate::settings::{Link, LinkKind, Modbus, MqttLink, NotActive, Settings, Topic};
+use crate::settings::{
+    HttpGet, Link, LinkKind, Modbus, MqttLink, NotActive, Page, Settings, Topic,
+};
 use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Gateway, Plant};
 use andon_core::summary::Tier;
@@ -59,6 +62,7 @@ use report::{Finding, Severity};
 use roots::Roots;
 use sources::Sources;
 use std::path::Path;
+use std::sync::Arc;
 use walk::{At, Findings, Section};
 
 /// A file that can be run.
@@ -153,6 +157,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         devices,
         called,
         allow_write,
+        paths,
         not_published,
     } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
     check_numbers(&links, &devices, out);
@@ -189,7 +194,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .map(|(l, i)| {
                 let index = LinkIndex(i);
                 let topics = topics::topics(index, &devices, &called);
-                link(l, index, &gateway, topics, &allow_write)
+                let pages = |own: &_| pages::pages(index, own, &devices, &called, &paths);
+                link(l, index, &gateway, topics, pages, &allow_write)
             })
             .collect(),
         upstream,
@@ -315,6 +321,7 @@ fn link(
     index: LinkIndex,
     gateway: &GatewayPart,
     topics: Vec<Topic>,
+    pages: impl Fn(&Arc<str>) -> Vec<Page>,
     allow_write: &[(LinkIndex, Allowed)],
 ) -> Link {
     let kind = match &part.kind {
@@ -325,6 +332,12 @@ fn link(
                 ..modbus.clone()
             })
         }
+        KindPart::HttpGet(get) => LinkKind::HttpGet(HttpGet {
+            server: get.server.clone(),
+            timeout: get.timeout,
+            max_payload: get.max_payload,
+            pages: pages(&get.path),
+        }),
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
         KindPart::Mqtt {
             broker,

@@ -3,6 +3,7 @@
 use super::links::Speaks;
 use super::manners::{MannersPart, manners};
 use super::nearest::suggest;
+use super::pages::page_path;
 use super::report::Finding;
 use super::states::{StatePart, codes, state};
 use super::tags::{TagPart, tags};
@@ -39,6 +40,8 @@ pub(super) struct Common {
     pub(super) state: Option<StatePart>,
     pub(super) codes: Option<Vec<Code>>,
     pub(super) manners: MannersPart,
+    /// The page that its tags stand on, if it is asked by HTTP.
+    pub(super) path: Option<At<Arc<str>>>,
 }
 
 impl Common {
@@ -64,6 +67,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         state: read_state(section),
         codes: section.read("codes", codes),
         manners: manners(section),
+        path: section.place("path", page_path),
     }
 }
 

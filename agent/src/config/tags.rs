@@ -7,6 +7,7 @@ mod role;
 
 pub(super) use address::address;
 
+use super::pages::page_path;
 use super::report::Finding;
 use super::values::{integer, label, list, number, one_of, period};
 use super::walk::{At, Findings, Item, Section};
@@ -47,6 +48,8 @@ pub(super) struct TagPart {
     pub(super) name_span: Range<usize>,
     pub(super) role_span: Range<usize>,
     pub(super) every: Option<u64>,
+    /// The page it stands on, if its device is asked by HTTP.
+    pub(super) path: Option<At<Arc<str>>>,
     /// That it does not fit the link of a device was told; its others are no news.
     pub(super) told: Cell<bool>,
     /// The name of the tag that says by which power of ten it is scaled.
@@ -109,6 +112,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let unit = section.read("unit", label);
     let range = section.place("range", range);
     let every = section.read("every", period);
+    let path = section.place("path", page_path);
     let counting = Counting {
         role: section.place("role", one_of(&ROLES)),
         parts: section.place("parts", integer(1, 1_000_000)),
@@ -154,6 +158,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         name_span: entry.key_span.clone(),
         role_span,
         every,
+        path,
         told: Cell::new(false),
         power_of_ten,
         at,

@@ -678,3 +678,105 @@ fn what_scripts_push_needs_a_door_and_names() {
         assert!(report.contains(hint), "{report}");
     }
 }
+
+#[test]
+fn tags_are_asked_for_by_page_and_period() {
+    const WEB: &str = r#"
+[[link]]
+id = "web"
+http_get = "https://10.1.1.7:8443/status.json?all"
+username = "andon"
+password_file = "web.password"
+
+[[profile]]
+id = "web-meter"
+path = "/meter.json"
+tags = { power = { at = "/p", type = "f64" }, name = { path = "/name", type = "string", every = "1 h" } }
+
+[[device]]
+id = "compressor"
+link = "web"
+tags = { speed = { at = "/n", type = "f64" }, hours = { at = "/h", type = "u32", every = "1 min" } }
+
+[[device]]
+id = "meter-a"
+link = "web"
+profile = "web-meter"
+
+[[device]]
+id = "meter-b"
+link = "web"
+profile = "web-meter"
+path = "/b.json"
+"#;
+    let settings = load_text(&format!("{PRESS_LINE}{WEB}"))
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let Some(LinkKind::HttpGet(web)) = settings.links.last().map(|link| &link.kind) else {
+        panic!("the last link is asked");
+    };
+    assert_eq!(
+        (web.server.host.as_str(), web.server.port),
+        ("10.1.1.7", 8443)
+    );
+    assert!(web.server.tls.is_some());
+    assert_eq!(web.timeout, Duration::from_secs(5));
+    let first = settings.plant.devices.len() - 3;
+    let pages: Vec<_> = (web.pages.iter())
+        .map(|page| {
+            let reader = |reader: &crate::settings::Reader| {
+                (usize::from(reader.device.0) - first, reader.tags.len())
+            };
+            let readers: Vec<_> = page.readers.iter().map(reader).collect();
+            (&*page.path, page.every_ms, readers)
+        })
+        .collect();
+    assert_eq!(
+        pages,
+        [
+            ("/b.json", 10_000, vec![(2, 1)]),
+            ("/meter.json", 10_000, vec![(1, 1)]),
+            ("/name", 3_600_000, vec![(1, 1), (2, 1)]),
+            ("/status.json?all", 10_000, vec![(0, 1)]),
+            ("/status.json?all", 60_000, vec![(0, 1)]),
+        ]
+    );
+}
+
+#[test]
+fn machines_with_pages_of_their_own_may_share_a_host() {
+    const WEB: &str = r#"
+[[device]]
+each = "1..3"
+id = "still-{n}"
+http_get = "http://10.1.9.7/still/{n}.json"
+tags = { t = { at = "/t", type = "f64" } }
+
+[[device]]
+id = "compressor"
+http_get = "http://10.1.9.8/status.json"
+tags = { n = { at = "/n", type = "f64" } }
+"#;
+    let settings = load_text(&format!("{PRESS_LINE}{WEB}"))
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let asked: Vec<_> = (settings.links.iter())
+        .filter_map(|link| match &link.kind {
+            LinkKind::HttpGet(web) => {
+                let paths = web.pages.iter().map(|page| &*page.path);
+                Some((&*link.id, paths.collect::<Vec<_>>()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (
+                "10-1-9-7",
+                vec!["/still/1.json", "/still/2.json", "/still/3.json"]
+            ),
+            ("10-1-9-8", vec!["/status.json"]),
+        ]
+    );
+}

@@ -11,6 +11,7 @@ mod mqtt;
 pub mod outlet;
 mod pace;
 pub mod payload;
+mod pull;
 pub mod push;
 mod schedule;
 
@@ -131,6 +132,10 @@ pub fn start(
             LinkKind::Mqtt(link) => {
                 let subscriber = mqtt::Subscriber::new(link.clone(), &settings.plant, outlet);
                 tasks.spawn(until(stop, Box::pin(subscriber.run())));
+            }
+            LinkKind::HttpGet(link) => {
+                let poller = pull::Poller::new(link.clone(), &settings.plant, outlet);
+                tasks.spawn(until(stop, Box::pin(poller.run(pace))));
             }
             // Its readings come through the HTTP door.
             LinkKind::HttpPush(_) => {}

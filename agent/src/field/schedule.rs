@@ -238,6 +238,12 @@ impl Schedule {
         self.unit(slot).failing.is_some()
     }
 
+    /// A read that failed is due again by `at`, also if its period is longer.
+    pub fn again_by(&mut self, slot: Slot, at: Mono) {
+        let entry = &mut self.entries[slot.0];
+        entry.due = entry.due.min(at);
+    }
+
     /// The read of a slot.
     pub fn read(&self, slot: Slot) -> ReadIndex {
         self.entries[slot.0].read

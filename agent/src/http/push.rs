@@ -242,6 +242,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
 fn refused(error: &PushError, body: &[u8]) -> Problem {
     let status = match error {
         PushError::Device(..) => StatusCode::NOT_FOUND,
+        PushError::TooMany(_) | PushError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::BAD_REQUEST,
     };
     Problem {
@@ -258,8 +259,12 @@ fn place(error: &PushError, body: &[u8]) -> Option<String> {
             let tag = tag.replace('~', "~0").replace('/', "~1");
             (entry, format!("/tags/{tag}"))
         }
+        PushError::Time(entry, _) => (entry, "/ts".to_owned()),
         PushError::Entry(entry, _) => (entry, String::new()),
-        _ => return None,
+        PushError::NotJson(_)
+        | PushError::NotEntries
+        | PushError::TooMany(_)
+        | PushError::TooLarge => return None,
     };
     let is_list = body.trim_ascii_start().first() == Some(&b'[');
     Some(match is_list {

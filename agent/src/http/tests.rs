@@ -350,6 +350,7 @@ async fn of_a_body_with_a_mistake_nothing_is_taken() {
             r#"{"device":"saw","tags":{"a/b":1}}"#,
             json!("/1/tags/a~1b"),
         ),
+        (r#"{"device":"saw","ts":"noon","tags":{}}"#, json!("/1/ts")),
         (r#"{"tags":{"speed":1}}"#, json!("/1")),
         ("", Json::Null),
     ] {

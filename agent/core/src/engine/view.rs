@@ -167,8 +167,7 @@ impl Engine {
         let first_slot = self.devices[usize::from(device.0)].first_slot;
         tags.map(move |(index, tag)| {
             let slot = first_slot + usize::from(index.0);
-            let stale_after = settings.stale_after_ms.max(3 * tag.every_ms);
-            let is_fresh = |at: Mono| now.since(at) < stale_after;
+            let is_fresh = |at: Mono| now.since(at) < self.stale_after(device, index);
             let fresh = self.newest.value(slot).filter(|(_, at)| is_fresh(*at));
             let quality = match self.newest.quality(slot) {
                 Quality::Good | Quality::Uncertain(_) if fresh.is_none() => {

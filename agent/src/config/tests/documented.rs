@@ -44,7 +44,7 @@ fn every_key_is_documented() {
     for (headings, after) in PLACES {
         let mut documented: BTreeSet<&str> = headings.iter().flat_map(|h| table(h)).collect();
         if after.starts_with("status") {
-            documented.insert("topic");
+            documented.extend(["topic", "path"]);
         }
         if after.starts_with("mode") {
             let common = [

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 pub(super) enum Connection {
     /// Frames with numbers.
     Tcp(tcp::Connection),
-    /// Frames on a line. There are few of them, and hundreds of the others.
+    /// Frames on a line. There are few of them, and hundreds of the others: what they take while they
+    /// are waited for is boxed, or all the others would keep room for it.
     Line(Box<Bus>),
 }
 
@@ -33,7 +34,7 @@ impl Connection {
                     turnaround: port.turnaround,
                     transmits: !port::is_pseudo_terminal(&port.path),
                 };
-                Bus::open(stream, pacing, Timer::fine()).await
+                Box::pin(Bus::open(stream, pacing, Timer::fine())).await
             }
             Endpoint::RtuOverTcp {
                 host,
@@ -47,7 +48,7 @@ impl Connection {
                     turnaround: *turnaround,
                     transmits: false,
                 };
-                Bus::open(stream, pacing, Timer::Coarse).await
+                Box::pin(Bus::open(stream, pacing, Timer::Coarse)).await
             }
         };
         let bus = bus.map_err(|fault| fault.to_string())?;
@@ -58,7 +59,7 @@ impl Connection {
     pub(super) async fn ask(&mut self, ask: &Ask<'_>, meter: &Meter) -> Result<Reply, Fault> {
         match self {
             Connection::Tcp(connection) => connection.ask(ask.read, ask.patience, meter).await,
-            Connection::Line(bus) => bus.ask(ask, meter).await,
+            Connection::Line(bus) => Box::pin(bus.ask(ask, meter)).await,
         }
     }
 
@@ -71,7 +72,7 @@ impl Connection {
     ) -> Result<Reply, Fault> {
         match self {
             Connection::Tcp(connection) => connection.write(permit, patience, meter).await,
-            Connection::Line(bus) => bus.write(&permit, patience, meter).await,
+            Connection::Line(bus) => Box::pin(bus.write(&permit, patience, meter)).await,
         }
     }
 

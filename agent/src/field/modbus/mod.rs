@@ -96,6 +96,8 @@ struct Poller {
     connect_from: Mono,
     /// Somebody was heard on the connection, or it was opened.
     heard: Mono,
+    /// From so long without that an open line is opened anew.
+    deaf_ms: u64,
     backoff: Backoff,
     behind: Vec<Behind>,
     /// Units that need a pause, and until when.
@@ -169,6 +171,7 @@ impl Poller {
             connection: None,
             connect_from: now,
             heard: now,
+            deaf_ms: DEAF_MS,
             backoff: Backoff::new(RECONNECT_LAST_MS, seed),
             behind,
             pauses: Vec::new(),
@@ -205,7 +208,8 @@ impl Poller {
             Step::Idle => Some(next(&mut self.errands).await),
         };
         match errand {
-            Some(errand) => self.run_errand(*errand).await,
+            // Boxed, as above.
+            Some(errand) => Box::pin(self.run_errand(*errand)).await,
             None => Ok(()),
         }
     }
@@ -222,12 +226,13 @@ impl Poller {
             ask.retries = 0;
         }
         if self.refused.is_in_parts(index, clock::mono()) {
-            return self.ask_in_parts(slot, ask).await;
+            // Boxed: it is rare, and every link would keep room for it.
+            return Box::pin(self.ask_in_parts(slot, ask)).await;
         }
         match self.request(ask).await? {
             Outcome::Answer(answer) => self.answered(slot, &read, Ok(answer)).await,
             Outcome::Exception(code) if refused::is_refusal(code) => {
-                self.was_refused(slot, ask, code).await
+                Box::pin(self.was_refused(slot, ask, code)).await
             }
             Outcome::Exception(code) => self.answered(slot, &read, Err(code)).await,
             Outcome::Fault(reason, why) => self.failed(slot, &read, reason, &why).await,
@@ -284,7 +289,7 @@ impl Poller {
                 Ok(reply.map_or_else(Outcome::Exception, Outcome::Answer))
             }
             Err(fault) => {
-                let is_deaf = clock::mono().since(self.heard) >= DEAF_MS;
+                let is_deaf = clock::mono().since(self.heard) >= self.deaf_ms;
                 match &fault {
                     Fault::Lost(why) if !served => self.turned_away(why).await?,
                     _ => self.outlet.up().await?,

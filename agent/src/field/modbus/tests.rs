@@ -5,6 +5,7 @@ mod errands;
 mod harness;
 mod line;
 mod manners;
+mod pty;
 mod rtu;
 mod server;
 

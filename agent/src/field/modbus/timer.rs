@@ -36,7 +36,7 @@ impl Timer {
     pub(super) fn fine() -> Timer {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let fd = timerfd_create(TimerfdClockId::Monotonic, flags).map_err(io::Error::from);
-        match fd.and_then(register) {
+        match fd.and_then(|fd| register(fd, Interest::READABLE)) {
             Ok(fd) => Timer::Fine(Fine { fd, set: None }),
             Err(error) => {
                 tracing::warn!("no fine timer: {error}; waiting to the millisecond");
@@ -57,10 +57,10 @@ impl Timer {
 }
 
 #[expect(unsafe_code, reason = "tokio cannot know that a descriptor stays open")]
-fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(super) fn register(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: the descriptor is owned, so it is open and stays the same until the `AsyncFd`, which
     // takes it over, is dropped.
-    let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+    let registered = unsafe { AsyncFd::register_with_interest(fd, interest) };
     Ok(registered?)
 }
 

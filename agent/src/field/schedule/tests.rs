@@ -261,3 +261,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_failed_need_not_wait_for_a_long_period() {
+    let mut schedule = Schedule::new([(ReadIndex(0), 1, 3_600_000, 500)].into_iter(), Mono(50));
+    let Step::Ask { slot, .. } = schedule.next(Mono(50)) else {
+        panic!("due at once");
+    };
+    schedule.again_by(slot, Mono(10_000));
+    assert_eq!(schedule.next(Mono(51)), Step::Wait(Mono(10_000)));
+    schedule.again_by(slot, Mono(20_000));
+    assert_eq!(
+        schedule.next(Mono(51)),
+        Step::Wait(Mono(10_000)),
+        "never later"
+    );
+}

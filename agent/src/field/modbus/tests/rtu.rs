@@ -98,7 +98,7 @@ async fn play(line: Arc<Mutex<Line>>, mut pipe: DuplexStream) {
     let moment = |us: u64| began + Duration::from_micros(us);
     let mut bytes = [0; 512];
     loop {
-        let next = line.lock().unwrap().next();
+        let next = line.lock().unwrap().next(1);
         let wait = async {
             match next {
                 Some(us) => tokio::time::sleep_until(moment(us)).await,
@@ -311,6 +311,36 @@ async fn a_device_that_needs_a_pause_gets_it_after_its_synchroniser_too() {
         panic!("{:?}", line.frames);
     };
     assert!(begin - sync_end > 80_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_a_request_to_another_unit_the_line_is_silent_for_longer() {
+    for baud in RATES {
+        let mut bench = Bench::new(baud, vec![]).await;
+        for _ in 0..3 {
+            for unit in [5, 6] {
+                bench
+                    .until_good(&read(Table::Holding, unit, 0, 10, 0))
+                    .await;
+                bench
+                    .until_good(&read(Table::Holding, unit, 0, 10, 0))
+                    .await;
+            }
+        }
+        let line = bench.line.lock().unwrap();
+        let (silent, turnaround) = (speed(baud).silent_us(), speed(baud).turnaround_us());
+        let mut changes = 0;
+        for pair in line.gaps.windows(2) {
+            let ((before, _), (unit, gap)) = (pair[0], pair[1]);
+            let changed = u64::from(before != unit);
+            changes += changed;
+            let least = silent + changed * turnaround;
+            assert!(gap >= least, "{gap} µs at {baud} baud, {changed}");
+            // The timer of this test has ticks of a millisecond.
+            assert!(gap <= least + 2_000, "{gap} µs at {baud} baud, {changed}");
+        }
+        assert_eq!(changes, 5);
+    }
 }
 
 #[tokio::test(start_paused = true)]
