@@ -24,7 +24,13 @@ const PLACES: [(&[&str], &str); 17] = [
     (&["## `[[profile]]`"], "[[profile]]\n"),
     (&["## `[[profile]]`", "## `[[device]]`"], "[[device]]\n"),
     (&["A tag that is read by Modbus:"], "status = { "),
-    (&["A tag that comes by a message"], "mode = { "),
+    (
+        &[
+            "A tag that comes by a message",
+            "A tag behind a link with `http_get`",
+        ],
+        "mode = { ",
+    ),
     (
         &["## State"],
         "[profile.state]                   # first match wins; no match is `unknown`\n",
