@@ -51,10 +51,14 @@ pub fn arithmetic(plant: &Plant, load: &Load, read: &Read, share: &Share) -> Str
     let pause = plant.device(read.device).manners.between_requests_ms;
     let pause = match pause {
         0 => String::new(),
-        ms => format!(" + {ms} ms pause"),
+        ms => format!(", {ms} ms pause"),
+    };
+    let turnaround = match load.turnaround_us {
+        0 => String::new(),
+        us => format!(", {} between units", milliseconds(us)),
     };
     format!(
-        "{} + {answer} characters of {} bits = {}, silence 2 x {}, {} for the answer{pause}: {}",
+        "{} + {answer} characters of {} bits = {}, silence 2 x {}, {} for the answer{turnaround}{pause}: {}",
         cost::REQUEST,
         line.char_bits,
         milliseconds(line.characters_us(cost::REQUEST) + line.characters_us(answer)),

@@ -16,6 +16,13 @@ pub fn mono() -> Mono {
     Mono(BOOT_MS + u64::try_from(since_boot).unwrap_or(0))
 }
 
+/// Microseconds of the monotonic clock, to measure how long something takes.
+pub fn micros() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    let micros = i128::from(time.tv_sec) * 1_000_000 + i128::from(time.tv_nsec) / 1000;
+    u64::try_from(micros).unwrap_or(0)
+}
+
 /// Both clocks, now.
 pub fn now() -> Now {
     let mono = mono();

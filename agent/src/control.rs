@@ -115,6 +115,15 @@ impl fmt::Display for AskError {
 
 impl std::error::Error for AskError {}
 
+/// Whether an agent runs on `data_dir` and can be asked.
+pub async fn runs(data_dir: &Path) -> Result<bool, AskError> {
+    match get(data_dir, "/healthz").await {
+        Ok(_) => Ok(true),
+        Err(AskError::NotRunning(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Asks the agent that runs on `data_dir`; `path` is that of the HTTP door.
 pub async fn get(data_dir: &Path, path: &str) -> Result<Bytes, AskError> {
     let socket = socket(data_dir);

@@ -18,6 +18,7 @@ pub mod history;
 pub mod http;
 pub mod memory;
 pub mod plan;
+pub mod probe;
 pub mod run;
 pub mod settings;
 pub mod staging;

@@ -1,8 +1,7 @@
 //! The `andon` command line.
 
-use andon::{check, config, demo, export, memory, run, status};
-use andon_core::summary::Tier;
-use clap::{Parser, Subcommand, ValueEnum};
+use andon::{check, config, demo, export, memory, probe, run, status};
+use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,29 +51,7 @@ enum Command {
         json: bool,
     },
     /// Write what is kept on the gateway as a table: windows with their figures, or what machines did
-    Export {
-        /// First moment, as in 2026-11-23 or 2026-11-23T08:00 by the clock of the plant
-        #[arg(long, value_name = "TIME")]
-        from: Option<String>,
-        /// Moment behind the last
-        #[arg(long, value_name = "TIME")]
-        to: Option<String>,
-        /// Only this device
-        #[arg(long, value_name = "ID")]
-        device: Option<String>,
-        /// What to write
-        #[arg(long, value_enum, default_value_t = ExportWhat::Summaries)]
-        what: ExportWhat,
-        /// Which windows, for summaries
-        #[arg(long, value_enum, default_value_t = ExportWindow::Hour)]
-        window: ExportWindow,
-        /// Form of the table
-        #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
-        format: ExportFormat,
-        /// The configuration that the agent runs with
-        #[arg(long, value_name = "FILE", default_value = "andon.toml")]
-        config: PathBuf,
-    },
+    Export(export::Options),
     /// List every mistake of a configuration, or what it comes to in memory and on disk
     Check {
         /// The configuration
@@ -83,35 +60,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ExportWhat {
-    /// Windows with their parts and figures
-    Summaries,
-    /// Stretches of time in one state
-    Segments,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ExportWindow {
-    /// Minutes
-    #[value(name = "1m")]
-    Minute,
-    /// Hours
-    #[value(name = "1h")]
-    Hour,
-    /// Shifts
-    Shift,
-    /// Production days
-    #[value(name = "1d")]
-    Day,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ExportFormat {
-    /// Comma-separated, with a header
-    Csv,
+    /// Read from a device that nobody knows: every decoding, answer time, configuration to paste
+    Probe(probe::Options),
+    /// Find the units of a link, read-only
+    Scan(probe::scan::Options),
 }
 
 fn main() -> ExitCode {
@@ -120,32 +72,9 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
         Command::Run { config } => run_agent(&config),
-        Command::Export {
-            from,
-            to,
-            device,
-            what,
-            window,
-            format: ExportFormat::Csv,
-            config,
-        } => {
-            let tier = match window {
-                ExportWindow::Minute => Tier::Minute,
-                ExportWindow::Hour => Tier::Hour,
-                ExportWindow::Shift => Tier::Shift,
-                ExportWindow::Day => Tier::Day,
-            };
-            export::command(export::Options {
-                config,
-                what: match what {
-                    ExportWhat::Summaries => export::What::Summaries(tier),
-                    ExportWhat::Segments => export::What::Segments,
-                },
-                from,
-                to,
-                device,
-            })
-        }
+        Command::Export(options) => export::command(&options),
+        Command::Probe(options) => probe::command(&options),
+        Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),
         Command::Demo {
             length,

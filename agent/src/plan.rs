@@ -9,6 +9,8 @@ pub use disk::{DiskPlan, disk, history};
 
 use crate::field::FromField;
 use crate::field::meter;
+use crate::field::payload::GROWTH;
+use crate::field::push;
 use crate::http;
 use crate::run;
 use crate::settings::{Endpoint, LinkKind, Settings};
@@ -160,6 +162,8 @@ fn link_items(settings: &Settings) -> Vec<Item> {
             LinkKind::HttpPush(_) => pushed += 1,
         }
     }
+    let of_pushed = if pushed > 0 { push::MOST_PARSED } else { 0 };
+    let read = of_pushed.max(payload.saturating_mul(GROWTH));
     let doors = u64::from(settings.http.is_some());
     tls += u64::from(settings.upstream.broker.tls.is_some());
     vec![
@@ -179,6 +183,12 @@ fn link_items(settings: &Settings) -> Vec<Item> {
             "HTTP links, each with its largest answer",
             pulled,
             32 * KIB + 2 * count(payload_pulled),
+        ),
+        // One after the other: there is one thread.
+        exact(
+            "a message while it is read",
+            usize::from(mqtt + pushed > 0),
+            read,
         ),
         estimate("TLS connections with their certificates", tls, 256 * KIB),
         estimate(

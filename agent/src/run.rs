@@ -114,16 +114,18 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let plan = Arc::new(Plan::new(&plant));
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     let (asks, ask_queue) = Asks::channel();
-    let door = Door {
-        asks,
-        plant: Arc::clone(&plant),
-        scripts: Arc::new(Scripts::open(&settings, &from_field, stop.clone()).await),
-    };
-    // From here on the door is open; what it is asked waits until there is an engine.
-    let _serving = http::start(listeners, door, &stop);
+    let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
     let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+    let door = Door {
+        asks,
+        plant: Arc::clone(&plant),
+        scripts: Arc::new(scripts),
+        errands: field.errands.clone(),
+    };
+    // From here on the door is open; what it is asked waits until there is an engine.
+    let _serving = http::start(listeners, door, &stop);
 
     // What only the start needs is not kept for the rest of the run.
     let limits = plan::history(&settings);

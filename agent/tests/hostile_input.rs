@@ -18,6 +18,21 @@ fn any_payload_is_a_reading() {
 }
 
 #[test]
+fn any_batch_is_samples_in_the_order_of_their_time() {
+    for_each_mutation("batch", checks::batch);
+}
+
+#[test]
+fn any_rows_are_samples() {
+    for_each_mutation("rows", checks::rows);
+}
+
+#[test]
+fn any_metrics_are_samples() {
+    for_each_mutation("sparkplug", checks::sparkplug);
+}
+
+#[test]
 fn any_pushed_body_is_samples_or_a_mistake() {
     let folder = tempfile::tempdir().expect("a folder");
     let plant = checks::pushed_plant(folder.path());
@@ -28,6 +43,11 @@ fn any_pushed_body_is_samples_or_a_mistake() {
 fn only_the_right_answer_to_a_request_is_accepted() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     for_each_mutation("mbap", |bytes| checks::mbap(&runtime, bytes));
+}
+
+#[test]
+fn only_the_right_frame_on_a_serial_line_is_accepted() {
+    for_each_mutation("rtu", checks::rtu);
 }
 
 #[test]

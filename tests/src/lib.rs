@@ -9,6 +9,7 @@ pub mod agent;
 pub mod broker;
 pub mod line;
 pub mod maps;
+pub mod meter;
 pub mod oven;
 pub mod presses;
 pub mod random;
@@ -17,6 +18,7 @@ pub mod records;
 pub mod registers;
 pub mod scenario;
 pub mod table;
+pub mod unknown;
 pub mod web;
 
 use std::fmt;

@@ -7,6 +7,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+/// The serial port of the shipped press line.
+const SERIAL_PORT: &str = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A10KZP4-if00-port0";
+
 /// A directory under `target/system/`, empty at the start and left behind for whoever wants to
 /// know why something failed.
 #[derive(Debug)]
@@ -28,6 +31,11 @@ impl Scenario {
     /// A file in the directory.
     pub fn path(&self, file: &str) -> PathBuf {
         self.directory.join(file)
+    }
+
+    /// Where the serial port of the press line is, if something is plugged in.
+    pub fn serial_port(&self) -> PathBuf {
+        self.path("usb-adapter-port0")
     }
 
     /// Writes a file into the directory.
@@ -77,7 +85,9 @@ impl Scenario {
     fn press_line_text(&self, presses: u16, broker: u16) -> Outcome<String> {
         let mut text = fs::read_to_string(repository().join("agent/dist/press-line.toml"))?;
         let data = format!("data_dir = {:?}", self.path("data"));
+        let serial_port = self.serial_port().display().to_string();
         for (shipped, here) in [
+            (SERIAL_PORT, serial_port),
             ("127.0.0.1:5020", format!("127.0.0.1:{presses}")),
             ("127.0.0.1:1883", format!("127.0.0.1:{broker}")),
             ("127.0.0.1:8080", format!("127.0.0.1:{}", free_port()?)),

@@ -153,14 +153,15 @@ fn a_machine_behind_tls_is_believed_only_if_its_authority_vouches() -> Outcome {
     let file = |name: &str| -> PathBuf { scenario.path(name) };
     let cert = file("machine.pem").display().to_string();
     let key = file("machine.key").display().to_string();
-    let mut machine = WebMachine::start(&scenario, 0, &["--cert", &cert, "--key", &key])?;
-    machine.show("/", 200, "42")?;
+    let mut machines = Vec::new();
     let mut links = String::new();
     for (id, host, authority) in [
         ("good", "localhost", "ours"),
         ("stranger", "localhost", "theirs"),
         ("misnamed", "127.0.0.1", "ours"),
     ] {
+        let mut machine = WebMachine::start(&scenario, 0, &["--cert", &cert, "--key", &key])?;
+        machine.show("/", 200, "42")?;
         links += &format!(
             r#"
 [[link]]
@@ -177,6 +178,7 @@ tags = {{ speed = {{ type = "f64" }} }}
             port = machine.port(),
             ca = file(&format!("{authority}.pem")),
         );
+        machines.push(machine);
     }
     let rig = Rig::start(scenario, &links)?;
     rig.wait_tag("good-1", "speed", "value", &42.0.into())?;
@@ -191,6 +193,10 @@ tags = {{ speed = {{ type = "f64" }} }}
     }
     let log = fs::read_to_string(rig.scenario.path("agent.log"))?;
     assert!(!log.contains("panicked"), "{log}");
+    for (machine, asked) in machines.iter_mut().zip([true, false, false]) {
+        let report = machine.report()?;
+        assert_eq!(report["asked"]["/"].is_u64(), asked, "{report}");
+    }
     Ok(())
 }
 

@@ -11,6 +11,8 @@ mod http_door;
 mod http_machines;
 mod killed;
 mod press_line;
+mod probe;
 mod register_maps;
+mod serial_line;
 mod states_and_alarms;
 mod stopped;

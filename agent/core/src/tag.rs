@@ -258,6 +258,9 @@ pub enum Table {
 }
 
 impl Table {
+    /// All four.
+    pub const ALL: [Table; 4] = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
+
     /// Addresses that one read may ask for: 125 registers (Modbus Application Protocol 1.1b3, §6.3
     /// and §6.4) or 2,000 bits (§6.1 and §6.2).
     pub const fn limit(self) -> u16 {

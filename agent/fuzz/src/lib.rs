@@ -4,12 +4,17 @@
 use andon::config::{self, Entry, Loaded, Report};
 use andon::field::Answer;
 use andon::field::modbus::ask;
-use andon::field::payload::{Payload, Reader};
+use andon::field::payload::sparkplug::Session;
+use andon::field::payload::{MOST_SAMPLES, Payload, Reader};
 use andon::field::push;
 use andon_core::modbus::plan::Read;
+use andon_core::modbus::rtu::{Asked, Progress};
 use andon_core::plant::Plant;
-use andon_core::sample::{Reading, Value};
-use andon_core::tag::{DeviceIndex, Kind, LinkIndex, Place, Table, TagIndex};
+use andon_core::sample::{Reading, Sample, Value};
+use andon_core::tag::{
+    Column, CsvPlace, DeviceIndex, Format, JsonPlace, Kind, LinkIndex, Literal, Place, Table,
+    TagIndex,
+};
 use andon_core::time::Wall;
 use jiff::tz::TimeZone;
 use std::fs;
@@ -58,6 +63,127 @@ pub fn payload(bytes: &[u8]) -> bool {
         }
     }
     accepted
+}
+
+/// Places in batches of samples: by name, of the device, whatever there is.
+fn batch_places() -> Vec<Place> {
+    let place =
+        |each: Option<&str>, conditions: &[(&str, Literal)], at: &str, time: Option<&str>| {
+            let conditions = conditions.iter().cloned();
+            Place {
+                format: Format::Json(JsonPlace {
+                    each: each.map(Into::into),
+                    conditions: conditions.map(|(at, is)| (at.into(), is)).collect(),
+                    at: at.into(),
+                    time: time.map(Into::into),
+                }),
+                ..Place::bare(None, Kind::F64)
+            }
+        };
+    let temp = Literal::Text("temp".into());
+    vec![
+        place(Some(""), &[], "", None),
+        place(Some(""), &[("/name", temp.clone())], "/value", Some("/ts")),
+        place(
+            Some("/machines"),
+            &[("/id", Literal::Device)],
+            "/good",
+            None,
+        ),
+        place(
+            None,
+            &[("/name", temp), ("/ok", Literal::Bool(true))],
+            "/value",
+            Some("/ts"),
+        ),
+    ]
+}
+
+/// Places in rows of text.
+fn row_places() -> Vec<Place> {
+    let place = |column, time, separator, kind| Place {
+        format: Format::Csv(CsvPlace {
+            column,
+            time,
+            separator,
+        }),
+        ..Place::bare(None, kind)
+    };
+    let name = |name: &str| Column::Name(name.into());
+    vec![
+        place(Column::Number(0), None, None, Kind::F64),
+        place(Column::Number(2), Some(Column::Number(0)), None, Kind::Text),
+        place(name("temp"), None, Some(b';'), Kind::I32),
+        place(name("temp"), Some(name("at")), None, Kind::F32),
+    ]
+}
+
+/// A batch gives samples of each tag in the order of their time, no more than are taken. Returns
+/// whether it gave any value.
+pub fn batch(bytes: &[u8]) -> bool {
+    samples(bytes, &batch_places())
+}
+
+/// Rows of text give samples of each tag. Returns whether they gave any value.
+pub fn rows(bytes: &[u8]) -> bool {
+    samples(bytes, &row_places())
+}
+
+fn samples(bytes: &[u8], places: &[Place]) -> bool {
+    let reader = Reader {
+        device: "press-1",
+        zone: &TimeZone::UTC,
+        retained: false,
+    };
+    let payload = Payload::new(bytes, 64 * 1024);
+    let tags = (0..).map(TagIndex).zip(places);
+    let read = tags.map(|tag| payload.samples([tag], reader));
+    in_order(&read.collect::<Vec<_>>(), places)
+}
+
+/// Whether any sample has a value, all of which are of their tag's type.
+fn in_order(read: &[Vec<(TagIndex, Sample)>], places: &[Place]) -> bool {
+    for (samples, place) in read.iter().zip(places) {
+        assert!(samples.len() <= MOST_SAMPLES);
+        let time = |(_, sample): &(TagIndex, Sample)| sample.time.map_or(i64::MAX, |time| time.0);
+        assert!(samples.iter().map(time).is_sorted(), "{samples:?}");
+        for (_, sample) in samples {
+            let value = sample.reading.value();
+            assert!(
+                value.is_none_or(|value| is_of(value, place.kind)),
+                "{value:?}"
+            );
+        }
+    }
+    let mut all = read.iter().flatten();
+    all.any(|(_, sample)| sample.reading.value().is_some())
+}
+
+/// A payload of Sparkplug B, as a birth certificate and then as data, gives samples of its metrics.
+/// Returns whether it gave any value.
+pub fn sparkplug(bytes: &[u8]) -> bool {
+    let metric = |name: &str, kind| Place {
+        format: Format::Metric(name.into()),
+        ..Place::bare(None, kind)
+    };
+    let places = [
+        metric("Temperature", Kind::F64),
+        metric("Offset", Kind::I16),
+        metric("Parts", Kind::U32),
+        metric("Mode", Kind::Text),
+        metric("Door", Kind::Bool),
+    ];
+    let mut session = Session::new(&places);
+    session.node_born(bytes);
+    let birth = session.birth(bytes, 64 * 1024);
+    let data = session.data(bytes, 64 * 1024);
+    let mut gave = false;
+    for said in [birth, data].iter().flatten() {
+        let tags = (0..).map(TagIndex).zip(&places);
+        let read = tags.map(|tag| session.samples(said, [tag], false));
+        gave |= in_order(&read.collect::<Vec<_>>(), &places);
+    }
+    gave
 }
 
 /// The configuration of what scripts push to.
@@ -315,4 +441,80 @@ fn is_told(loaded: Result<Loaded, Report>) -> Option<Loaded> {
         }
     }
     loaded.ok()
+}
+
+/// What is heard on a serial line is the answer to a request only if it is exactly the one frame
+/// that the request calls for, or an exception to it. The first byte chooses the request; the
+/// second, if it is odd, has the right checksum put behind the rest. Returns whether it was taken.
+pub fn rtu(bytes: &[u8]) -> bool {
+    let [choice, sum, heard @ ..] = bytes else {
+        return false;
+    };
+    let read = request(*choice);
+    let [start, count] = [read.start, read.count].map(u16::to_be_bytes);
+    let request = with_sum(&[
+        read.unit,
+        function(&read),
+        start[0],
+        start[1],
+        count[0],
+        count[1],
+    ]);
+    let asked = Asked::of(&request).expect("a request of ours");
+    let heard = match sum % 2 {
+        0 => heard.to_vec(),
+        _ => with_sum(heard),
+    };
+    let whole = is_answer(&read, &heard);
+    assert_eq!(asked.judge(&heard).is_ok(), whole);
+    for end in 0..=heard.len() {
+        match asked.progress(&heard[..end]) {
+            Progress::Whole => assert!(is_answer(&read, &heard[..end])),
+            Progress::Missing(bytes) => {
+                assert!(bytes > 0 && end + bytes <= asked.answer_bytes().max(5));
+            }
+            // Nothing that follows makes an answer of it.
+            Progress::Hopeless => assert!(!whole),
+        }
+    }
+    whole
+}
+
+/// Read by the book (Modbus over Serial Line 1.02, §2.5.1), without the code under test.
+fn is_answer(read: &Read, heard: &[u8]) -> bool {
+    let Some((content, _)) = heard.split_last_chunk::<2>() else {
+        return false;
+    };
+    if heard != with_sum(content) {
+        return false;
+    }
+    let size = match read.table.is_bits() {
+        true => usize::from(read.count).div_ceil(8),
+        false => usize::from(read.count) * 2,
+    };
+    match content {
+        [unit, code, _] if *code == function(read) | 0x80 => *unit == read.unit,
+        [unit, code, count, items @ ..] => {
+            (*unit, *code) == (read.unit, function(read))
+                && usize::from(*count) == size
+                && items.len() == size
+        }
+        _ => false,
+    }
+}
+
+/// The bytes with their checksum, bit by bit as in the appendix of the standard.
+fn with_sum(bytes: &[u8]) -> Vec<u8> {
+    let mut sum = 0xFFFF_u16;
+    for byte in bytes {
+        sum ^= u16::from(*byte);
+        for _ in 0..8 {
+            let odd = sum & 1 == 1;
+            sum >>= 1;
+            if odd {
+                sum ^= 0xA001;
+            }
+        }
+    }
+    [bytes, &sum.to_le_bytes()].concat()
 }

@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Keys of a link that a device may have instead of `link`.
-pub(super) const ADDRESSES: [&str; 3] = ["modbus_tcp", "modbus_rtu", "modbus_rtu_tcp"];
+pub(super) const ADDRESSES: [&str; 4] = ["modbus_tcp", "modbus_rtu", "modbus_rtu_tcp", "http_get"];
 
 /// What else a device may say of the serial line that its address makes: all that a link says of it
 /// and a device does not mean for itself, as it does a `timeout`.
@@ -87,9 +87,13 @@ impl<'i> Links<'i> {
             if let Some(&first) = self.by_endpoint.get(&endpoint) {
                 let first = &self.known[first];
                 let what = format!("the link `{}` has this address already", first.id);
+                let hint = match key {
+                    "http_get" => "read the other pages of this host through one link, by `path`",
+                    _ => "machines allow one connection: read their devices through one link",
+                };
                 out.mistake(
                     Finding::at(span, what)
-                        .hint("machines allow one connection: read their devices through one link")
+                        .hint(hint)
                         .also(first.span.clone(), "the first"),
                 );
                 continue;
@@ -141,6 +145,12 @@ impl<'i> Links<'i> {
             // Its link will tell that it is no address.
             None => ("", format!("at {}", place.start)),
         };
+        if key == "http_get" && !device.contains_key("path") {
+            // Its page stays its own; the link is that of the host.
+            let path = Cow::Owned(page(text).to_owned());
+            let path = Spanned::new(place.clone(), DeValue::String(path));
+            device.insert(Spanned::new(key_name.span(), Cow::Borrowed("path")), path);
+        }
         let knobs = knobs(key, device);
         let id = match self.by_endpoint.get(&endpoint) {
             Some(&at) => {
@@ -173,6 +183,7 @@ impl<'i> Links<'i> {
     fn new_id(&mut self, key: &str, address: &str) -> String {
         let short = match key {
             "modbus_rtu" => address.rsplit('/').next().unwrap_or(address),
+            "http_get" => host(address),
             _ => address.strip_suffix(":502").unwrap_or(address),
         };
         let slug = match slug(short) {
@@ -275,12 +286,34 @@ fn endpoint(key: &str, address: &str) -> String {
     if key == "modbus_rtu" {
         return address.to_owned();
     }
+    let default_port = match key {
+        "http_get" if address.starts_with("https:") => ":443",
+        "http_get" => ":80",
+        _ => ":502",
+    };
+    let address = match key {
+        "http_get" => host(address),
+        _ => address,
+    };
     let address = address.to_ascii_lowercase();
     let after_host = address.rsplit(']').next().unwrap_or("");
     match after_host.contains(':') {
         true => address,
-        false => address + ":502",
+        false => address + default_port,
     }
+}
+
+/// Host and port of the address of a page.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or(rest)
+}
+
+/// What follows host and port.
+fn page(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |scheme| scheme + 3);
+    let rest = url.get(start..).unwrap_or("");
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
 }
 
 #[cfg(test)]
@@ -304,6 +337,8 @@ mod tests {
             ("modbus_rtu", "/dev/ttyS1", "ttys1"),
             ("modbus_tcp", "号", "link"),
             ("modbus_tcp", "", "link-2"),
+            ("http_get", "http://10.1.1.7:8080/a/b.json", "10-1-1-7-8080"),
+            ("http_get", "https://web.lan?x", "web-lan"),
         ] {
             assert_eq!(links.new_id(key, address), id);
             assert!(id.len() <= LONGEST_ID);
@@ -317,5 +352,17 @@ mod tests {
         assert_eq!(is("[fe80::1]"), is("[fe80::1]:502"));
         assert_ne!(is("plc.lan:503"), is("plc.lan"));
         assert_eq!(is("plc.lan"), endpoint("modbus_rtu_tcp", "plc.lan:502"));
+        let is = |address: &str| endpoint("http_get", address);
+        assert_eq!(is("http://Web.lan/a?b"), is("http://web.lan:80"));
+        assert_eq!(is("https://web.lan/a"), is("https://web.lan:443/b"));
+        assert_ne!(is("https://web.lan/a"), is("http://web.lan/a"));
+        assert_ne!(is("http://web.lan:81/a"), is("http://web.lan/a"));
+    }
+
+    #[test]
+    fn the_page_of_an_address_is_what_follows_the_host() {
+        assert_eq!(page("http://web.lan/a/b?c=/d"), "/a/b?c=/d");
+        assert_eq!(page("http://web.lan"), "/");
+        assert_eq!(page("nonsense"), "/");
     }
 }

@@ -1,6 +1,7 @@
 //! `[[profile]]` and `[[device]]`: a device is its profile, overridden key by key.
 
 use super::addresses::ADDRESSES;
+use super::called::{Addresses, address};
 use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, publishes_tags, stale_after};
@@ -63,7 +64,7 @@ pub(super) fn machines(
     let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
     let mut template = None;
     let mut before = out.count();
-    let mut addresses = HashMap::new();
+    let mut addresses = Addresses::default();
     for section in device_sections {
         // Copies of one section stand in one place.
         if template != Some(section.span()) {
@@ -85,20 +86,20 @@ pub(super) fn machines(
             seen.insert(found.id.value.clone(), found.id.span.clone());
         }
         let name = found.id.value.clone();
-        let address = found.address.clone();
+        let (id, address) = (found.id.clone(), found.address.clone());
         let writes = found.writes.clone();
         match build(found, &mut profiles, links, &mut shared, out) {
             Some((device, paths)) => {
                 let link = device.link;
-                let called = address.map_or(name, |address| {
-                    check_address(&mut addresses, link, &address, out);
-                    address.value
-                });
+                let called = address.unwrap_or(id);
+                if !links[usize::from(link.0)].speaks().is_modbus() {
+                    addresses.check(link, &called, out);
+                }
                 let allowed = writes.into_iter().flat_map(|writes| writes.value);
                 let of_unit = |write: Write| (link, write.of_unit(device.unit));
                 machines.allow_write.extend(allowed.map(of_unit));
                 machines.devices.push(device);
-                machines.called.push(called);
+                machines.called.push(called.value);
                 machines.paths.push(paths);
             }
             None => out.lose(&name),
@@ -185,7 +186,13 @@ fn read_device(section: Section<'_>) -> Option<Found> {
     let profile = section.place("profile", owned);
     let link = section.place("link", owned);
     // Addresses have become links; what is still there came with one too many.
-    let keys = ["link", ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]];
+    let keys = [
+        "link",
+        ADDRESSES[0],
+        ADDRESSES[1],
+        ADDRESSES[2],
+        ADDRESSES[3],
+    ];
     for key in ADDRESSES {
         section.take(key);
     }
@@ -220,37 +227,6 @@ fn read_device(section: Section<'_>) -> Option<Found> {
         common,
         span,
     })
-}
-
-/// What a device is called by others: one level of a topic.
-fn address(item: &Item<'_>) -> Option<Arc<str>> {
-    let text = label(item)?;
-    if text.contains(['/', '+', '#']) || text.len() > 100 {
-        return item.wrong(
-            format!("`{text}` is not one level of a topic"),
-            "write what stands for the device in its topics or messages, without `/`, `+` and `#`",
-        );
-    }
-    Some(text)
-}
-
-/// Two devices of one address would have each other's values.
-fn check_address(
-    addresses: &mut HashMap<(LinkIndex, Arc<str>), Range<usize>>,
-    link: LinkIndex,
-    address: &At<Arc<str>>,
-    out: &Findings,
-) {
-    let key = (link, address.value.clone());
-    if let Some(first) = addresses.get(&key) {
-        let what = format!("there are two devices with the address `{}`", address.value);
-        out.mistake(
-            Finding::at(address.span.clone(), what)
-                .hint("each device behind a link has an address of its own")
-                .also(first.clone(), "the first"),
-        );
-    }
-    addresses.entry(key).or_insert(address.span.clone());
 }
 
 fn without_link(section: &Section<'_>, keys: &[&str]) {

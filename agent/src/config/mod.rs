@@ -10,6 +10,7 @@ mod addresses;
 mod alarms;
 mod buses;
 mod calendar;
+mod called;
 mod csv;
 mod devices;
 mod each;
@@ -41,7 +42,12 @@ mod values;
 mod walk;
 mod writes;
 
-pub(crate) use values::{show_bytes, show_ms};
+pub(crate) use values::{parse_ms, show_bytes, show_ms};
+
+/// Table and address of a number such as 40011 in a manual.
+pub(crate) fn from_manual(number: &str) -> Option<(Table, u32)> {
+    tags::from_manual(number)
+}
 
 pub use report::{Entry, Report};
 
@@ -51,7 +57,7 @@ use crate::settings::{
 };
 use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Gateway, Plant};
-use andon_core::tag::LinkIndex;
+use andon_core::tag::{LinkIndex, Table};
 use devices::Machines;
 use files::Files;
 use gateway::{GatewayPart, Language};

@@ -5,7 +5,7 @@ pub(super) mod message;
 mod point;
 mod role;
 
-pub(super) use address::address;
+pub(super) use address::{address, from_manual};
 
 use super::pages::page_path;
 use super::report::Finding;

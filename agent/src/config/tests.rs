@@ -751,3 +751,71 @@ path = "/b.json"
         ]
     );
 }
+
+#[test]
+fn machines_with_pages_of_their_own_may_share_a_host() {
+    const WEB: &str = r#"
+[[device]]
+each = "1..3"
+id = "still-{n}"
+http_get = "http://10.1.9.7/still/{n}.json"
+tags = { t = { at = "/t", type = "f64" } }
+
+[[device]]
+id = "compressor"
+http_get = "http://10.1.9.8/status.json"
+tags = { n = { at = "/n", type = "f64" } }
+"#;
+    let settings = load_text(&format!("{PRESS_LINE}{WEB}"))
+        .unwrap_or_else(|report| panic!("{report}"))
+        .settings;
+    let asked: Vec<_> = (settings.links.iter())
+        .filter_map(|link| match &link.kind {
+            LinkKind::HttpGet(web) => {
+                let paths = web.pages.iter().map(|page| &*page.path);
+                Some((&*link.id, paths.collect::<Vec<_>>()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (
+                "10-1-9-7",
+                vec!["/still/1.json", "/still/2.json", "/still/3.json"]
+            ),
+            ("10-1-9-8", vec!["/status.json"]),
+        ]
+    );
+}
+
+/// The meter on the serial line of the example, read every so often.
+fn meter_every(every: &str) -> Result<Loaded, Report> {
+    load_text(&PRESS_LINE.replacen("every = \"5 s\"", &format!("every = \"{every}\""), 1))
+}
+
+#[test]
+fn a_serial_bus_that_is_asked_for_more_than_there_is_time_is_a_mistake() {
+    // At 19,200 baud with 11 bits a character: 17 characters 9.7 ms, two silences of 2.0 ms, 5 ms.
+    let report = meter_every("10 ms")
+        .expect_err("twice the time there is")
+        .to_string();
+    for part in [
+        "`rs485` would have to be in use for 187.5 % of the time at 19200 baud",
+        "read less often, or raise `baud`",
+        "meter-1 input:52, 2 registers every 10 ms: 8 + 9 characters of 11 bits = 9.7 ms, \
+         silence 2 x 2.0 ms, 5.0 ms for the answer: 18.8 ms",
+    ] {
+        assert!(report.contains(part), "{part} is missing in\n{report}");
+    }
+}
+
+#[test]
+fn a_serial_bus_with_little_time_left_is_a_warning() {
+    let warnings = |every| meter_every(every).expect("it fits").warnings.to_string();
+    let told = "`rs485` is in use for 93.7 % of the time at 19200 baud";
+    let tight = warnings("20 ms");
+    assert!(tight.contains(told), "{tight}");
+    assert!(!warnings("5 s").contains("rs485"));
+}

@@ -97,14 +97,7 @@ pub(super) fn duration(low: u64, high: u64) -> impl Fn(&Item<'_>) -> Option<u64>
                 None => item.expected("a time such as \"500 ms\", \"5 s\", \"15 min\" or \"1 h\""),
             };
         };
-        let units = [
-            ("ms", 1),
-            ("s", SECOND),
-            ("min", 60 * SECOND),
-            ("h", 3600 * SECOND),
-            ("d", DAY),
-        ];
-        let Some(ms) = scaled(text, &units) else {
+        let Some(ms) = parse_ms(text) else {
             return item.wrong(
                 format!("`{text}` is not a time"),
                 "write a number and ms, s, min, h or d, such as \"500 ms\" or \"5 s\"",
@@ -118,6 +111,18 @@ pub(super) fn duration(low: u64, high: u64) -> impl Fn(&Item<'_>) -> Option<u64>
         }
         Some(ms)
     }
+}
+
+/// A time as in the file, in milliseconds.
+pub(crate) fn parse_ms(text: &str) -> Option<u64> {
+    let units = [
+        ("ms", 1),
+        ("s", SECOND),
+        ("min", 60 * SECOND),
+        ("h", 3600 * SECOND),
+        ("d", DAY),
+    ];
+    scaled(text, &units)
 }
 
 /// Any time up to a day.

@@ -11,6 +11,7 @@ use crate::history::Passed;
 use crate::settings::Settings;
 use andon_core::summary::Tier;
 use andon_core::time::Wall;
+use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -22,27 +23,72 @@ use std::process::ExitCode;
 const WRONG: u8 = 2;
 
 /// What to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum What {
-    /// The windows of a tier, with their figures.
-    Summaries(Tier),
-    /// What each device did.
+    /// Windows with their parts and figures
+    Summaries,
+    /// Stretches of time in one state
     Segments,
 }
 
+/// Which windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Window {
+    /// Minutes
+    #[value(name = "1m")]
+    Minute,
+    /// Hours
+    #[value(name = "1h")]
+    Hour,
+    /// Shifts
+    Shift,
+    /// Production days
+    #[value(name = "1d")]
+    Day,
+}
+
+impl Window {
+    const fn tier(self) -> Tier {
+        match self {
+            Window::Minute => Tier::Minute,
+            Window::Hour => Tier::Hour,
+            Window::Shift => Tier::Shift,
+            Window::Day => Tier::Day,
+        }
+    }
+}
+
+/// The form of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated, with a header
+    Csv,
+}
+
 /// What was asked for on the command line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// The configuration, for the data directory, the time zone and the devices.
-    pub config: PathBuf,
-    /// What to write.
-    pub what: What,
-    /// The first moment, as written.
-    pub from: Option<String>,
-    /// The moment behind the last, as written.
-    pub to: Option<String>,
-    /// The only device, if not all.
-    pub device: Option<String>,
+    /// First moment, as in 2026-11-23 or 2026-11-23T08:00 by the clock of the plant
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Moment behind the last
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// Only this device
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = What::Summaries)]
+    what: What,
+    /// Which windows, for summaries
+    #[arg(long, value_enum, default_value_t = Window::Hour)]
+    window: Window,
+    /// Form of the table
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    /// The configuration that the agent runs with
+    #[arg(long, value_name = "FILE", default_value = "andon.toml")]
+    config: PathBuf,
 }
 
 /// What is to be written, checked.
@@ -66,7 +112,7 @@ impl Wanted<'_> {
 }
 
 /// Writes a table to standard output.
-pub fn command(options: Options) -> ExitCode {
+pub fn command(options: &Options) -> ExitCode {
     let loaded = match config::load(&options.config) {
         Ok(loaded) => loaded,
         Err(report) => {
@@ -101,12 +147,14 @@ pub fn command(options: Options) -> ExitCode {
         settings,
         from,
         to,
-        device: options.device,
+        device: options.device.clone(),
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    let written = match options.what {
-        What::Summaries(tier) => summaries::write(&wanted, tier, &mut out),
-        What::Segments => segments::write(&wanted, &mut out),
+    let written = match (options.format, options.what) {
+        (Format::Csv, What::Summaries) => {
+            summaries::write(&wanted, options.window.tier(), &mut out)
+        }
+        (Format::Csv, What::Segments) => segments::write(&wanted, &mut out),
     };
     match written.and_then(|passed| out.flush().map(|()| passed)) {
         Ok(passed) => {

@@ -16,6 +16,7 @@ mod filter;
 mod silence;
 mod subscribing;
 mod topic;
+mod topics;
 
 use super::FromField;
 use super::backoff::Backoff;
@@ -35,7 +36,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use subscribing::Subscribing;
 use tokio::time::sleep;
-use topic::{Message, Readings, Step, Topic, Topics};
+use topic::{Message, Readings, Topic};
+use topics::{Step, Topics};
 
 /// Largest packet in bytes that is received, unless `max_payload` is larger.
 const LARGEST_PACKET: usize = 256 * 1024;

@@ -3,8 +3,9 @@
 //!
 //! A payload is whatever somebody publishes: nothing in it may do more than give bad readings. It is
 //! no longer than the link's `max_payload`; JSON is parsed at most once and to a depth of 128, rows
-//! of text at most once; of one tag no more than [`MOST_SAMPLES`] samples come out. So time and
-//! memory are bounded by its length.
+//! of text at most once, and a document that would take more than [`GROWTH`] times `max_payload` is
+//! refused before it is parsed. Of one tag no more than [`MOST_SAMPLES`] samples come out.
+//! `agent/tests/message_memory.rs` measures it.
 
 mod csv;
 mod json;
@@ -25,6 +26,25 @@ use std::cell::OnceCell;
 /// Samples of one tag that are taken from one message: the newest.
 pub const MOST_SAMPLES: usize = 256;
 
+/// Memory that reading a message takes at most, in multiples of the largest payload. A batch of
+/// samples takes about 15 times its length as a document, and one made to be large a hundred times.
+pub const GROWTH: usize = 24;
+
+/// Bytes that the values of a document take at most, each for itself and an object for its table.
+const OF_VALUE: usize = 64;
+const OF_OBJECT: usize = 768;
+
+/// Bytes that a document takes at most once it is parsed.
+pub(super) fn parsed_size(text: &[u8]) -> usize {
+    let size = |byte: &u8| match byte {
+        b'{' => OF_OBJECT,
+        // All but the first in its list follow a comma.
+        b'[' | b',' => OF_VALUE,
+        _ => 0,
+    };
+    text.iter().map(size).sum()
+}
+
 /// What one place has to do with one sample of a message: nothing if it is of another tag.
 type Found = Option<(Result<Value, Reason>, Option<Wall>)>;
 
@@ -32,6 +52,8 @@ type Found = Option<(Result<Value, Reason>, Option<Wall>)>;
 #[derive(Debug)]
 pub struct Payload<'a> {
     text: Result<&'a str, Reason>,
+    /// Bytes that a document may take.
+    room: usize,
     /// The document that it is; none if it is not JSON.
     json: OnceCell<Option<Json>>,
     /// Its rows by what separates their columns.
@@ -54,6 +76,7 @@ impl<'a> Payload<'a> {
     pub fn new(bytes: &'a [u8], max: usize) -> Payload<'a> {
         Payload {
             text: text(bytes, max),
+            room: max.saturating_mul(GROWTH),
             json: OnceCell::new(),
             rows: OnceCell::new(),
         }
@@ -70,6 +93,9 @@ impl<'a> Payload<'a> {
         for (tag, place) in tags {
             let begin = samples.len();
             let mut put = |reading: Result<Value, Reason>, time| {
+                if samples.len() - begin >= 2 * MOST_SAMPLES {
+                    keep_newest(&mut samples, begin);
+                }
                 samples.push((tag, sample(reading, time, reader.retained)));
             };
             if let Err(reason) = self.find(place, reader, &mut put) {
@@ -90,6 +116,9 @@ impl<'a> Payload<'a> {
         let text = self.text?;
         match &place.format {
             Format::Bare => put(value::of_bare(text, place), None),
+            Format::Json(_) if parsed_size(text.as_bytes()) > self.room => {
+                return Err(Reason::TooLong);
+            }
             Format::Json(at) => {
                 let json = self.json.get_or_init(|| serde_json::from_str(text).ok());
                 let json = json.as_ref().ok_or(Reason::Malformed)?;

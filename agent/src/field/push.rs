@@ -4,7 +4,7 @@
 //! A value that does not fit its tag is a bad reading, as in a message; a name that nobody knows is
 //! a mistake of the script, and then nothing of the body is taken.
 
-use super::payload::{of_json, time};
+use super::payload::{of_json, parsed_size, time};
 use andon_core::plant::{Device, Plant};
 use andon_core::sample::{Reading, Reason, Sample};
 use andon_core::tag::{DeviceIndex, LinkIndex, Source, TagIndex};
@@ -14,6 +14,9 @@ use std::fmt;
 
 /// Entries that are taken from one body.
 pub const MOST_ENTRIES: usize = 10_000;
+
+/// Bytes that a body may take once it is parsed.
+pub const MOST_PARSED: usize = 8 << 20;
 
 /// What a body says of one device, in the order of its time.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +44,8 @@ pub enum PushError {
     NotEntries,
     /// More than [`MOST_ENTRIES`].
     TooMany(usize),
+    /// Parsed it would take more than [`MOST_PARSED`].
+    TooLarge,
     /// An entry is not an object with `device` and `tags`, or has a key that nobody knows.
     Entry(usize, String),
     /// No device of this id, or one that is not pushed to.
@@ -61,6 +66,7 @@ impl fmt::Display for PushError {
             PushError::TooMany(many) => {
                 write!(f, "{many} entries; send at most {MOST_ENTRIES} at once")
             }
+            PushError::TooLarge => f.write_str("too many values; send them in parts"),
             PushError::Entry(at, what) => write!(f, "entry {at}: {what}"),
             PushError::Device(at, id) => write!(
                 f,
@@ -82,6 +88,9 @@ impl std::error::Error for PushError {}
 
 /// What `body` says of the devices behind `doors`, the links that are pushed to.
 pub fn samples(body: &[u8], plant: &Plant, doors: &[LinkIndex]) -> Result<Vec<Pushed>, PushError> {
+    if parsed_size(body) > MOST_PARSED {
+        return Err(PushError::TooLarge);
+    }
     let json =
         serde_json::from_slice(body).map_err(|error| PushError::NotJson(error.to_string()))?;
     let entries = match json {

@@ -398,7 +398,11 @@ async fn measure() {
         written.elapsed() / 1440,
     );
     let read = std::time::Instant::now();
-    println!("{} pages read in {:?}", history.past().count(), read.elapsed());
+    println!(
+        "{} pages read in {:?}",
+        history.past().count(),
+        read.elapsed()
+    );
 }
 
 #[derive(Debug, Clone)]

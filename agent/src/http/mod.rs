@@ -10,9 +10,10 @@
 //!   `[http] listen` names; pushing needs the token of its link ([`push`]).
 //!
 //! The same router answers on the control socket ([`crate::control`]), for the gateway's own
-//! command line.
+//! command line; only there single reads of a Modbus device are made for whoever asks ([`errand`]).
 
 mod answer;
+pub mod errand;
 mod push;
 mod read;
 mod serve;
@@ -21,6 +22,7 @@ mod tokens;
 pub use push::{AT_ONCE, LARGEST_BODY, Scripts};
 pub use serve::{Listener, MOST as MOST_CONNECTIONS};
 
+use crate::field::modbus::errand::Errands;
 use crate::run::Asks;
 use andon_core::plant::Plant;
 use axum::Router;
@@ -41,20 +43,26 @@ pub struct Door {
     pub plant: Arc<Plant>,
     /// The links that scripts push to.
     pub scripts: Arc<Scripts>,
+    /// The way to the Modbus links, for the gateway's own command line.
+    pub errands: Errands,
 }
 
 /// Serves the same on each of `listeners` until `stop` becomes true or the set is dropped.
 pub fn start(listeners: Vec<Listener>, door: Door, stop: &watch::Receiver<bool>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let router = router(door);
     for listener in listeners {
-        tasks.spawn(serve::serve(listener, router.clone(), stop.clone()));
+        let mut router = router();
+        if matches!(listener, Listener::Unix(_)) {
+            router = router.merge(control());
+        }
+        let router = router.with_state(door.clone());
+        tasks.spawn(serve::serve(listener, router, stop.clone()));
     }
     tasks
 }
 
-/// Everything that is answered.
-fn router(door: Door) -> Router {
+/// What is answered to whoever reaches the door.
+fn router() -> Router<Door> {
     Router::new()
         .route("/healthz", get(read::healthz))
         .route("/readyz", get(read::readyz))
@@ -64,7 +72,11 @@ fn router(door: Door) -> Router {
         .route("/api/v1/samples", post(push::samples))
         .fallback(read::unknown)
         .method_not_allowed_fallback(read::wrong_method)
-        .with_state(door)
+}
+
+/// What is answered on the control socket only.
+fn control() -> Router<Door> {
+    Router::new().route(errand::PATH, get(errand::read))
 }
 
 /// Why nothing can listen where the configuration says.

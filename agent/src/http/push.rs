@@ -242,7 +242,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
 fn refused(error: &PushError, body: &[u8]) -> Problem {
     let status = match error {
         PushError::Device(..) => StatusCode::NOT_FOUND,
-        PushError::TooMany(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        PushError::TooMany(_) | PushError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::BAD_REQUEST,
     };
     Problem {
@@ -261,7 +261,10 @@ fn place(error: &PushError, body: &[u8]) -> Option<String> {
         }
         PushError::Time(entry, _) => (entry, "/ts".to_owned()),
         PushError::Entry(entry, _) => (entry, String::new()),
-        PushError::NotJson(_) | PushError::NotEntries | PushError::TooMany(_) => return None,
+        PushError::NotJson(_)
+        | PushError::NotEntries
+        | PushError::TooMany(_)
+        | PushError::TooLarge => return None,
     };
     let is_list = body.trim_ascii_start().first() == Some(&b'[');
     Some(match is_list {

@@ -59,6 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 pub(super) async fn serve(listener: Listener, router: Router, mut stop: watch::Receiver<bool>) {
     let guests = Guests::default();
     let mut open = JoinSet::new();
+    let mut failing = false;
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
@@ -67,11 +68,14 @@ pub(super) async fn serve(listener: Listener, router: Router, mut stop: watch::R
         };
         match accepted {
             Ok(Some((stream, guest))) => {
+                failing = false;
                 open.spawn(connection(stream, router.clone(), guest));
             }
-            Ok(None) => {}
+            Ok(None) => failing = false,
             Err(error) => {
-                tracing::warn!("HTTP takes no connection: {error}");
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!("HTTP takes no connection: {error}");
+                }
                 sleep(PAUSE).await;
             }
         }

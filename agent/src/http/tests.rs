@@ -78,9 +78,10 @@ impl Bench {
             asks,
             plant: Arc::new(settings.plant.clone()),
             scripts: Arc::new(Scripts::open(&settings, &tx, stopped).await),
+            errands: Errands::default(),
         };
         Bench {
-            router: TowerToHyperService::new(router(door)),
+            router: TowerToHyperService::new(router().merge(control()).with_state(door)),
             questions,
             field,
             stop,

@@ -36,6 +36,11 @@ impl Mosquitto {
         }
     }
 
+    /// What it has said so far, as its `log_type` has it.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap()
+    }
+
     /// Kill -9.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -48,7 +53,8 @@ impl Mosquitto {
         self.child = spawn(self.dir.path());
         assert!(
             runs(&mut self.child, self.dir.path()).await,
-            "the port was taken meanwhile"
+            "the port was taken meanwhile: {}",
+            self.log()
         );
     }
 }

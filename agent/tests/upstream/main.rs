@@ -1,6 +1,9 @@
 //! The way up against a real broker (mosquitto) and against one that misbehaves as told.
 
 #[cfg(test)]
+#[path = "../support/authority.rs"]
+mod authority;
+#[cfg(test)]
 mod current;
 #[cfg(test)]
 mod delivery;

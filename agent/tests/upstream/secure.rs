@@ -1,64 +1,11 @@
 //! TLS and passwords against mosquitto, with an authority made by openssl for the test.
 
+use crate::authority::Authority;
 use crate::mosquitto::Mosquitto;
 use crate::rig::{Rig, settings, within};
 use andon::settings::{Tls, Upstream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use tempfile::TempDir;
-
-/// An authority, a broker certificate for `localhost` and a client certificate of it.
-struct Authority {
-    dir: TempDir,
-}
-
-impl Authority {
-    fn new() -> Authority {
-        let dir = tempfile::tempdir().unwrap();
-        let ca = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca \
-                  -keyout ca.key -out ca.pem";
-        openssl(dir.path(), ca);
-        for (name, extension) in [
-            ("broker", "subjectAltName=DNS:localhost"),
-            ("client", "extendedKeyUsage=clientAuth"),
-        ] {
-            std::fs::write(dir.path().join(format!("{name}.ext")), extension).unwrap();
-            let request = format!(
-                "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} \
-                 -keyout {name}.key -out {name}.csr"
-            );
-            openssl(dir.path(), &request);
-            let sign = format!(
-                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-                 -extfile {name}.ext -out {name}.pem"
-            );
-            openssl(dir.path(), &sign);
-        }
-        Authority { dir }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    async fn broker(&self, extra: &str) -> Mosquitto {
-        let [ca, cert, key] = ["ca.pem", "broker.pem", "broker.key"].map(|name| self.file(name));
-        let (ca, cert, key) = (ca.display(), cert.display(), key.display());
-        let config = format!("cafile {ca}\ncertfile {cert}\nkeyfile {key}\n{extra}");
-        Mosquitto::start(&config).await
-    }
-}
-
-fn openssl(dir: &Path, arguments: &str) {
-    let status = Command::new("openssl")
-        .args(arguments.split_whitespace())
-        .current_dir(dir)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success(), "openssl {arguments}");
-}
+use std::path::PathBuf;
+use std::process::Command;
 
 fn tls(port: u16, ca_file: PathBuf) -> Upstream {
     let mut settings = settings(port);
@@ -92,7 +39,7 @@ async fn delivers(settings: Upstream) {
 async fn records_go_through_tls() {
     within(async {
         let authority = Authority::new();
-        let broker = authority.broker("").await;
+        let broker = authority.broker("allow_anonymous true").await;
         delivers(tls(broker.port, authority.file("ca.pem"))).await;
     })
     .await;
@@ -102,7 +49,9 @@ async fn records_go_through_tls() {
 async fn the_agent_shows_its_own_certificate() {
     within(async {
         let authority = Authority::new();
-        let broker = authority.broker("require_certificate true").await;
+        let broker = authority
+            .broker("allow_anonymous true\nrequire_certificate true")
+            .await;
         let mut settings = tls(broker.port, authority.file("ca.pem"));
         refused(settings.clone()).await;
         let files = settings.broker.tls.as_mut().unwrap();
@@ -121,7 +70,7 @@ async fn the_agent_shows_its_own_certificate() {
 #[tokio::test]
 async fn another_authority_is_refused() {
     within(async {
-        let broker = Authority::new().broker("").await;
+        let broker = Authority::new().broker("allow_anonymous true").await;
         let why = refused(tls(broker.port, Authority::new().file("ca.pem"))).await;
         assert!(
             why.contains("not issued by an authority in ca_file"),
@@ -135,7 +84,7 @@ async fn another_authority_is_refused() {
 async fn another_name_is_refused() {
     within(async {
         let authority = Authority::new();
-        let broker = authority.broker("").await;
+        let broker = authority.broker("allow_anonymous true").await;
         let mut settings = tls(broker.port, authority.file("ca.pem"));
         settings.broker.host = "127.0.0.1".into();
         let why = refused(settings).await;

@@ -45,7 +45,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Text>(),
         },
         Allocation {
-            what: "newest time stamp of each tag that comes by messages",
+            what: "newest time stamp of each message tag",
             count: messages(plant),
             each: size_of::<Option<Wall>>(),
         },

@@ -105,8 +105,9 @@ pub fn scale(point: &Point, raw: &Value, power: Option<&Value>) -> Result<Value,
     decimal::scaled(point, raw, power)
 }
 
-/// The bits of the registers as one number, whatever order they came in.
-fn word(registers: &[u16], order: Order) -> u64 {
+/// The bits of the registers as one number, whatever order they came in; of more than four
+/// registers, the last four.
+pub fn word(registers: &[u16], order: Order) -> u64 {
     let join = |word: u64, register: &u16| {
         let swapped = matches!(order, Order::Badc | Order::Dcba);
         let register = if swapped {

@@ -18,6 +18,8 @@ const MILLION: u64 = 1_000_000;
 pub struct Load {
     /// The line.
     pub line: Line,
+    /// Microseconds of each exchange for the turnaround between units; 0 if there is one unit only.
+    pub turnaround_us: u64,
     /// Every read with its share, in the order of the plan.
     pub shares: Vec<Share>,
 }
@@ -39,9 +41,18 @@ impl Load {
         let Medium::Serial(line) = plant.links.get(usize::from(link.0))?.medium else {
             return None;
         };
+        let mut units: Vec<u8> = plan.of_link(link).map(|(_, read)| read.unit).collect();
+        units.sort_unstable();
+        units.dedup();
+        // Not every exchange is with another unit than the last, but each may be.
+        let turnaround_us = if units.len() > 1 {
+            line.turnaround_us()
+        } else {
+            0
+        };
         let share = |(index, read): (ReadIndex, &crate::modbus::plan::Read)| {
             let manners = &plant.device(read.device).manners;
-            let exchange_us = exchange_us(line, read.table, read.count, manners);
+            let exchange_us = exchange_us(line, read.table, read.count, manners) + turnaround_us;
             Share {
                 read: index,
                 exchange_us,
@@ -50,6 +61,7 @@ impl Load {
         };
         Some(Load {
             line,
+            turnaround_us,
             shares: plan.of_link(link).map(share).collect(),
         })
     }
@@ -92,10 +104,11 @@ mod tests {
         };
         let plan = Plan::new(&plant);
         let load = Load::of_link(&plant, &plan, LinkIndex(0)).expect("a serial line");
-        // Two registers: 8 and 9 characters, 9.167 and 10.313 ms, silences and thinking 13.022 ms.
+        // Two registers: 8 and 9 characters, 9.167 and 10.313 ms, silences and thinking 13.022 ms,
+        // and the turnaround between the two units, 4.011 ms.
         // One: 8 and 7 characters. The second device needs a pause of 10 ms each time.
-        let two = 9_167 + 10_313 + 13_022;
-        let one = 9_167 + 8_021 + 13_022;
+        let two = 9_167 + 10_313 + 13_022 + 4_011;
+        let one = 9_167 + 8_021 + 13_022 + 4_011;
         let expected = [one, two, one + 10_000, two + 10_000];
         let mut times: Vec<u64> = load.shares.iter().map(|share| share.exchange_us).collect();
         times.sort_unstable();

@@ -7,8 +7,6 @@ use crate::config::walk::{At, Findings, Item};
 use andon_core::tag::Table;
 use toml::de::DeValue;
 
-const TABLES: [Table; 4] = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
-
 /// Table and protocol address. The numbers of manuals (40011) are refused with what they mean.
 pub(in crate::config) fn address(item: &Item<'_>) -> Option<(Table, u16)> {
     if let DeValue::Integer(_) = item.value {
@@ -18,8 +16,8 @@ pub(in crate::config) fn address(item: &Item<'_>) -> Option<(Table, u16)> {
     let Some((table, address)) = text.split_once(':') else {
         return manual_number(item, text);
     };
-    let Some(table) = TABLES.into_iter().find(|known| known.as_str() == table) else {
-        let hint = suggest(table, TABLES.map(Table::as_str), "");
+    let Some(table) = Table::ALL.into_iter().find(|known| known.as_str() == table) else {
+        let hint = suggest(table, Table::ALL.map(Table::as_str), "");
         return item.wrong(format!("`{table}` is not a table of Modbus"), hint);
     };
     let digits = !address.is_empty() && address.bytes().all(|b| b.is_ascii_digit());
@@ -54,7 +52,7 @@ fn manual_number<T>(item: &Item<'_>, text: &str) -> Option<T> {
 }
 
 /// What 40011, 400011, 30001, 10001 and 00001 mean in manuals.
-fn from_manual(text: &str) -> Option<(Table, u32)> {
+pub(in crate::config) fn from_manual(text: &str) -> Option<(Table, u32)> {
     if !(5..=6).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }

@@ -10,7 +10,7 @@ const UNKNOWN: &str = "zzzzzzzzzzzz";
 
 /// Headings and table captions, and where in the example an unknown key must be put to be told
 /// the keys described below them.
-const PLACES: [(&[&str], &str); 16] = [
+const PLACES: [(&[&str], &str); 17] = [
     (&["## `[gateway]`"], "[gateway]\n"),
     (&["## `[upstream]`"], "[upstream]\n"),
     (&["## `[[shift]]`"], "[[shift]]\n"),
@@ -24,6 +24,13 @@ const PLACES: [(&[&str], &str); 16] = [
     (&["## `[[profile]]`"], "[[profile]]\n"),
     (&["## `[[profile]]`", "## `[[device]]`"], "[[device]]\n"),
     (&["A tag that is read by Modbus:"], "status = { "),
+    (
+        &[
+            "A tag that comes by a message",
+            "A tag behind a link with `http_get`",
+        ],
+        "mode = { ",
+    ),
     (
         &["## State"],
         "[profile.state]                   # first match wins; no match is `unknown`\n",
@@ -44,6 +51,12 @@ fn every_key_is_documented() {
         let mut documented: BTreeSet<&str> = headings.iter().flat_map(|h| table(h)).collect();
         if after.starts_with("status") {
             documented.extend(["topic", "path"]);
+        }
+        if after.starts_with("mode") {
+            let common = [
+                "scale", "offset", "unit", "range", "every", "role", "parts", "wrap",
+            ];
+            documented.extend(common);
         }
         assert_eq!(
             documented,

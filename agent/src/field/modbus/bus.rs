@@ -168,6 +168,11 @@ impl Bus {
         self.exchange(Query::Write(permit), patience, meter).await
     }
 
+    /// From the end of the last request to the end of its answer.
+    pub(super) const fn took(&self) -> Duration {
+        self.wire.took
+    }
+
     fn way(&mut self, ask: &Ask<'_>) -> Way {
         let now = self.now();
         let unit = self.unit(ask);

@@ -7,6 +7,8 @@ use super::{Ask, port, tcp};
 use crate::field::meter::Meter;
 use crate::settings::{Endpoint, Modbus};
 use andon_core::modbus::permit::Permit;
+use std::fmt;
+use std::io;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,25 +17,49 @@ use tokio::time::timeout;
 pub(super) enum Connection {
     /// Frames with numbers.
     Tcp(tcp::Connection),
-    /// Frames on a line. There are few of them, and hundreds of the others.
+    /// Frames on a line. There are few of them, and hundreds of the others: what they take while they
+    /// are waited for is boxed, or all the others would keep room for it.
     Line(Box<Bus>),
 }
 
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The system says so.
+    Io(io::Error),
+    /// Nobody took it in this time.
+    Timeout(Duration),
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Io(error) => error.fmt(f),
+            OpenError::Timeout(patience) => write!(f, "no connection within {patience:?}"),
+            OpenError::Other(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
 impl Connection {
-    pub(super) async fn open(link: &Modbus) -> Result<Connection, String> {
+    pub(super) async fn open(link: &Modbus) -> Result<Connection, OpenError> {
         let bus = match &link.endpoint {
             Endpoint::Tcp { host, port } => {
                 let stream = dial(host, *port, link.timeout).await?;
                 return Ok(Connection::Tcp(tcp::Connection::new(stream)));
             }
             Endpoint::Serial(port) => {
-                let stream = port::open(port).await?;
+                let stream = port::open(port).await.map_err(OpenError::Other)?;
                 let pacing = Pacing {
                     line: Some(port.line()),
                     turnaround: port.turnaround,
                     transmits: !port::is_pseudo_terminal(&port.path),
                 };
-                Bus::open(stream, pacing, Timer::fine()).await
+                Box::pin(Bus::open(stream, pacing, Timer::fine())).await
             }
             Endpoint::RtuOverTcp {
                 host,
@@ -47,10 +73,10 @@ impl Connection {
                     turnaround: *turnaround,
                     transmits: false,
                 };
-                Bus::open(stream, pacing, Timer::Coarse).await
+                Box::pin(Bus::open(stream, pacing, Timer::Coarse)).await
             }
         };
-        let bus = bus.map_err(|fault| fault.to_string())?;
+        let bus = bus.map_err(|fault| OpenError::Other(fault.to_string()))?;
         Ok(Connection::Line(Box::new(bus)))
     }
 
@@ -58,7 +84,7 @@ impl Connection {
     pub(super) async fn ask(&mut self, ask: &Ask<'_>, meter: &Meter) -> Result<Reply, Fault> {
         match self {
             Connection::Tcp(connection) => connection.ask(ask.read, ask.patience, meter).await,
-            Connection::Line(bus) => bus.ask(ask, meter).await,
+            Connection::Line(bus) => Box::pin(bus.ask(ask, meter)).await,
         }
     }
 
@@ -71,7 +97,7 @@ impl Connection {
     ) -> Result<Reply, Fault> {
         match self {
             Connection::Tcp(connection) => connection.write(permit, patience, meter).await,
-            Connection::Line(bus) => bus.write(&permit, patience, meter).await,
+            Connection::Line(bus) => Box::pin(bus.write(&permit, patience, meter)).await,
         }
     }
 
@@ -83,6 +109,14 @@ impl Connection {
         }
     }
 
+    /// From the end of the last request to the end of its answer, where the line is seen.
+    pub(super) fn took(&self) -> Option<Duration> {
+        match self {
+            Connection::Tcp(_) => None,
+            Connection::Line(bus) => Some(bus.took()),
+        }
+    }
+
     /// Whether it is still of use after a fault: a line is, once it has become silent; over TCP a
     /// connection anew is the surest way to hear no late answer.
     pub(super) const fn survives(&self, fault: &Fault) -> bool {
@@ -90,13 +124,11 @@ impl Connection {
     }
 }
 
-async fn dial(host: &str, port: u16, patience: Duration) -> Result<TcpStream, String> {
-    let stream = match timeout(patience, TcpStream::connect((host, port))).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(error.to_string()),
-        Err(_) => return Err(format!("no connection within {patience:?}")),
-    };
-    let set = stream.set_nodelay(true);
-    set.map_err(|error| error.to_string())?;
+async fn dial(host: &str, port: u16, patience: Duration) -> Result<TcpStream, OpenError> {
+    let stream = timeout(patience, TcpStream::connect((host, port))).await;
+    let stream = stream
+        .map_err(|_| OpenError::Timeout(patience))?
+        .map_err(OpenError::Io)?;
+    stream.set_nodelay(true).map_err(OpenError::Io)?;
     Ok(stream)
 }

@@ -9,6 +9,7 @@ use crate::field::Answer;
 use crate::field::outlet::EngineGone;
 use andon_core::modbus::permit::{Permit, Target};
 use andon_core::modbus::plan::Read;
+use andon_core::sample::Reason;
 use andon_core::tag::{DeviceIndex, LinkIndex, Table};
 use std::fmt;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub enum Task {
         start: u16,
         /// Addresses, 1 to 125 registers or 1 to 2,000 bits.
         count: u16,
+        /// Deadline of the answer, if not that of the device.
+        patience: Option<Duration>,
     },
     /// Writes one address of a unit.
     Write {
@@ -80,7 +83,9 @@ pub enum Refusal {
     Count,
     /// The unit answered with this exception code.
     Exception(u8),
-    /// There was no answer, or a wrong one: why.
+    /// There was no answer in time: within how long.
+    Silence(String),
+    /// There was a wrong answer, or the connection was lost: why.
     Fault(String),
     /// The agent is stopping.
     Stopping,
@@ -99,7 +104,7 @@ impl fmt::Display for Refusal {
                 "one request has 1 to 125 registers or 1 to 2000 bits, up to address 65535"
             }
             Refusal::Exception(code) => return write!(f, "answered with exception {code}"),
-            Refusal::Fault(why) => why,
+            Refusal::Silence(why) | Refusal::Fault(why) => why,
             Refusal::Stopping => "the agent is stopping",
         })
     }
@@ -139,7 +144,7 @@ impl Errands {
 
 /// An errand that may be done.
 enum Job {
-    Read(Read),
+    Read(Read, Option<Duration>),
     Write(Permit),
 }
 
@@ -162,12 +167,13 @@ impl Poller {
                 table,
                 start,
                 count,
+                patience,
             } => {
                 let fits = u32::from(start) + u32::from(count) <= 0x1_0000;
                 if !(1..=table.limit()).contains(&count) || !fits {
                     return Err(Refusal::Count);
                 }
-                Ok(Job::Read(Read {
+                let read = Read {
                     link: self.outlet.link(),
                     device: DeviceIndex(u16::MAX),
                     unit,
@@ -176,7 +182,8 @@ impl Poller {
                     count,
                     every_ms: 0,
                     tags: [].into(),
-                }))
+                };
+                Ok(Job::Read(read, patience))
             }
             Task::Write {
                 unit,
@@ -195,7 +202,7 @@ impl Poller {
 
     async fn run_job(&mut self, job: Job) -> Result<Result<Done, Refusal>, EngineGone> {
         let unit = match &job {
-            Job::Read(read) => read.unit,
+            Job::Read(read, _) => read.unit,
             Job::Write(permit) => permit.unit(),
         };
         let known = self.behind.iter().find(|behind| behind.unit == unit);
@@ -207,11 +214,13 @@ impl Poller {
         let served = connection.served();
         let began = Instant::now();
         let reply = match job {
-            Job::Read(read) => {
+            Job::Read(read, patience) => {
+                let usual = Ask::new(&read, &manners);
                 let ask = Ask {
+                    patience: patience.unwrap_or(usual.patience),
                     // Exactly what is wanted.
                     most: read.count,
-                    ..Ask::new(&read, &manners)
+                    ..usual
                 };
                 connection.ask(&ask, &self.meter).await
             }
@@ -225,6 +234,7 @@ impl Poller {
         Ok(match self.settled(connection, served, reply).await? {
             Outcome::Answer(answer) => Ok(Done { answer, took }),
             Outcome::Exception(code) => Err(Refusal::Exception(code)),
+            Outcome::Fault(Reason::Timeout, why) => Err(Refusal::Silence(why)),
             Outcome::Fault(_, why) => Err(Refusal::Fault(why)),
             Outcome::Disconnected => Err(Refusal::Disconnected),
         })

@@ -16,6 +16,7 @@
 
 mod bus;
 mod connection;
+pub mod direct;
 pub mod errand;
 mod port;
 mod refused;
@@ -23,6 +24,7 @@ mod request;
 mod tcp;
 mod timer;
 
+pub use connection::OpenError;
 pub use request::{Fault, ask};
 
 pub(super) use port::probe;
@@ -208,7 +210,8 @@ impl Poller {
             Step::Idle => Some(next(&mut self.errands).await),
         };
         match errand {
-            Some(errand) => self.run_errand(*errand).await,
+            // Boxed, as above.
+            Some(errand) => Box::pin(self.run_errand(*errand)).await,
             None => Ok(()),
         }
     }
@@ -225,12 +228,13 @@ impl Poller {
             ask.retries = 0;
         }
         if self.refused.is_in_parts(index, clock::mono()) {
-            return self.ask_in_parts(slot, ask).await;
+            // Boxed: it is rare, and every link would keep room for it.
+            return Box::pin(self.ask_in_parts(slot, ask)).await;
         }
         match self.request(ask).await? {
             Outcome::Answer(answer) => self.answered(slot, &read, Ok(answer)).await,
             Outcome::Exception(code) if refused::is_refusal(code) => {
-                self.was_refused(slot, ask, code).await
+                Box::pin(self.was_refused(slot, ask, code)).await
             }
             Outcome::Exception(code) => self.answered(slot, &read, Err(code)).await,
             Outcome::Fault(reason, why) => self.failed(slot, &read, reason, &why).await,
@@ -382,7 +386,7 @@ impl Poller {
                 Ok(Some(connection))
             }
             Err(why) => {
-                self.turned_away(&why).await?;
+                self.turned_away(&why.to_string()).await?;
                 Ok(None)
             }
         }

@@ -26,6 +26,9 @@ pub(super) const AGAIN_MS: u64 = 3_600_000;
 /// Requests of a search in one round.
 const STEPS: usize = 8;
 
+/// A search goes on after this time, also where the read is due much later.
+const SEARCH_AGAIN_MS: u64 = 1_000;
+
 /// Tags that one line of the log names.
 const NAMED: usize = 20;
 
@@ -172,6 +175,11 @@ impl Poller {
                 return self.answered(slot, read, Err(code)).await;
             }
         };
+        if let Known::Searching(_) = &entry.known {
+            // Nobody wants to wait for what a search finds until a slow tag is due again.
+            self.schedule
+                .again_by(slot, clock::mono() + SEARCH_AGAIN_MS);
+        }
         if !matches!(end, End::Changed) {
             self.refused.entries.push(entry);
         }

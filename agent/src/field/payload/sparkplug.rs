@@ -8,6 +8,7 @@
 
 mod wire;
 
+use super::MOST_SAMPLES;
 use super::value::{integer, number, number_in, scaled, text_value};
 use andon_core::sample::{Reading, Reason, Sample, Value};
 use andon_core::tag::{Format, Kind, Place, TagIndex};
@@ -164,6 +165,9 @@ impl Session {
             self.metrics[index].alias = metric.alias;
             self.metrics[index].datatype = metric.type_of_value();
             // What it says holds now, however long ago it last changed.
+            if said.len() >= 2 * MOST_SAMPLES * self.metrics.len() {
+                keep_newest(&mut said);
+            }
             let time = payload.time.or(metric.time());
             said.push(self.said(index, &metric, time));
         }
@@ -195,6 +199,9 @@ impl Session {
                 _ => None,
             };
             if let Some(index) = index {
+                if said.len() >= 2 * MOST_SAMPLES * self.metrics.len() {
+                    keep_newest(&mut said);
+                }
                 let time = metric.time().or(payload.time);
                 said.push(self.said(index, &metric, time));
             }
@@ -252,6 +259,16 @@ impl Session {
         }
         samples
     }
+}
+
+/// Leaves out what is said of a metric more often than is taken.
+fn keep_newest(said: &mut Vec<Said>) {
+    said.sort_by_key(|said| (said.metric, said.time.unwrap_or(Wall(i64::MAX))));
+    let newest = |same: &[Said]| same[same.len().saturating_sub(MOST_SAMPLES)..].to_vec();
+    *said = said
+        .chunk_by(|one, other| one.metric == other.metric)
+        .flat_map(newest)
+        .collect();
 }
 
 /// What a message says of the metrics of a session.

@@ -186,6 +186,8 @@ fn a_mistake_of_the_script_is_named_and_nothing_is_taken() {
         let error = push(body).unwrap_err().to_string();
         assert!(error.contains(told), "{body}: {error}");
     }
+    let large = format!("[{}]", vec!["{\"tags\":{}}"; 6000].join(","));
+    assert_eq!(push(&large), Err(PushError::TooLarge));
     let many = format!("[{}]", vec!["{}"; MOST_ENTRIES + 1].join(","));
     assert_eq!(push(&many), Err(PushError::TooMany(MOST_ENTRIES + 1)));
 }

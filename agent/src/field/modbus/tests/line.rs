@@ -60,6 +60,8 @@ pub(super) struct Line {
     /// Of an answer, no byte begins later than so long after its request.
     pub(super) late_us: u64,
     pub(super) clash: Clash,
+    /// A unit that is not there.
+    pub(super) missing: Option<u8>,
     script: VecDeque<Act>,
     units: BTreeMap<u8, Unit>,
     /// What is on its way to the master: when each byte has arrived.
@@ -70,6 +72,8 @@ pub(super) struct Line {
     asked: Option<(u64, Vec<u8>, bool)>,
     /// The end of the last byte on the line.
     silent_since: u64,
+    /// Of each frame of the master, for which unit, and how long the line was silent before it.
+    pub(super) gaps: Vec<(u8, u64)>,
     /// Frames of the master that began before the line had been silent for long enough.
     pub(super) too_early: Vec<String>,
     pub(super) faults: usize,
@@ -92,12 +96,14 @@ impl Line {
             speed,
             late_us: 900_000,
             clash: Clash::Garbles,
+            missing: None,
             script: script.into(),
             units: BTreeMap::new(),
             coming: VecDeque::new(),
             frames: Vec::new(),
             asked: None,
             silent_since: 0,
+            gaps: Vec::new(),
             too_early: Vec::new(),
             faults: 0,
             meddler: None,
@@ -117,6 +123,7 @@ impl Line {
             self.too_early
                 .push(format!("{gap} of {silent} µs before {frame:02x?}"));
         }
+        self.gaps.push((frame[0], gap));
         let end = now + self.speed.characters_us(frame.len() as u64);
         let whole = !self.clash_with(now, end);
         self.frames.push((now, end, frame.to_vec()));
@@ -180,7 +187,8 @@ impl Line {
         let Some((request, sum)) = frame.split_last_chunk::<2>() else {
             return;
         };
-        if checksum(request) != u16::from_le_bytes(*sum) || request.len() != 6 {
+        let is_whole = checksum(request) == u16::from_le_bytes(*sum) && request.len() == 6;
+        if !is_whole || self.missing == Some(request[0]) {
             return;
         }
         let act = self.script.pop_front().unwrap_or(Act::Answer);

@@ -1,7 +1,7 @@
 //! Serial ports in real time: pseudo-terminals with a modelled line behind them, on a thread of its
 //! own. What is asserted is only that things happen, and what never may.
 
-use super::harness::{Link, behind, patient, read, tcp_link};
+use super::harness::{Link, behind, is_right, patient, read, tcp_link};
 use super::line::{Act, Line, answer};
 use super::server::{PATIENCE, Server};
 use super::*;
@@ -245,6 +245,66 @@ async fn a_port_on_which_nobody_is_heard_any_more_is_opened_anew() {
     live.plug_into(&socket);
     link.until_good().await;
     assert!(!dead.line.lock().unwrap().frames.is_empty());
+    link.stop().await;
+}
+
+#[tokio::test]
+async fn a_meter_that_drops_every_tenth_request_loses_no_reading_with_one_retry() {
+    let dropped = |n| if n % 10 == 9 { Act::Never } else { Act::Answer };
+    let plug = Plug::new(115_200, (0..120).map(dropped).collect());
+    let reads = vec![read(Table::Holding, 1, 0, 4, 10)];
+    let manners = Manners {
+        retries: 1,
+        ..patient(Duration::from_millis(40))
+    };
+    let devices = vec![behind(&reads[0], manners)];
+    let mut link = Link::of_poller(port(&plug.name, 115_200), reads, devices, |_| ());
+    for _ in 0..60 {
+        assert_eq!(link.until_good().await, [], "a reading was lost");
+    }
+    let figures = link.meter.snapshot(clock::mono());
+    let unit = &figures.units[0];
+    assert!(
+        unit.retries >= 4 && unit.timeouts == unit.retries,
+        "{unit:?}"
+    );
+    // Each repetition is told from the answer that may still come.
+    assert!(unit.synchronisers > unit.retries, "{unit:?}");
+    assert!(figures.occupancy > 0.0 && unit.answer_ms_p50.is_some());
+    link.stop().await;
+}
+
+#[tokio::test]
+async fn a_unit_that_is_not_there_keeps_no_other_on_the_line_from_being_read() {
+    let plug = Plug::new(115_200, vec![]);
+    plug.line.lock().unwrap().missing = Some(3);
+    let reads = (1..=5)
+        .map(|unit| read(Table::Holding, unit, 0, 10, 200))
+        .collect();
+    let modbus = Modbus {
+        timeout: Duration::from_millis(40),
+        ..port(&plug.name, 115_200)
+    };
+    let mut link = Link::start(modbus, reads);
+    let (mut good, mut bad) = ([0; 6], 0);
+    for _ in 0..60 {
+        match link.outcome().await {
+            (read, Ok(answer)) => {
+                assert!(is_right(&read, &answer));
+                good[usize::from(read.unit)] += 1;
+            }
+            (read, Err(reason)) => {
+                assert_eq!((read.unit, reason), (3, Reason::Timeout));
+                bad += 1;
+            }
+        }
+    }
+    // Sixty outcomes are twelve rounds, give or take the one under way.
+    assert!(bad >= 10 && good[3] == 0, "{good:?}, {bad} bad");
+    assert!(
+        [1, 2, 4, 5].iter().all(|unit| good[*unit] >= 10),
+        "{good:?}"
+    );
     link.stop().await;
 }
 

@@ -314,6 +314,36 @@ async fn a_device_that_needs_a_pause_gets_it_after_its_synchroniser_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn before_a_request_to_another_unit_the_line_is_silent_for_longer() {
+    for baud in RATES {
+        let mut bench = Bench::new(baud, vec![]).await;
+        for _ in 0..3 {
+            for unit in [5, 6] {
+                bench
+                    .until_good(&read(Table::Holding, unit, 0, 10, 0))
+                    .await;
+                bench
+                    .until_good(&read(Table::Holding, unit, 0, 10, 0))
+                    .await;
+            }
+        }
+        let line = bench.line.lock().unwrap();
+        let (silent, turnaround) = (speed(baud).silent_us(), speed(baud).turnaround_us());
+        let mut changes = 0;
+        for pair in line.gaps.windows(2) {
+            let ((before, _), (unit, gap)) = (pair[0], pair[1]);
+            let changed = u64::from(before != unit);
+            changes += changed;
+            let least = silent + changed * turnaround;
+            assert!(gap >= least, "{gap} µs at {baud} baud, {changed}");
+            // The timer of this test has ticks of a millisecond.
+            assert!(gap <= least + 2_000, "{gap} µs at {baud} baud, {changed}");
+        }
+        assert_eq!(changes, 5);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_line_that_is_never_silent_is_given_up() {
     let mut bench = Bench::new(19_200, vec![Act::Garbage(vec![0x55; 20_000])]).await;
     let fault = bench

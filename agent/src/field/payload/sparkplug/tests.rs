@@ -401,7 +401,7 @@ fn a_payload_of_half_a_million_metrics_stays_small() {
     assert_eq!(device.samples(&said), []);
     let many = payload(&vec![vec![name("temp"), datatype(3), int(5)]; 2000]);
     let said = device.session.data(&many, MAX).unwrap();
-    assert_eq!(device.samples(&said).len(), super::super::MOST_SAMPLES);
+    assert_eq!(device.samples(&said).len(), MOST_SAMPLES);
 }
 
 proptest! {

@@ -166,6 +166,15 @@ fn of_too_many_samples_the_newest_are_taken() {
     );
 }
 
+/// Small objects take many times their length once they are parsed.
+#[test]
+fn a_document_that_would_grow_too_large_is_not_parsed() {
+    let place = Place::json(None, "/0/a", Kind::F64);
+    let of = |many: usize| format!("[{}]", vec!["{\"a\":1}"; many].join(","));
+    assert_eq!(all(&of(100), &place), [(Ok(1.0), None)]);
+    assert_eq!(all(&of(450), &place), [(Err(Reason::TooLong), None)]);
+}
+
 #[test]
 fn numbers_in_quotes_are_numbers() {
     for (json, kind, expected) in [

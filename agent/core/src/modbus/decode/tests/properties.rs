@@ -126,7 +126,10 @@ proptest! {
     ) {
         let point = Point {
             order,
-            bits: field.and_then(|(low, high)| Bits::new(low, high)),
+            // Only whole numbers and truth values have bits to choose from.
+            bits: field
+                .filter(|_| matches!(kind, Kind::Bool | Kind::U16 | Kind::U32 | Kind::U64 | Kind::I16 | Kind::I32 | Kind::I64))
+                .and_then(|(low, high)| Bits::new(low, high)),
             length,
             packing,
             absent: absent.into(),
