@@ -366,7 +366,7 @@ async fn logs_are_read_pieces_first_and_minutes_of_the_last_hours() {
 /// --nocapture`.
 #[tokio::test]
 #[ignore = "measures, and asserts nothing"]
-#[expect(clippy::print_stdout, reason = "its output is what it is for")]
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 async fn measure() {
     let dir = tempfile::tempdir().unwrap();
     let limit = Limit {

@@ -3,11 +3,11 @@
 
 use super::Engine;
 use super::past::Gone;
+use super::tags::CountersOf;
 use crate::alarm::Alarm;
 use crate::history::OpenTags;
 use crate::machine::Ledger;
 use crate::plant::Plant;
-use crate::tag_sums::Counted;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::sync::Arc;
@@ -64,7 +64,7 @@ pub(super) struct Checkpoint {
     /// Start of the open minute of tags, and how much of it has passed.
     tags_minute: (Wall, u64),
     /// By device and tag, where counters stand.
-    counters: Vec<(Arc<str>, Vec<(Arc<str>, Counted)>)>,
+    counters: Vec<CountersOf>,
     alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
     /// Activations that may have been counted since.
     #[serde(skip)]

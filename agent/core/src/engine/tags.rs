@@ -21,8 +21,8 @@ use alloc::vec::Vec;
 /// No track for this tag.
 const NONE: u32 = u32::MAX;
 
-/// By device and tag, where counters stand.
-pub(super) type CountersOf = [(Arc<str>, Vec<(Arc<str>, Counted)>)];
+/// Where the counters of a device stand, by tag.
+pub(super) type CountersOf = (Arc<str>, Vec<(Arc<str>, Counted)>);
 
 /// Every tag that is told, with the windows that all of them have.
 #[derive(Debug)]
@@ -261,7 +261,7 @@ impl Engine {
 
     /// Goes on from what was kept and from what the checkpoint says of counters, in the windows that
     /// are still open.
-    pub(super) fn resume_tags(&mut self, kept: Option<&OpenTags>, counters: &CountersOf) {
+    pub(super) fn resume_tags(&mut self, kept: Option<&OpenTags>, counters: &[CountersOf]) {
         let Some(tiers) = &self.tags.tiers else {
             return;
         };
@@ -325,7 +325,7 @@ impl Engine {
     }
 
     /// Counters go on from where a run before has left them, in the windows that go on.
-    fn resume_counters(&mut self, before: &CountersOf, goes_on: TierSet) {
+    fn resume_counters(&mut self, before: &[CountersOf], goes_on: TierSet) {
         let plant = Arc::clone(&self.plant);
         for (id, counters) in before {
             let Some(index) = plant.devices.iter().position(|device| device.id == *id) else {
