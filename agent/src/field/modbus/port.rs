@@ -1,25 +1,26 @@
 //! Opening a serial port.
 
+use super::connection::OpenError;
 use crate::settings::{Parity, Rs485, SerialPort};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use tokio_serial::{DataBits, FlowControl, SerialStream, StopBits};
+use tokio_serial::{DataBits, ErrorKind, FlowControl, SerialStream, StopBits};
 
 /// Major numbers of pseudo-terminals (Linux, `Documentation/admin-guide/devices.txt`).
 const PSEUDO_TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
 
 /// Opens a port for this agent alone. Its name is looked up each time, so a port that was unplugged
 /// is found under whatever number it has come back.
-pub(super) async fn open(port: &SerialPort) -> Result<SerialStream, String> {
+pub(super) async fn open(port: &SerialPort) -> Result<SerialStream, OpenError> {
     let wanted = port.clone();
     // Opening an adapter on USB takes as long as the adapter does.
     let opened = tokio::task::spawn_blocking(move || open_now(&wanted)).await;
-    opened.map_err(|error| error.to_string())?
+    opened.map_err(|error| OpenError::Other(error.to_string()))?
 }
 
-fn open_now(port: &SerialPort) -> Result<SerialStream, String> {
+fn open_now(port: &SerialPort) -> Result<SerialStream, OpenError> {
     let parity = match port.parity {
         Parity::None => tokio_serial::Parity::None,
         Parity::Even => tokio_serial::Parity::Even,
@@ -35,8 +36,12 @@ fn open_now(port: &SerialPort) -> Result<SerialStream, String> {
         .flow_control(FlowControl::None)
         .parity(parity)
         .stop_bits(stop_bits);
-    let stream = SerialStream::open(&builder).map_err(|error| error.to_string())?;
-    switch_driver(&stream, port.rs485)?;
+    let stream = SerialStream::open(&builder).map_err(|error| match error.kind() {
+        // It says so of a port that is there but locked, too.
+        ErrorKind::NoDevice if port.path.exists() => OpenError::InUse(error.to_string()),
+        _ => OpenError::Other(error.to_string()),
+    })?;
+    switch_driver(&stream, port.rs485).map_err(OpenError::Other)?;
     hurry(&stream);
     Ok(stream)
 }
