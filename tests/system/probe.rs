@@ -6,6 +6,7 @@ use andon_tests::unknown::Unknown;
 use andon_tests::{Outcome, SOON, wait_for};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::fs::File;
 
 /// Status, 60.8, 242.43 and 12.5 with the low word first, a counter, -5, a text; nothing beyond.
 fn press() -> Value {
@@ -186,7 +187,15 @@ fn a_serial_line_is_found_with_its_settings() -> Outcome {
     assert_eq!(probe["order"], "cdab");
     assert_eq!(probe["after_connect_ms"], Value::Null);
     must_load(&scenario, &probe["toml"])?;
-    only_reads(&device)
+    only_reads(&device)?;
+
+    // Whoever else has the port is not disturbed.
+    let port = File::open(device.place())?;
+    port.lock()?;
+    let probe = ["probe", device.place(), "--unit", "5", "--at", "holding:0"];
+    let said = failed(&scenario, &probe, 1)?;
+    assert!(said.contains("fuser -v"), "{said}");
+    Ok(())
 }
 
 #[test]

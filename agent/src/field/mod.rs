@@ -170,9 +170,15 @@ pub struct MissingPort {
 impl fmt::Display for MissingPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let MissingPort { link, path, why } = self;
+        let first = match why.kind() {
+            std::io::ErrorKind::PermissionDenied => {
+                "let the agent's user into the group of the port (`ls -lL` shows it)"
+            }
+            _ => "plug it in",
+        };
         write!(
             f,
-            "link {link}: the serial port {} cannot be opened: {why}; plug it in, correct \
+            "link {link}: the serial port {} cannot be opened: {why}; {first}, correct \
              `modbus_rtu`, or write `optional = true` to start without it",
             path.display()
         )

@@ -56,6 +56,8 @@ tags = { speed = { type = "f64" } }
 /// A door, with both sides of everything behind it.
 struct Bench {
     router: TowerToHyperService<Router>,
+    /// What answers on the control socket.
+    socket: TowerToHyperService<Router>,
     questions: mpsc::Receiver<Ask>,
     field: mpsc::Receiver<FromField>,
     stop: watch::Sender<bool>,
@@ -81,7 +83,8 @@ impl Bench {
             errands: Errands::default(),
         };
         Bench {
-            router: TowerToHyperService::new(router().merge(control()).with_state(door)),
+            socket: TowerToHyperService::new(router().merge(control()).with_state(door.clone())),
+            router: TowerToHyperService::new(router().with_state(door)),
             questions,
             field,
             stop,
@@ -94,7 +97,11 @@ impl Bench {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
-        let Ok(response) = self.router.call(request).await;
+        Bench::answered(&self.router, request).await
+    }
+
+    async fn answered(router: &TowerToHyperService<Router>, request: Request<Body>) -> Answer {
+        let Ok(response) = router.call(request).await;
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,
@@ -440,5 +447,43 @@ async fn a_port_that_is_taken_is_told_with_what_to_do() {
     let error = listen("127.0.0.1", port).await.unwrap_err().to_string();
     for part in ["[http] listen", &format!("127.0.0.1:{port}"), "another"] {
         assert!(error.contains(part), "{part} is missing in {error}");
+    }
+}
+
+#[tokio::test]
+async fn devices_are_read_for_the_control_socket_only() {
+    let bench = Bench::new(1).await;
+    let wanted = |link: &str, table: &str| errand::Wanted {
+        link: link.to_owned(),
+        unit: 1,
+        table: table.to_owned(),
+        start: 0,
+        count: 1,
+        timeout_ms: 100,
+    };
+    let path = wanted("scripts", "holding").path();
+    assert_eq!(bench.get(&path).await.status, StatusCode::NOT_FOUND);
+    for (wanted, status, part) in [
+        (
+            wanted("scripts", "holding"),
+            StatusCode::NOT_FOUND,
+            "does not speak Modbus",
+        ),
+        (
+            wanted("plc", "holding"),
+            StatusCode::NOT_FOUND,
+            "no link `plc`",
+        ),
+        (
+            wanted("scripts", "registers"),
+            StatusCode::BAD_REQUEST,
+            "no table `registers`",
+        ),
+    ] {
+        let request = Request::get(wanted.path()).body(Body::empty()).unwrap();
+        let answer = Bench::answered(&bench.socket, request).await;
+        let said = String::from_utf8(answer.body.unwrap().to_vec()).unwrap();
+        assert_eq!(answer.status, status, "{said}");
+        assert!(said.contains(part), "{said}");
     }
 }

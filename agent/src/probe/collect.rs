@@ -120,8 +120,9 @@ impl Collected {
                 }
                 Reply::Exception(code) if HAS_NOT.contains(&code) => Why::Exception(code),
                 Reply::Exception(code) => {
-                    self.missing.push((span, Why::Exception(code)));
-                    return Ok(());
+                    let rest = cut.rest().map(|span| (span, Why::Exception(code)));
+                    self.missing.extend(rest);
+                    break;
                 }
                 Reply::Silence | Reply::Nonsense(_) => Why::Silence,
             };

@@ -109,8 +109,8 @@ mod tests {
             let lacks = holes
                 .iter()
                 .any(|hole| (asked.first..=asked.last).contains(hole));
-            let even = |count: u32| count.is_multiple_of(2);
-            let half = !even(u32::from(asked.first - span.first)) || !even(asked.count());
+            let begins_whole = (asked.first - span.first).is_multiple_of(2);
+            let half = !begins_whole || !asked.count().is_multiple_of(2);
             cut.tell(!lacks && asked.count() <= most && !(whole && half));
             requests += 1;
         }

@@ -115,12 +115,14 @@ fn tag(table: Table, run: &Run, part: &Part, order: Order) -> Option<Tag> {
 fn bits(bits: &Bits) -> impl Iterator<Item = Tag> + '_ {
     let last = bits.readings.len().saturating_sub(1);
     let length = bits.readings.first().map_or(0, Vec::len);
-    (0..length).zip(bits.start..).map(move |(at, address)| Tag {
-        table: bits.table,
-        address,
-        registers: 1,
-        kind: Kind::Bool,
-        order: Order::Abcd,
-        values: [0, last].map(|reading| Value::Bool(bits.readings[reading][at])),
-    })
+    (0..length)
+        .zip(bits.start..=u16::MAX)
+        .map(move |(at, address)| Tag {
+            table: bits.table,
+            address,
+            registers: 1,
+            kind: Kind::Bool,
+            order: Order::Abcd,
+            values: [0, last].map(|reading| Value::Bool(bits.readings[reading][at])),
+        })
 }

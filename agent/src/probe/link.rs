@@ -4,10 +4,12 @@
 use super::address::{self, LineOptions};
 use super::trouble::Trouble;
 use super::wire::Wire;
+use crate::check::complain_of;
 use crate::config::{self, Loaded, Report};
 use crate::control;
 use crate::settings::{Endpoint, LinkKind, Modbus, Settings};
-use std::fmt;
+use crate::store;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ pub const DEFAULT_CONFIG: &str = "andon.toml";
 
 /// Deadline of an answer where nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Unit ids on a serial line (Modbus over Serial Line 1.02, §2.2); 0 is everybody.
+const SERIAL_UNITS: RangeInclusive<u8> = 1..=247;
 
 /// Where to ask.
 #[derive(Debug)]
@@ -41,11 +46,15 @@ pub enum Unknown {
     Link(String),
 }
 
-impl fmt::Display for Unknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Unknown {
+    /// Says so on standard error, for this command.
+    pub fn complain(&self, command: &str) {
         match self {
-            Unknown::Config(report) => report.fmt(f),
-            Unknown::Link(what) => f.write_str(what),
+            Unknown::Config(report) => {
+                // Without anybody to read it the file is as bad.
+                let _ = complain_of(report);
+            }
+            Unknown::Link(what) => eprintln!("andon {command}: {what}"),
         }
     }
 }
@@ -86,18 +95,35 @@ impl Link {
     /// The way to it: through the agent if that runs, so that it goes on polling and a device that
     /// takes one connection keeps its only one.
     pub async fn wire(&self, patience: Duration) -> Result<Wire, Trouble> {
-        if let Some(data_dir) = &self.data_dir
-            && control::runs(data_dir)
-                .await
-                .map_err(|error| Trouble::Agent(error.to_string()))?
-        {
-            return Ok(Wire::through_agent(
-                data_dir.clone(),
-                self.id.clone(),
-                patience,
-            ));
+        let own = || Wire::to(self.endpoint.clone(), patience);
+        let Some(data_dir) = &self.data_dir else {
+            return Ok(own());
+        };
+        let runs = control::runs(data_dir).await;
+        if runs.map_err(|error| Trouble::Agent(error.to_string()))? {
+            let (data_dir, id) = (data_dir.clone(), self.id.clone());
+            return Ok(Wire::through_agent(data_dir, id, patience));
         }
-        Ok(Wire::to(self.endpoint.clone(), patience))
+        if store::is_in_use(data_dir) {
+            return Err(Trouble::Agent(format!(
+                "an agent runs on {} and holds link `{}`, but it has no control socket: its log \
+                 says why; stop it to ask the device directly",
+                data_dir.display(),
+                self.id
+            )));
+        }
+        Ok(own())
+    }
+
+    /// Whether there can be such units on it: on a serial line from 1 to 247, on a network any.
+    pub fn may_have(&self, units: &RangeInclusive<u8>) -> Result<(), Unknown> {
+        let line = SERIAL_UNITS.contains(units.start()) && SERIAL_UNITS.contains(units.end());
+        match self.endpoint {
+            Endpoint::Serial(_) | Endpoint::RtuOverTcp { .. } if !line => Err(Unknown::Link(
+                "the units on a serial line have ids from 1 to 247".into(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The `[[link]]` to paste, if the configuration has none for it.
@@ -197,7 +223,10 @@ mqtt = "mqtt://h"
             stop_bits: Some(2),
             ..LineOptions::default()
         };
-        find(name, Some(&file), line).map_err(|unknown| unknown.to_string())
+        find(name, Some(&file), line).map_err(|unknown| match unknown {
+            Unknown::Link(what) => what,
+            Unknown::Config(report) => report.to_string(),
+        })
     }
 
     #[test]
@@ -216,6 +245,14 @@ mqtt = "mqtt://h"
         }
         let other = found("10.1.3.8:502").expect("an address");
         assert!(!other.configured && other.section().is_some());
+    }
+
+    #[test]
+    fn nobody_is_asked_on_a_line_who_cannot_be_there() {
+        let [line, network] = ["bus", "plc"].map(|name| found(name).expect(name));
+        assert!(network.may_have(&(0..=255)).is_ok());
+        assert!(line.may_have(&(1..=247)).is_ok());
+        assert!(line.may_have(&(0..=10)).is_err() && line.may_have(&(248..=248)).is_err());
     }
 
     #[test]

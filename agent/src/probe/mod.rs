@@ -25,10 +25,10 @@ mod wire;
 pub use span::Span;
 pub use trouble::Trouble;
 
-use crate::check::{complain_of, say};
+use crate::check::say;
 use crate::clock;
 use address::LineOptions;
-use link::{Link, Unknown};
+use link::Link;
 use report::Report;
 use std::io;
 use std::path::PathBuf;
@@ -95,14 +95,13 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 
 /// Probes, and prints what came of it: 0 done, 1 the device could not be asked, 2 wrong usage.
 pub fn command(options: &Options) -> ExitCode {
-    let link = match link::find(&options.link, options.config.as_deref(), options.line) {
+    let (config, line) = (options.config.as_deref(), options.line);
+    let link = link::find(&options.link, config, line)
+        .and_then(|link| link.may_have(&(options.unit..=options.unit)).map(|()| link));
+    let link = match link {
         Ok(link) => link,
-        Err(Unknown::Config(report)) => {
-            let _ = complain_of(&report);
-            return ExitCode::from(WRONG);
-        }
         Err(unknown) => {
-            eprintln!("andon probe: {unknown}");
+            unknown.complain("probe");
             return ExitCode::from(WRONG);
         }
     };
@@ -133,11 +132,12 @@ async fn probe(link: Link, options: &Options) -> Result<Report, Trouble> {
     let unit = options.unit;
     let mut wire = link.wire(patience).await?;
     let place = link.endpoint.to_string();
+    let spans = span::merged(&options.at);
     let mut after_ms = None;
-    if let Some(first) = options.at.first() {
+    if let Some(first) = spans.first() {
         after_ms = pace::greet(&mut wire, unit, *first, &place).await?;
     }
-    let collected = collect::collect(&mut wire, unit, &options.at, options.readings, REST).await?;
+    let collected = collect::collect(&mut wire, unit, &spans, options.readings, REST).await?;
     let paced = match collected.longest {
         Some(span) if !wire.is_agent() => {
             let longest = collected.times_us.iter().max().copied().unwrap_or(0);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// Pauses between requests that are tried, in milliseconds.
-pub const BETWEEN_MS: [u64; 7] = [0, 5, 10, 20, 50, 100, 200];
+const BETWEEN_MS: [u64; 7] = [0, 5, 10, 20, 50, 100, 200];
 
 /// Pauses after a connection that are tried, in milliseconds.
 const AFTER_MS: [u64; 3] = [100, 250, 500];
@@ -91,14 +91,14 @@ pub struct Paced {
     /// The shortest pause between requests with which all were answered, in milliseconds; none if
     /// some were lost with every pause.
     pub between_ms: Option<u64>,
-    /// Requests that were made, and those of them that were not answered.
+    /// Requests that were made.
     pub asked: u32,
     /// Those of them that were not answered.
     pub lost: u32,
 }
 
-/// Measures the pause between requests by reading `span` again and again; `longest_us` is the longest answer time
-/// so far.
+/// Measures the pause between requests by reading `span` again and again; `longest_us` is the
+/// longest answer time so far.
 pub async fn measure(
     wire: &mut Wire,
     unit: u8,

@@ -52,7 +52,7 @@ impl Report {
     pub fn to_text(&self, detail: Detail) -> String {
         let found = Found::of(&self.collected, self.now_ms);
         let mut text = format!(
-            "Unit {} at {}{}, {} UTC\n",
+            "Unit {} at {}{}, read {} times, {} UTC\n",
             self.unit,
             self.place,
             if self.through_agent {
@@ -60,6 +60,7 @@ impl Report {
             } else {
                 ""
             },
+            self.readings(),
             when(self.now_ms)
         );
         for bits in &self.collected.bits {
@@ -83,12 +84,20 @@ impl Report {
         self.verdict(&mut text, &found);
         self.missing(&mut text);
         self.timing(&mut text);
-        let _ = write!(
-            text,
-            "\nTo paste into the configuration\n\n{}",
-            toml::toml(self, &found)
-        );
+        let paste = match toml::toml(self, &found) {
+            toml if toml.is_empty() => "nothing: no value was read that says anything\n".into(),
+            toml => toml,
+        };
+        let _ = write!(text, "\nTo paste into the configuration\n\n{paste}");
         text
+    }
+
+    /// How often everything was read.
+    fn readings(&self) -> usize {
+        let runs = self.collected.runs.first();
+        let runs = runs.map(|(_, run)| run.readings.len());
+        let bits = self.collected.bits.first();
+        runs.or(bits.map(|bits| bits.readings.len())).unwrap_or(0)
     }
 
     fn verdict(&self, text: &mut String, found: &Found) {
@@ -136,6 +145,13 @@ impl Report {
                 milliseconds(least),
                 milliseconds(most),
                 times.len()
+            );
+        }
+        let lost = self.collected.unanswered;
+        if lost > 0 {
+            let _ = writeln!(
+                text,
+                "  lost at first     {lost} requests, which were repeated"
             );
         }
         if let Some(registers) = self.max_registers() {
@@ -189,19 +205,13 @@ impl Report {
         };
         let times = self.times();
         let [least, median, most] = spread(&times).map_or([None; 3], |spread| spread.map(Some));
-        let readings = self
-            .collected
-            .runs
-            .first()
-            .map(|(_, run)| run.readings.len());
-        let bits = self.collected.bits.first().map(|bits| bits.readings.len());
         json!({
             "place": self.place,
             "link": self.link,
             "unit": self.unit,
             "through_agent": self.through_agent,
             "ts": self.now_ms,
-            "readings": readings.or(bits).unwrap_or(0),
+            "readings": self.readings(),
             "registers": self.collected.runs.iter().map(|(table, run)| json!({
                 "table": table.as_str(),
                 "start": run.start,
@@ -257,7 +267,7 @@ fn order(verdict: &Verdict) -> String {
 }
 
 fn line(tag: &Tag) -> String {
-    let last = tag.address + tag.registers - 1;
+    let last = tag.address + (tag.registers - 1);
     let place = match tag.registers {
         1 => format!("{}:{}", tag.table.as_str(), tag.address),
         _ => format!("{}:{}..{last}", tag.table.as_str(), tag.address),

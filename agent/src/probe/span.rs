@@ -38,6 +38,22 @@ impl Span {
     }
 }
 
+/// Spans without what is in two of them, by table and address.
+pub fn merged(spans: &[Span]) -> Vec<Span> {
+    let mut sorted = spans.to_vec();
+    sorted.sort_by_key(|span| (span.table, span.first));
+    let mut merged: Vec<Span> = Vec::new();
+    for span in sorted {
+        match merged.last_mut() {
+            Some(last) if last.table == span.table && span.first <= last.last => {
+                last.last = last.last.max(span.last);
+            }
+            _ => merged.push(span),
+        }
+    }
+    merged
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.table.as_str(), self.first)?;
@@ -100,6 +116,20 @@ mod tests {
         assert_eq!((one.table, one.count()), (Table::Coil, 1));
         assert_eq!(one.to_string(), "coil:65535");
         assert_eq!(span.part(16, 8).to_string(), "holding:16..20");
+    }
+
+    #[test]
+    fn nothing_is_read_twice() {
+        let spans = [
+            "input:5..9",
+            "holding:4..8",
+            "holding:0..5",
+            "holding:9",
+            "holding:2",
+        ];
+        let spans = spans.map(|text| text.parse().expect(text));
+        let merged: Vec<String> = merged(&spans).iter().map(Span::to_string).collect();
+        assert_eq!(merged, ["holding:0..8", "holding:9", "input:5..9"]);
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Tables<'_> {
             Kind::EpochMs,
         ];
         let mut decodings = Vec::new();
-        for address in run.start.. {
+        for address in run.start..=u16::MAX {
             if registers(run, 0, address, 1).is_none() {
                 break;
             }
@@ -186,7 +186,7 @@ impl Tables<'_> {
             "bcd16",
             "ascii",
         );
-        for (address, index) in (run.start..).zip(0..run.length()) {
+        for (address, index) in (run.start..=u16::MAX).zip(0..run.length()) {
             let readings = || run.readings.iter().map(|reading| reading[index]);
             let register = run.readings[0][index];
             let best = self.best(at, address);
@@ -225,7 +225,7 @@ impl Tables<'_> {
     fn several(self, text: &mut String, table: Table, run: &Run, at: usize, several: &Several) {
         let count = several.registers;
         let mut rows = String::new();
-        for address in run.start.. {
+        for address in run.start..=u16::MAX {
             let Some(own) = registers(run, 0, address, count) else {
                 break;
             };
@@ -233,7 +233,7 @@ impl Tables<'_> {
             if own.iter().all(|register| *register == 0) {
                 continue;
             }
-            let mut place = format!("{address}..{}", address + count - 1);
+            let mut place = format!("{address}..{}", address + (count - 1));
             for line in &several.lines {
                 let Some(cells) = self.cells(run, at, address, own, line, several) else {
                     continue;

@@ -169,3 +169,56 @@ fn programs_are_told_the_same() {
     assert!(!value("holding:3", "f32", "abcd").1);
     assert!(value("holding:3", "f32", "cdab").1);
 }
+
+#[test]
+fn the_last_addresses_are_addresses_too() {
+    let mut report = report();
+    let run = |start| Run {
+        start,
+        readings: vec![vec![0x4372, 0x6E14, 0x4E41, 0x4F44]],
+    };
+    report.collected.runs = vec![(Table::Holding, run(65_532))];
+    report.collected.bits = vec![Bits {
+        table: Table::Coil,
+        start: 65_534,
+        readings: vec![vec![true, false]],
+    }];
+    for detail in [Detail::Short, Detail::All] {
+        assert!(report.to_text(detail).contains("65532..65533"));
+    }
+    assert!(
+        report.to_json()["toml"]
+            .to_string()
+            .contains("holding:65532")
+    );
+}
+
+#[test]
+fn nothing_is_proposed_that_the_device_does_not_give_at_once() {
+    let mut report = report();
+    report.collected.most = Some((Table::Holding, 2));
+    let told = report.to_json();
+    let tags = &loaded(told["toml"].as_str().expect("a text"))
+        .settings
+        .plant
+        .devices[0]
+        .model
+        .tags;
+    let named = |name: &str| tags.iter().any(|tag| &*tag.name == name);
+    assert!(named("r3") && named("r10") && !named("i3203"));
+}
+
+#[test]
+fn zeros_are_no_tags() {
+    let mut report = report();
+    report.collected.bits.clear();
+    for (_, run) in &mut report.collected.runs {
+        run.readings.iter_mut().for_each(|reading| reading.fill(0));
+    }
+    assert_eq!(report.to_json()["toml"], "");
+    assert!(
+        report
+            .to_text(Detail::Usual)
+            .ends_with("nothing: no value was read that says anything\n")
+    );
+}

@@ -8,9 +8,17 @@ use andon_core::tag::{Kind, Table};
 use std::fmt::Write as _;
 
 /// `[[device]]` with its tags and what it needs, after the `[[link]]` if that is not in the
-/// configuration yet.
+/// configuration yet. Empty if there is no tag to write down.
 pub fn toml(report: &Report, found: &Found) -> String {
     let mut text = String::new();
+    let most = report
+        .max_registers()
+        .and_then(|most| u16::try_from(most).ok());
+    let tags = found.tags.iter().filter_map(|tag| within(tag, most));
+    let tags: Vec<Tag> = tags.collect();
+    if tags.is_empty() {
+        return text;
+    }
     if let Some(link) = &report.link_section {
         text.push_str(link);
         text.push('\n');
@@ -31,10 +39,20 @@ pub fn toml(report: &Report, found: &Found) -> String {
         let _ = writeln!(text, "max_registers = {registers}");
     }
     let _ = writeln!(text, "\n[device.tags]");
-    for tag in &found.tags {
+    for tag in &tags {
         let _ = writeln!(text, "{} = {{ {} }}", name(tag), keys(tag));
     }
     text
+}
+
+/// The tag as far as the device gives it in one answer: a text may be shorter, a number not.
+fn within(tag: &Tag, most: Option<u16>) -> Option<Tag> {
+    let registers = tag.registers.min(most.unwrap_or(u16::MAX));
+    let is_whole = registers == tag.registers || tag.kind == Kind::Text;
+    is_whole.then(|| Tag {
+        registers,
+        ..tag.clone()
+    })
 }
 
 /// A name that says where the value is.

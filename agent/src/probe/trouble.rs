@@ -80,6 +80,7 @@ impl Trouble {
         let place = endpoint.to_string();
         let error = match error {
             OpenError::Io(error) => error,
+            OpenError::InUse(_) => io::ErrorKind::ResourceBusy.into(),
             OpenError::Timeout(patience) => return Trouble::NoConnection { place, patience },
             OpenError::Other(why) => return Trouble::Unreachable { place, why },
         };

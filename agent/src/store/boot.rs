@@ -110,6 +110,13 @@ fn read(path: &Path) -> io::Result<u32> {
     }
 }
 
+/// Whether an agent runs on this directory.
+pub fn is_in_use(data_dir: &Path) -> bool {
+    // Shared and let go at once: it keeps no agent from starting but in this very moment.
+    let lock = File::open(data_dir.join("lock")).map(|file| file.try_lock_shared());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+}
+
 fn lock(data_dir: &Path) -> Result<File, StartError> {
     let path = data_dir.join("lock");
     let mut file = OpenOptions::new()
@@ -148,6 +155,17 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StartError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_in_use_while_an_agent_runs_on_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        assert!(!is_in_use(&data));
+        let start = begin(&data, 7).unwrap();
+        assert!(is_in_use(&data));
+        drop(start);
+        assert!(!is_in_use(&data));
+    }
 
     #[test]
     fn boot_counts_starts_and_ids_differ() {

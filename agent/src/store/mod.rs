@@ -45,7 +45,7 @@ mod tests;
 mod volume;
 mod witness;
 
-pub use boot::{Start, StartError, begin};
+pub use boot::{Start, StartError, begin, is_in_use};
 pub(crate) use files::random;
 
 use andon_core::record::{Event, Record, Run};

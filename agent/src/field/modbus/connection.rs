@@ -29,6 +29,8 @@ pub enum OpenError {
     Io(io::Error),
     /// Nobody took it in this time.
     Timeout(Duration),
+    /// Another program has the serial port; in words.
+    InUse(String),
     /// Anything else, in words.
     Other(String),
 }
@@ -38,7 +40,7 @@ impl fmt::Display for OpenError {
         match self {
             OpenError::Io(error) => error.fmt(f),
             OpenError::Timeout(patience) => write!(f, "no connection within {patience:?}"),
-            OpenError::Other(why) => f.write_str(why),
+            OpenError::InUse(why) | OpenError::Other(why) => f.write_str(why),
         }
     }
 }
@@ -53,7 +55,7 @@ impl Connection {
                 return Ok(Connection::Tcp(tcp::Connection::new(stream)));
             }
             Endpoint::Serial(port) => {
-                let stream = port::open(port).await.map_err(OpenError::Other)?;
+                let stream = port::open(port).await?;
                 let pacing = Pacing {
                     line: Some(port.line()),
                     turnaround: port.turnaround,

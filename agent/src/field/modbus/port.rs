@@ -1,25 +1,26 @@
 //! Opening a serial port.
 
+use super::connection::OpenError;
 use crate::settings::{Parity, Rs485, SerialPort};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use tokio_serial::{DataBits, FlowControl, SerialStream, StopBits};
+use tokio_serial::{DataBits, ErrorKind, FlowControl, SerialStream, StopBits};
 
 /// Major numbers of pseudo-terminals (Linux, `Documentation/admin-guide/devices.txt`).
 const PSEUDO_TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
 
 /// Opens a port for this agent alone. Its name is looked up each time, so a port that was unplugged
 /// is found under whatever number it has come back.
-pub(super) async fn open(port: &SerialPort) -> Result<SerialStream, String> {
+pub(super) async fn open(port: &SerialPort) -> Result<SerialStream, OpenError> {
     let wanted = port.clone();
     // Opening an adapter on USB takes as long as the adapter does.
     let opened = tokio::task::spawn_blocking(move || open_now(&wanted)).await;
-    opened.map_err(|error| error.to_string())?
+    opened.map_err(|error| OpenError::Other(error.to_string()))?
 }
 
-fn open_now(port: &SerialPort) -> Result<SerialStream, String> {
+fn open_now(port: &SerialPort) -> Result<SerialStream, OpenError> {
     let parity = match port.parity {
         Parity::None => tokio_serial::Parity::None,
         Parity::Even => tokio_serial::Parity::Even,
@@ -35,8 +36,13 @@ fn open_now(port: &SerialPort) -> Result<SerialStream, String> {
         .flow_control(FlowControl::None)
         .parity(parity)
         .stop_bits(stop_bits);
-    let stream = SerialStream::open(&builder).map_err(|error| error.to_string())?;
-    switch_driver(&stream, port.rs485)?;
+    let stream = SerialStream::open(&builder).map_err(|error| match error.kind() {
+        // It says so of a port that is there but locked, too.
+        ErrorKind::NoDevice if port.path.exists() => OpenError::InUse(error.to_string()),
+        _ => OpenError::Other(error.to_string()),
+    })?;
+    switch_driver(&stream, port.rs485).map_err(OpenError::Other)?;
+    hurry(&stream);
     Ok(stream)
 }
 
@@ -60,32 +66,22 @@ pub(in crate::field) fn probe(path: &Path) -> io::Result<()> {
     }
 }
 
-/// `struct serial_rs485` of the kernel (`include/uapi/linux/serial.h`).
-#[repr(C)]
-#[derive(Default)]
-struct SerialRs485 {
-    flags: u32,
-    delay_before_send_ms: u32,
-    delay_after_send_ms: u32,
-    other: [u32; 5],
-}
-
-const ENABLED: u32 = 1 << 0;
-const RTS_ON_SEND: u32 = 1 << 1;
-
 /// Has the kernel switch the driver of the line, if it is to and can. How the board is wired is
 /// known to whoever has described it to the kernel: what is switched on already stays as it is.
 fn switch_driver(stream: &SerialStream, rs485: Rs485) -> Result<(), String> {
+    const ENABLED: u32 = 1 << 0;
+    const RTS_ON_SEND: u32 = 1 << 1;
     if rs485 == Rs485::Adapter {
         return Ok(());
     }
-    let mut settings = SerialRs485::default();
-    let switched = rs485_ioctl(stream, libc::TIOCGRS485, &mut settings).and_then(|()| {
-        if settings.flags & ENABLED != 0 {
+    // `struct serial_rs485` begins with its flags.
+    let mut settings = Words::default();
+    let switched = ioctl(stream, libc::TIOCGRS485, &mut settings).and_then(|()| {
+        if settings.0[0] & ENABLED != 0 {
             return Ok(());
         }
-        settings.flags |= ENABLED | RTS_ON_SEND;
-        rs485_ioctl(stream, libc::TIOCSRS485, &mut settings)
+        settings.0[0] |= ENABLED | RTS_ON_SEND;
+        ioctl(stream, libc::TIOCSRS485, &mut settings)
     });
     match switched {
         Err(error) if rs485 == Rs485::Kernel => Err(format!(
@@ -100,14 +96,32 @@ fn switch_driver(stream: &SerialStream, rs485: Rs485) -> Result<(), String> {
     }
 }
 
+/// Asks the port to hand over at once what it hears. Adapters of FTDI keep it for 16 ms otherwise,
+/// which is as long as a whole exchange.
+fn hurry(stream: &SerialStream) {
+    // `flags` of `struct serial_struct`, after four integers, and `ASYNC_LOW_LATENCY` among them
+    // (`include/uapi/linux/serial.h`, `tty_flags.h`).
+    const FLAGS: usize = 4;
+    const LOW_LATENCY: u32 = 1 << 13;
+    let mut settings = Words::default();
+    let hurried = ioctl(stream, libc::TIOCGSERIAL, &mut settings).and_then(|()| {
+        settings.0[FLAGS] |= LOW_LATENCY;
+        ioctl(stream, libc::TIOCSSERIAL, &mut settings)
+    });
+    if let Err(error) = hurried {
+        tracing::debug!("the port hands over what it hears when it likes to: {error}");
+    }
+}
+
+/// Room for the structures of the requests in this file, the largest of which has 72 bytes.
+#[repr(C, align(8))]
+#[derive(Default)]
+struct Words([u32; 32]);
+
 #[expect(unsafe_code, reason = "no crate in the tree wraps these requests")]
-fn rs485_ioctl(
-    stream: &SerialStream,
-    request: libc::Ioctl,
-    settings: &mut SerialRs485,
-) -> io::Result<()> {
-    // SAFETY: the descriptor is open as long as the stream is borrowed, and both requests read and
-    // write a `struct serial_rs485`, which `settings` is: eight 32-bit words.
+fn ioctl(stream: &SerialStream, request: libc::Ioctl, settings: &mut Words) -> io::Result<()> {
+    // SAFETY: the descriptor is open as long as the stream is borrowed, and each of the requests
+    // reads and writes a plain structure for which there is more than enough room.
     let done = unsafe { libc::ioctl(stream.as_raw_fd(), request, settings) };
     if done == 0 {
         Ok(())

@@ -237,6 +237,20 @@ fn a_link_without_a_free_moment_still_finds_a_unit_that_came_back() {
     assert!(bench.asked.iter().any(|asked| asked.1 == 1 && asked.2));
 }
 
+#[test]
+fn a_unit_that_needs_a_pause_is_passed_over_until_it_has_had_it() {
+    let mut schedule = schedule(&[(1, 1000), (1, 1000), (2, 1000)], 500, 0);
+    let asked = |step| match step {
+        Step::Ask { slot, .. } => slot.0,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(schedule.next(Mono(0))), 0);
+    schedule.pause(1, Mono(90));
+    assert_eq!(asked(schedule.next(Mono(10))), 2);
+    assert_eq!(schedule.next(Mono(20)), Step::Wait(Mono(90)));
+    assert_eq!(asked(schedule.next(Mono(90))), 1);
+}
+
 proptest! {
     #[test]
     fn every_deadline_is_told_at_most_once_and_none_is_forgotten(

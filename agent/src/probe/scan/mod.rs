@@ -5,12 +5,12 @@ mod report;
 mod units;
 
 use super::address::{self, Form, LineOptions};
-use super::link::{self, Link, Unknown};
+use super::link::{self, Link};
 use super::progress::Progress;
 use super::trouble::Trouble;
 use super::wire::Wire;
 use super::{WRONG, parse_timeout};
-use crate::check::{complain_of, say};
+use crate::check::say;
 use crate::settings::{Endpoint, SerialPort};
 use report::Report;
 use std::io;
@@ -68,14 +68,13 @@ fn parse_units(text: &str) -> Result<RangeInclusive<u8>, String> {
 
 /// Scans, and prints what came of it: 0 something answers, 1 nothing does, 2 wrong usage.
 pub fn command(options: &Options) -> ExitCode {
-    let link = match link::find(&options.link, options.config.as_deref(), options.line) {
+    let (config, line) = (options.config.as_deref(), options.line);
+    let link = link::find(&options.link, config, line)
+        .and_then(|link| link.may_have(&options.units).map(|()| link));
+    let link = match link {
         Ok(link) => link,
-        Err(Unknown::Config(report)) => {
-            let _ = complain_of(&report);
-            return ExitCode::from(WRONG);
-        }
         Err(unknown) => {
-            eprintln!("andon scan: {unknown}");
+            unknown.complain("scan");
             return ExitCode::from(WRONG);
         }
     };

@@ -124,20 +124,18 @@ impl Report {
     /// The `[[device]]` of a unit with what is at address 0; a comment if nothing is there, because
     /// a device without a tag would be a mistake.
     fn device(&self, unit: &Unit) -> String {
-        let value = |(table, said): &(Table, Said)| match said {
-            Said::Value(_) => Some(tag(*table)),
-            _ => None,
-        };
+        let value = |(table, said): &(Table, Said)| has_value(*said).then(|| tag(*table));
         let tags: Vec<String> = unit.tables.iter().filter_map(value).collect();
         let (comment, tags) = match tags.as_slice() {
             [] => ("# ", "...".into()),
             tags => ("", tags.join(", ")),
         };
-        let there = unit.tables.iter().find(|(_, said)| is_there(*said));
+        let says = |is: fn(Said) -> bool| unit.tables.iter().find(|(_, said)| is(*said));
+        let there = says(has_value).or_else(|| says(is_there));
         let table = there.map_or(Table::Holding, |(table, _)| *table);
         let (id, link, probe) = (unit.id, &self.link, &self.probe);
         format!(
-            "# `andon probe {probe} --unit {id} --at {}:0..99` shows what it has\n\
+            "# to see what it has: andon probe {probe} --unit {id} --at {}:0..99\n\
              {comment}[[device]]\n\
              {comment}id = \"unit-{id}\"\n\
              {comment}link = \"{link}\"\n\
@@ -208,6 +206,10 @@ fn words(said: Said) -> String {
         Said::Exception(code) => short_meaning(code),
         Said::Nothing | Said::Nonsense => "-".into(),
     }
+}
+
+const fn has_value(said: Said) -> bool {
+    matches!(said, Said::Value(_))
 }
 
 /// Whether the table may be there.
