@@ -305,6 +305,7 @@ fn disk(text: &mut String, plan: &DiskPlan, settings: &Settings) {
         let _ = writeln!(text, "  {what:<46} {:>15}{note}", show_bytes(bytes));
     };
     part("outbox: records that wait for the broker", plan.outbox, "");
+    part("history: minutes, hours, states", plan.history, "");
     part("checkpoint of open windows and alarms", plan.checkpoint, "");
     part("spare, so that a full disk can be drained", plan.spare, "");
     part("together", plan.budget, "  the budget");
@@ -318,6 +319,14 @@ fn disk(text: &mut String, plan: &DiskPlan, settings: &Settings) {
         text,
         "  {:<46} {lasts:>15}",
         "without the broker it lasts, an estimate"
+    );
+    let [minutes, hours, states] = plan.history_days.map(|days| match days {
+        0 => "less than a day".to_owned(),
+        days => plural(usize::try_from(days).unwrap_or(usize::MAX), "day"),
+    });
+    let _ = writeln!(
+        text,
+        "  the history keeps, an estimate: hours {hours}, minutes {minutes}, states {states}"
     );
 }
 
@@ -410,7 +419,7 @@ mod tests {
         let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(told["ok"], true);
         assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(0));
-        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(6));
+        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(5));
         assert_eq!(told["disk"]["budget"], 64 << 20);
         let items = told["memory"].as_array().expect("a list");
         let sum: u64 = items

@@ -1,6 +1,6 @@
 //! The `andon` command line.
 
-use andon::{check, config, demo, memory, probe, run, status};
+use andon::{check, config, demo, export, memory, probe, run, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -50,6 +50,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write what is kept on the gateway as a table: windows with their figures, or what machines did
+    Export(export::Options),
     /// List every mistake of a configuration, or what it comes to in memory and on disk
     Check {
         /// The configuration
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
         Command::Run { config } => run_agent(&config),
+        Command::Export(options) => export::command(&options),
         Command::Probe(options) => probe::command(&options),
         Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),

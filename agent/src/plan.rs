@@ -3,6 +3,10 @@
 //! Sizes come from the real types where there is one. Where a library or the operating system
 //! decides, the figure is an estimate and says so.
 
+mod disk;
+
+pub use disk::{DiskPlan, disk, history};
+
 use crate::field::FromField;
 use crate::field::meter;
 use crate::field::payload::GROWTH;
@@ -12,6 +16,7 @@ use crate::run;
 use crate::settings::{Endpoint, LinkKind, Settings};
 use crate::staging;
 use andon_core::engine;
+use andon_core::history::Row;
 use andon_core::plant::{Code, Device, Match, Model, Plant};
 use andon_core::record::Record;
 use andon_core::state::State;
@@ -25,15 +30,6 @@ const MIB: u64 = 1 << 20;
 
 /// The registers of the largest Modbus answer.
 const LARGEST_ANSWER: usize = 250;
-
-/// Bytes of one minute of one device, packed (measured: at most 60).
-const SUMMARY_BYTES: u64 = 60;
-
-/// State changes, alarms and other events of a device on a busy day.
-const EVENTS_A_DAY: u64 = 300;
-
-/// Bytes on disk for each ten bytes of records, packed 25 to a value.
-const DISK_PER_TEN: u64 = 26;
 
 /// One line of the memory plan.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -103,9 +99,14 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
             staging::MOST,
             size_of::<Record>() + size_of::<Summary>(),
         ),
+        exact(
+            "pages of the history that wait for the disk",
+            staging::MOST_ROWS,
+            size_of::<Row>(),
+        ),
         estimate(
             "current values as the broker has them",
-            count(1 + 2 * plant.devices.len() + plant.alarms.len()),
+            count(1 + 3 * plant.devices.len() + plant.alarms.len()),
             current_value_bytes(plant),
         ),
         exact(
@@ -127,8 +128,8 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
 
 /// What a current value takes on average: its JSON, in which `info` names every tag.
 fn current_value_bytes(plant: &Plant) -> u64 {
-    const WITHOUT_TAGS: usize = 512;
-    let values = 1 + 2 * plant.devices.len() + plant.alarms.len();
+    const WITHOUT_TAGS: usize = 768;
+    let values = 1 + 3 * plant.devices.len() + plant.alarms.len();
     let named = |tag: &Tag| tag.name.len() + tag.unit.len() + 6;
     let names: usize = plant
         .devices
@@ -263,51 +264,4 @@ fn estimate(what: &'static str, count: u64, each: u64) -> Item {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// What is on disk, and how long it lasts.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct DiskPlan {
-    /// What everything may come to.
-    pub budget: u64,
-    /// Records that wait to be sent.
-    pub outbox: u64,
-    /// The open windows and alarms, written again and again.
-    pub checkpoint: u64,
-    /// Kept free, so that a full disk can still be drained.
-    pub spare: u64,
-    /// Bytes written a day, an estimate.
-    pub per_day: u64,
-    /// Hours without the broker until waiting summaries are merged, an estimate.
-    pub offline_hours: u64,
-}
-
-impl DiskPlan {
-    /// Everything but the outbox, and two databases of it.
-    pub fn least(&self) -> u64 {
-        self.checkpoint + self.spare + 4 * MIB
-    }
-}
-
-/// The disk plan of a configuration.
-pub fn disk(settings: &Settings) -> DiskPlan {
-    let devices = &settings.plant.devices;
-    let sending = devices
-        .iter()
-        .filter(|device| device.publishes_1m && device.model.state.is_some());
-    let minutes = count(sending.count()) * 24 * 60;
-    let events = count(devices.len()) * EVENTS_A_DAY;
-    let per_day = (minutes + events) * SUMMARY_BYTES * DISK_PER_TEN / 10;
-    let spare = MIB;
-    // Two copies, so that one is whole whatever happens while the other is written.
-    let checkpoint = 2 * (64 * KIB + count(devices.len()) * count(size_of::<Summary>()));
-    let outbox = settings.disk_budget.saturating_sub(spare + checkpoint);
-    DiskPlan {
-        budget: settings.disk_budget,
-        outbox,
-        checkpoint,
-        spare,
-        per_day,
-        offline_hours: (outbox * 24).checked_div(per_day).unwrap_or(u64::MAX),
-    }
 }

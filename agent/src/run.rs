@@ -1,7 +1,7 @@
 //! `andon run`: the engine in one task, the drivers around it.
 //!
 //! The order of a run: lock the data directory, listen, start reading, open the outbox meanwhile,
-//! build the engine from its checkpoint, start the way up. At the end: stop reading, close the windows as
+//! build the engine from its checkpoint and the history, start the way up. At the end: stop reading, close the windows as
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
@@ -12,16 +12,21 @@ pub use ask::{Ask, Asks, NoAnswer, Question};
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
+use crate::history::{self, History, Limits};
 use crate::http::{self, Door, Scripts};
+use crate::plan;
 use crate::settings::Settings;
 use crate::store::{self, OpenError, StartError, Store};
 use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
-use andon_core::record::Event;
+use andon_core::plant::Plant;
+use andon_core::record::{Event, Run};
+use andon_core::time::Now;
 use ask::Beside;
 use shift::{OutboxEnded, Shift};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -123,13 +128,15 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let _serving = http::start(listeners, door, &stop);
 
     // What only the start needs is not kept for the rest of the run.
+    let limits = plan::history(&settings);
     let Settings {
         upstream,
         data_dir,
         disk_budget,
         ..
     } = settings;
-    let (store, opened) = open_store(start, disk_budget).await?;
+    let of_history: u64 = limits.logs.iter().map(|log| log.bytes).sum();
+    let (store, opened) = open_store(start, disk_budget.saturating_sub(of_history)).await?;
     let run = opened.run;
     tracing::info!(
         "run {}, boot {}: {} devices, {} reads, {} records wait",
@@ -140,17 +147,19 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         opened.waiting,
     );
     let now = clock::now();
-    let left = opened.checkpoint.as_deref().map(|checkpoint| {
-        if !opened.checkpoint_is_old {
-            return Left::Newest(checkpoint);
-        }
+    if opened.checkpoint_is_old {
         tracing::error!(
             "the newest checkpoint was damaged: alarms go on from an earlier one, open windows are \
              lost and counting begins anew"
         );
-        Left::Earlier(checkpoint)
-    });
-    let engine = Engine::new(Arc::clone(&plant), plan, run, now, left);
+    }
+    let before = Before {
+        checkpoint: opened.checkpoint,
+        is_old: opened.checkpoint_is_old,
+        data_dir: data_dir.clone(),
+        limits,
+    };
+    let (engine, history) = begin(Arc::clone(&plant), plan, run, now, before).await;
 
     let current = CurrentValues::open(&data_dir, &plant.gateway);
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
@@ -170,6 +179,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let shift = Shift::new(
         engine,
         store.clone(),
+        history,
         current,
         to_uplink,
         Beside {
@@ -209,6 +219,48 @@ async fn open_store(start: store::Start, budget: u64) -> Result<(Store, store::O
     let opened = tokio::task::spawn_blocking(move || store::open(options)).await;
     match opened {
         Ok(opened) => opened.map_err(RunError::Open),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// What a run before has left.
+struct Before {
+    checkpoint: Option<Vec<u8>>,
+    is_old: bool,
+    data_dir: PathBuf,
+    limits: Limits,
+}
+
+/// The engine, going on from what is left. Reading the history takes a moment and is not done here.
+async fn begin(
+    plant: Arc<Plant>,
+    plan: Arc<Plan>,
+    run: Run,
+    now: Now,
+    before: Before,
+) -> (Engine, History) {
+    let begun = tokio::task::spawn_blocking(move || {
+        let left = before.checkpoint.as_deref().map(|checkpoint| {
+            if before.is_old {
+                Left::Earlier(checkpoint)
+            } else {
+                Left::Newest(checkpoint)
+            }
+        });
+        let last_page = left.and_then(|left| left.last_page());
+        let opened = history::open(&before.data_dir, before.limits, last_page);
+        let history = opened.unwrap_or_else(|error| {
+            tracing::error!(
+                "the history cannot be opened: {error}; nothing is kept in this run, and the open \
+                 hours, shifts and days begin anew"
+            );
+            History::none()
+        });
+        let engine = Engine::with_history(plant, plan, run, now, left, history.past());
+        (engine, history)
+    });
+    match begun.await {
+        Ok(begun) => begun,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }

@@ -26,6 +26,8 @@ pub struct Settings {
     pub memory_budget: u64,
     /// Bytes the data directory may come to.
     pub disk_budget: u64,
+    /// How long the history is kept, in milliseconds, where its share of the disk lasts so long.
+    pub history_ms: u64,
     /// Configured sections whose function this version does not have, by name.
     pub not_active: Vec<NotActive>,
 }

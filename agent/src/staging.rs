@@ -1,14 +1,19 @@
 //! Records between the engine and the disk.
 //!
 //! When the disk does not take them: records wait here, up to [`MOST`]; then the oldest summaries
-//! are dropped, then the oldest events, each loss told by a `loss` event. Alarm events go last.
+//! are dropped, then the oldest events, each loss told by a `loss` event. Alarm events go last. Pages
+//! of the history wait beside them, up to [`MOST_ROWS`]; then the oldest go, told in the log.
 
+use andon_core::history::{Leaf, Page};
 use andon_core::record::{Class, Event, Record, Run};
 use andon_core::time::Mono;
 use std::collections::VecDeque;
 
 /// Records that wait at most. A record takes about 350 bytes here.
 pub const MOST: usize = 8192;
+
+/// Rows and marks of the history's pages that wait at most.
+pub const MOST_ROWS: usize = 4096;
 
 /// A commit is due this long after the first record that waits for it.
 const COMMIT_AFTER_MS: u64 = 10_000;
@@ -27,7 +32,10 @@ const CHECKPOINT_BYTES_A_DAY: u64 = 20_000_000;
 #[derive(Debug)]
 pub struct Staging {
     records: VecDeque<Record>,
-    /// When the first of them came.
+    pages: VecDeque<Page>,
+    /// Pages that were dropped.
+    pages_dropped: u64,
+    /// When the first of the records and pages came.
     since: Option<Mono>,
     /// A person waits for it.
     urgent: bool,
@@ -55,6 +63,8 @@ impl Staging {
     pub fn new(now: Mono) -> Staging {
         Staging {
             records: VecDeque::with_capacity(COMMIT_AT),
+            pages: VecDeque::new(),
+            pages_dropped: 0,
             since: None,
             urgent: false,
             rest_until: now,
@@ -72,6 +82,27 @@ impl Staging {
         if self.records.len() > MOST {
             self.drop_one();
         }
+    }
+
+    /// A page of the history waits.
+    pub fn keep(&mut self, now: Mono, page: Page) {
+        self.since.get_or_insert(now);
+        self.pages.push_back(page);
+        self.drop_pages();
+    }
+
+    /// Every page that waits. They are to be on disk before the checkpoint that is made at the same
+    /// time.
+    pub fn take_pages(&mut self) -> Vec<Page> {
+        self.pages.drain(..).collect()
+    }
+
+    /// Pages could not be kept: they wait again, before all others.
+    pub fn put_back_pages(&mut self, pages: Vec<Page>) {
+        for page in pages.into_iter().rev() {
+            self.pages.push_front(page);
+        }
+        self.drop_pages();
     }
 
     /// What waits is to be committed at once.
@@ -158,6 +189,20 @@ impl Staging {
         self.records.is_empty()
     }
 
+    fn drop_pages(&mut self) {
+        let mut rows: usize = self.pages.iter().map(rows_of).sum();
+        while rows > MOST_ROWS && self.pages.len() > 1 {
+            rows -= self.pages.pop_front().as_ref().map_or(0, rows_of);
+            if self.pages_dropped == 0 {
+                tracing::error!(
+                    "the history takes nothing: its oldest pages are dropped, and windows that are \
+                     open now may lack them after a restart"
+                );
+            }
+            self.pages_dropped += 1;
+        }
+    }
+
     fn checkpoint_due(&self) -> Mono {
         if self.checkpoint_wanted {
             return self.rest_until;
@@ -193,6 +238,16 @@ impl Staging {
         dropped.to = dropped.to.max(seq);
         dropped.count += 1;
         dropped.class = dropped.class.filter(|known| *known == class);
+    }
+}
+
+/// What a page counts as.
+fn rows_of(page: &Page) -> usize {
+    1 + match &page.leaf {
+        Leaf::Minute(rows) | Leaf::Piece(rows) => rows.rows.len(),
+        Leaf::Marks(marks) => marks.len(),
+        // Some words of memory, where a row has many.
+        Leaf::Tags(tags) => tags.tags.len() / 2,
     }
 }
 
@@ -320,6 +375,34 @@ mod tests {
             (2, 6, 5, Some(Class::Event))
         );
         assert_eq!(staging.take_loss(RUN), None);
+    }
+
+    #[test]
+    fn pages_that_were_not_kept_wait_in_order_and_the_oldest_go_first() {
+        let page = |number| Page {
+            number,
+            leaf: Leaf::Marks(vec![]),
+        };
+        let numbers = |pages: &[Page]| pages.iter().map(|page| page.number).collect::<Vec<_>>();
+        let mut staging = Staging::new(Mono(0));
+        staging.checkpointed(Mono(5_000), 100);
+        staging.keep(Mono(1_000), page(1));
+        staging.keep(Mono(1_000), page(2));
+        assert_eq!(
+            staging.deadline(),
+            Mono(11_000),
+            "they are a reason to commit"
+        );
+        let pages = staging.take_pages();
+        staging.keep(Mono(2_000), page(3));
+        staging.put_back_pages(pages);
+        assert_eq!(numbers(&staging.take_pages()), [1, 2, 3]);
+        let many = MOST_ROWS as u64 + 10;
+        for number in 1..=many {
+            staging.keep(Mono(0), page(number));
+        }
+        let left = staging.take_pages();
+        assert_eq!((left.len(), left[0].number), (MOST_ROWS, 11));
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod records;
 pub mod registers;
 pub mod scenario;
+pub mod table;
 pub mod unknown;
 pub mod web;
 

@@ -53,6 +53,11 @@ impl Line {
         Self::new(name, Scenario::press_line_around_the_clock)
     }
 
+    /// The line with shifts of two minutes: all time is planned.
+    pub fn in_short_shifts(name: &str) -> Outcome<Self> {
+        Self::new(name, Scenario::press_line_in_short_shifts)
+    }
+
     fn new(
         name: &str,
         write_config: impl Fn(&Scenario, u16, u16) -> Outcome<PathBuf>,

@@ -273,6 +273,77 @@ pub fn check_cover(windows: &[Record]) -> Outcome {
     Ok(())
 }
 
+/// The parts of a window that are added up; a count may be null.
+pub const ADDITIVE: [&str; 19] = [
+    "window_ms",
+    "producing_ms",
+    "setup_ms",
+    "delayed_ms",
+    "faulted_ms",
+    "idle_ms",
+    "planned_stop_ms",
+    "unknown_ms",
+    "uncounted_ms",
+    "good",
+    "scrap",
+    "total",
+    "gap_total",
+    "failures",
+    "repairs",
+    "repair_ms",
+    "capacity",
+    "capacity_producing",
+    "capacity_uncounted",
+];
+
+/// Every hour, shift and day of a device is the exact sum of its minutes between the same labels,
+/// which it covers from end to end.
+pub fn check_tiers(records: &[Record], device: &str) -> Outcome {
+    let minutes = windows(records, device, "1m")?;
+    for tier in ["1h", "shift", "1d"] {
+        for window in windows(records, device, tier)? {
+            check_sum(&window, &minutes)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_sum(window: &Record, minutes: &[Record]) -> Outcome {
+    let (start, end) = (window.int("start_ms")?, window.int("end_ms")?);
+    let mut inside = Vec::new();
+    for minute in minutes {
+        if start <= minute.int("start_ms")? && minute.int("end_ms")? <= end {
+            inside.push(minute.clone());
+        }
+    }
+    let covers = match (inside.first(), inside.last()) {
+        (Some(first), Some(last)) => (first.int("start_ms")?, last.int("end_ms")?) == (start, end),
+        _ => false,
+    };
+    if !covers {
+        return Err(Failure::new(format!("its minutes do not cover {window}")));
+    }
+    for key in ADDITIVE {
+        let parts: Vec<i64> = inside
+            .iter()
+            .filter_map(|minute| minute.int(key).ok())
+            .collect();
+        let whole = window.int(key).ok();
+        let known = match parts.len() {
+            0 => whole.is_none(),
+            // A third count comes from the sums of the two that were read.
+            n if n < inside.len() => whole.is_some(),
+            _ => whole == Some(parts.iter().sum()),
+        };
+        if !known {
+            return Err(Failure::new(format!(
+                "the minutes' {key} is {parts:?}, which is not that of {window}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The sum of one part over windows.
 pub fn sum(windows: &[Record], part: &str) -> Outcome<i64> {
     windows.iter().map(|window| window.int(part)).sum()
@@ -291,6 +362,9 @@ pub fn check_all(records: &[Record]) -> Outcome<Vec<Record>> {
     let tails: BTreeSet<&str> = records.iter().map(|record| &*record.tail).collect();
     for (device, tier) in tails.iter().filter_map(|tail| tail.split_once("/kpi/")) {
         check_cover(&windows(&records, device, tier)?)?;
+        if tier == "1m" {
+            check_tiers(&records, device)?;
+        }
     }
     Ok(records)
 }
@@ -397,6 +471,30 @@ mod tests {
     fn windows_that_do_not_meet_are_found() {
         assert!(check_cover(&[minute(1, 0), minute(2, 120_000)]).is_err());
         assert!(check_cover(&[minute(1, 0), minute(2, 59_000)]).is_err());
+    }
+
+    /// An hour of two minutes.
+    fn hour(seq: i64, total: i64) -> Record {
+        let mut body = minute(seq, 0).body;
+        let minute = body.clone();
+        for key in ADDITIVE {
+            if let Some(part) = minute.get(key).and_then(Value::as_i64) {
+                body.insert(key.into(), json!(2 * part));
+            }
+        }
+        body.insert("end_ms".into(), json!(120_000));
+        body.insert("total".into(), json!(total));
+        record("press-1/kpi/1h", Value::Object(body))
+    }
+
+    #[test]
+    fn an_hour_is_the_sum_of_its_minutes() {
+        let minutes = [minute(1, 0), minute(2, 60_000)];
+        let and = |hour: Record| [&minutes[..], &[hour]].concat();
+        assert!(check_tiers(&and(hour(3, 34)), "press-1").is_ok());
+        assert!(check_tiers(&and(hour(3, 35)), "press-1").is_err());
+        let longer = with(hour(3, 34), "end_ms", 180_000);
+        assert!(check_tiers(&and(longer), "press-1").is_err());
     }
 
     #[test]

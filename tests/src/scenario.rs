@@ -59,6 +59,29 @@ impl Scenario {
         self.write("andon.toml", &text)
     }
 
+    /// The same with shifts of two minutes, one after the other, from a little before now on for two
+    /// hours: what is added up over a shift is seen to be within minutes.
+    pub fn press_line_in_short_shifts(&self, presses: u16, broker: u16) -> Outcome<PathBuf> {
+        let text = self.press_line_text(presses, broker)?;
+        let mut text = without_sections(&text, &["[[shift]]", "[calendar]"]);
+        // Asia/Shanghai is eight hours ahead, and stays so.
+        let minute = |ms: i64| (ms / 60_000 + 8 * 60).rem_euclid(24 * 60);
+        let first = crate::now_ms() - 240_000;
+        for shift in 0..62 {
+            let start = minute(first + shift * 120_000);
+            let end = minute(first + (shift + 1) * 120_000);
+            text.push_str(&format!(
+                "\n[[shift]]\nname = \"s{shift}\"\nstart = \"{:02}:{:02}\"\nend = \"{:02}:{:02}\"\n\
+                 days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]\n",
+                start / 60,
+                start % 60,
+                end / 60,
+                end % 60
+            ));
+        }
+        self.write("andon.toml", &text)
+    }
+
     fn press_line_text(&self, presses: u16, broker: u16) -> Outcome<String> {
         let mut text = fs::read_to_string(repository().join("agent/dist/press-line.toml"))?;
         let data = format!("data_dir = {:?}", self.path("data"));

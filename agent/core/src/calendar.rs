@@ -5,9 +5,14 @@
 //! really is. Times that a DST change skips are moved forward by the gap, repeated ones are the
 //! first of the two.
 
+mod frames;
+
+pub use frames::Frame;
+
 use crate::time::Wall;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
@@ -56,6 +61,25 @@ pub struct Span {
     pub until: Wall,
 }
 
+/// One taking place of a shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Turn {
+    /// Index into [`Calendar::shifts`].
+    index: usize,
+    /// The date it starts on.
+    date: Date,
+    start: Wall,
+    end: Wall,
+}
+
+impl Turn {
+    /// Time that two of them cover counts for the one that stands first in the file, and of two of
+    /// one shift for the earlier.
+    fn goes_before(&self, other: &Turn) -> bool {
+        (self.index, self.date) < (other.index, other.date)
+    }
+}
+
 /// Without shifts, and far from any, the answer is asked for again after this time.
 const HORIZON_MS: i64 = 24 * 3600 * 1000;
 
@@ -86,43 +110,53 @@ impl Calendar {
                 span.until = edge;
             }
         };
-        let mut planned = self.shifts.is_empty();
-        let mut inside = None;
+        let mut inside: Option<(Turn, bool)> = None;
         // A shift lasts at most 24 h: yesterday's may still run, tomorrow's begins in the horizon.
-        for days in -1..=1 {
-            let Ok(date) = today.checked_add(days.days()) else {
-                continue;
-            };
-            for (index, shift) in self.shifts.iter().enumerate() {
-                if !self.takes_place(shift, date) {
-                    continue;
-                }
-                let (start, end) = self.stretch(date, shift.start, shift.end);
-                cut(start);
-                cut(end);
-                let within = start <= at && at < end;
-                if within && inside.is_none() {
-                    inside = Some(index);
-                    planned = true;
-                }
-                for &(from, to) in &shift.breaks {
-                    let day = if from < shift.start {
-                        date.tomorrow().unwrap_or(date)
-                    } else {
-                        date
-                    };
-                    let (from, to) = self.stretch(day, from, to);
-                    cut(from);
-                    cut(to);
-                    if within && inside == Some(index) && from <= at && at < to {
-                        planned = false;
-                    }
-                }
+        for turn in self.turns(today, -1..=1) {
+            cut(turn.start);
+            cut(turn.end);
+            let within = turn.start <= at && at < turn.end;
+            let mut planned = true;
+            let shift = &self.shifts[turn.index];
+            for &(from, to) in &shift.breaks {
+                let day = if from < shift.start {
+                    turn.date.tomorrow().unwrap_or(turn.date)
+                } else {
+                    turn.date
+                };
+                let (from, to) = self.stretch(day, from, to);
+                cut(from);
+                cut(to);
+                planned &= !(from <= at && at < to);
+            }
+            if within && inside.is_none_or(|(first, _)| turn.goes_before(&first)) {
+                inside = Some((turn, planned));
             }
         }
-        span.planned = planned;
-        span.shift = inside;
+        if let Some((turn, planned)) = inside {
+            span.planned = planned;
+            span.shift = Some(turn.index);
+        }
         span
+    }
+
+    /// The shifts that take place on the days from `today` + first to `today` + last.
+    fn turns(&self, today: Date, days: RangeInclusive<i32>) -> impl Iterator<Item = Turn> + '_ {
+        let dates = days.filter_map(move |days| today.checked_add(days.days()).ok());
+        dates.flat_map(move |date| {
+            let shifts = self.shifts.iter().enumerate();
+            shifts
+                .filter(move |(_, shift)| self.takes_place(shift, date))
+                .map(move |(index, shift)| {
+                    let (start, end) = self.stretch(date, shift.start, shift.end);
+                    Turn {
+                        index,
+                        date,
+                        start,
+                        end,
+                    }
+                })
+        })
     }
 
     /// The local date of an instant.
@@ -172,4 +206,4 @@ impl Calendar {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,14 +7,11 @@
 use crate::sample::Value;
 use crate::summary::Parts;
 use crate::tag::Counts;
-use crate::time::Wall;
 use serde::{Deserialize, Serialize};
 
 /// How far the accounting of a device had come at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Odometer {
-    /// Label of that moment.
-    pub at: Wall,
     /// Accounted milliseconds so far.
     pub elapsed_ms: u64,
     /// Of them, planned.
@@ -104,6 +101,8 @@ pub struct Counting {
     uncounted_ms: u64,
     /// Planned time up to here is already told as uncounted.
     uncounted_to_ms: u64,
+    /// Parts in the totals of earlier windows that the total counter has not shown yet.
+    owed: u64,
     no_scrap: bool,
 }
 
@@ -113,7 +112,7 @@ struct Tally {
     read: bool,
     parts: u64,
     gap: u64,
-    gap_from: Option<Wall>,
+    gap_before_ms: u64,
 }
 
 impl Counting {
@@ -124,6 +123,7 @@ impl Counting {
             window: [Tally::default(); 3],
             uncounted_ms: 0,
             uncounted_to_ms: 0,
+            owed: 0,
             no_scrap,
         }
     }
@@ -138,11 +138,11 @@ impl Counting {
         self.window = before.window;
         self.uncounted_ms = before.uncounted_ms;
         self.uncounted_to_ms = before.uncounted_to_ms;
+        self.owed = before.owed;
     }
 
     /// A good reading of the counter with this role; true if it is the first, from which counting
-    /// begins. `window_from_ms` is what the odometer showed when the open window began (labels
-    /// cannot tell, they are stepped), `rate` the rated rate in thousandths of a part per hour.
+    /// begins. `window_from_ms` is what the odometer showed when the open window began, `rate` the rated rate in thousandths of a part per hour.
     pub fn read(
         &mut self,
         role: Counts,
@@ -162,53 +162,36 @@ impl Counting {
                 tally.parts = tally.parts.saturating_add(parts);
                 if parts > 0 && now.unknown_ms > then.unknown_ms {
                     tally.gap = tally.gap.saturating_add(parts);
-                    if then.elapsed_ms < window_from_ms {
-                        let from = tally.gap_from.unwrap_or(then.at);
-                        tally.gap_from = Some(from.min(then.at));
-                    }
+                    let before = window_from_ms.saturating_sub(then.elapsed_ms);
+                    tally.gap_before_ms = tally.gap_before_ms.max(before);
                 }
             }
             (Step::Reset, Some((_, then))) => {
                 let from = then.planned_ms.max(self.uncounted_to_ms);
                 self.uncounted_ms += now.planned_ms.saturating_sub(from);
                 self.uncounted_to_ms = now.planned_ms;
+                if role == Counts::Total {
+                    self.owed = 0;
+                }
             }
             _ => {}
         }
         counter.last.replace((*raw, *now)).is_none()
     }
 
-    /// Parts and uncounted time of the open window; two of good, scrap and total give the third.
+    /// Parts and uncounted time of the open window.
     pub fn parts(&self) -> (Parts, u64) {
-        let count = |role: Counts| {
-            let tally = &self.window[role as usize];
-            tally.read.then_some(tally.parts)
-        };
-        let (mut good, mut scrap, mut total) = (
-            count(Counts::Good),
-            count(Counts::Scrap),
-            count(Counts::Total),
-        );
-        if self.no_scrap {
-            scrap = good.or(total).map(|_| 0);
-        }
-        match (good, scrap, total) {
-            (Some(g), Some(s), None) => total = Some(g.saturating_add(s)),
-            (Some(g), None, Some(t)) => scrap = Some(t.saturating_sub(g)),
-            (None, Some(s), Some(t)) => good = Some(t.saturating_sub(s)),
-            _ => {}
-        }
+        let (good, scrap, total, _) = self.counts();
         let of_total = &self.window[Counts::Total as usize];
         let of_both = [
             &self.window[Counts::Good as usize],
             &self.window[Counts::Scrap as usize],
         ];
-        let (gap_total, gap_from) = if of_total.read {
-            (of_total.gap, of_total.gap_from)
+        let (gap_total, gap_before_ms) = if of_total.read {
+            (of_total.gap, of_total.gap_before_ms)
         } else {
-            let from = of_both.iter().filter_map(|tally| tally.gap_from).min();
-            let gap = of_both[0].gap.saturating_add(of_both[1].gap);
-            (gap, from)
+            let before = of_both[0].gap_before_ms.max(of_both[1].gap_before_ms);
+            (of_both[0].gap.saturating_add(of_both[1].gap), before)
         };
         let gap_total = if total.is_some() { gap_total } else { 0 };
         (
@@ -217,14 +200,51 @@ impl Counting {
                 scrap,
                 total,
                 gap_total,
-                gap_from,
+                gap_before_ms,
             },
             self.uncounted_ms,
         )
     }
 
+    /// Good, scrap and total of the open window, two of which give the third, and what it owes the
+    /// next one. A total that was read before the part counted of it may lack some of that part:
+    /// these are in the total of this window already, and not again in that of the next.
+    fn counts(&self) -> (Option<u64>, Option<u64>, Option<u64>, u64) {
+        let count = |role: Counts| {
+            let tally = &self.window[role as usize];
+            tally.read.then_some(tally.parts)
+        };
+        let good = count(Counts::Good);
+        let scrap = match self.no_scrap {
+            true => good.or(count(Counts::Total)).map(|_| 0),
+            false => count(Counts::Scrap),
+        };
+        let share = |part: u64, total: u64| {
+            let (total, owed) = match total.checked_sub(self.owed) {
+                Some(total) => (total, 0),
+                None => (0, self.owed - total),
+            };
+            let lacks = part.saturating_sub(total);
+            // No more than one window's, lest a total that stood still is owed for ever.
+            (total + lacks, (owed + lacks).min(owed.max(part)))
+        };
+        match (good, scrap, count(Counts::Total)) {
+            (Some(g), Some(s), None) => (good, scrap, Some(g.saturating_add(s)), 0),
+            (Some(part), None, Some(total)) => {
+                let (total, owed) = share(part, total);
+                (good, Some(total - part), Some(total), owed)
+            }
+            (None, Some(part), Some(total)) => {
+                let (total, owed) = share(part, total);
+                (Some(total - part), scrap, Some(total), owed)
+            }
+            (good, scrap, total) => (good, scrap, total, self.owed),
+        }
+    }
+
     /// Begins a new window.
     pub fn begin_window(&mut self) {
+        self.owed = self.counts().3;
         self.window = [Tally::default(); 3];
         self.uncounted_ms = 0;
     }

@@ -8,9 +8,14 @@
 mod age;
 mod alarms;
 mod checkpoint;
+mod closing;
 mod footprint;
 mod ingest;
+mod marks;
 mod newest;
+mod past;
+mod recent;
+mod tags;
 mod view;
 
 pub use checkpoint::Left;
@@ -20,27 +25,30 @@ pub use view::Health;
 use crate::alarm::Alarm;
 use crate::bounded::Queue;
 use crate::calendar::Span;
+use crate::history::{Mark, Page};
 use crate::limits;
-use crate::machine::{Label, Machine};
+use crate::machine::Machine;
 use crate::modbus::plan::Plan;
 use crate::plant::{Device, Plant};
 use crate::record::{Body, Event, Record, Run};
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
+use crate::tiers::{Frames, Tiers};
 use crate::time::{Mono, Now, Wall};
-use crate::window::{MINUTE_MS, Timeline};
+use crate::window::Timeline;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use marks::Marked;
 use newest::Newest;
+use past::Past;
+use recent::Recent;
+use tags::Tags;
 
 /// Stale data, silent devices and the clock are looked at this often.
 const HOUSEKEEPING_MS: u64 = 1000;
-
-/// A silence longer than this becomes one window, not one for each shift and break in it.
-const LONG_SILENCE_MS: u64 = 24 * 3_600_000;
 
 /// Status values without a mapping that are named for each device, once each. A source that sends
 /// ever new ones would fill the outbox with them.
@@ -52,6 +60,8 @@ const UNMAPPED: usize = 8;
 pub enum Action {
     /// Store this record; it counts from when it is on disk.
     Store(Record),
+    /// Keep this page on the gateway. It must be on disk before a checkpoint that is made later.
+    Keep(Page),
     /// Commit what is to be stored now, not in some seconds: a person waits for it.
     Commit,
     /// Commit a checkpoint now: what has been learned could not be learned again.
@@ -69,6 +79,8 @@ pub enum Current {
     Info(DeviceIndex),
     /// What a device does.
     State(DeviceIndex),
+    /// How it has done lately.
+    Now(DeviceIndex),
     /// How an alarm stands; index into [`Plant::alarms`].
     Alarm(u16),
 }
@@ -99,11 +111,16 @@ pub struct Engine {
     /// End of the open windows, and how many minutes they are made of.
     window_end: Mono,
     window_merged: u32,
+    /// The hour, the shift and the production day of the windows that were closed last.
+    frames: Frames,
+    /// By how much the wall clock was stepped where the open windows begin.
+    stepped_ms: i64,
     next_housekeeping: Mono,
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
     newest: Newest,
+    tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
     alarms: Vec<Alarm>,
@@ -112,6 +129,10 @@ pub struct Engine {
     retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
     actions: Queue<Action>,
+    /// What devices did since the last page that tells so.
+    marks: Vec<Mark>,
+    /// Number of the last page.
+    page: u64,
     seq: u64,
     events: u64,
     tally: Tally,
@@ -133,16 +154,27 @@ struct Entry {
     first_slot: usize,
     /// None if it has no state mapping: no state, no times, no figures.
     machine: Option<Machine>,
+    /// Its open hour, shift and production day.
+    tiers: Tiers,
+    /// Its last hours and days; none without a state.
+    recent: Option<Recent>,
     /// When any of its tags was last good.
     last_good: Option<Mono>,
     /// What was last told of its state.
     told: Option<Told>,
+    /// What its last mark says.
+    marked: Option<Marked>,
     /// Status values that nobody mapped and that have been named.
     unmapped: Vec<Value>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
-    /// Summaries published in this run.
-    summaries: u64,
+    /// Summaries published in this run, by tier.
+    summaries: [u64; 4],
+    /// The same of records of its tags.
+    tag_records: [u64; 4],
+    /// Good, scrap and total of the windows that end now, by tier: perhaps one that does not go on,
+    /// and one after it.
+    ended: [heapless::Vec<[Option<u64>; 3], 2>; 4],
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -161,25 +193,48 @@ impl Engine {
         now: Now,
         left: Option<Left<'_>>,
     ) -> Engine {
+        Engine::with_history(plant, plan, run, now, left, core::iter::empty())
+    }
+
+    /// The same, with the pages that were kept: the pieces, and then the minutes. What the
+    /// checkpoint does not know of is passed over. It may take several turns to come to `now`:
+    /// [`Engine::catch_up`].
+    pub fn with_history(
+        plant: Arc<Plant>,
+        plan: Arc<Plan>,
+        run: Run,
+        now: Now,
+        left: Option<Left<'_>>,
+        history: impl IntoIterator<Item = Page>,
+    ) -> Engine {
+        let last_page = left.and_then(|left| left.last_page());
+        let past = Past::recall(&plant, history, last_page);
         let before = left.and_then(checkpoint::Checkpoint::of);
         let mut timeline = Timeline::new(now);
         let start = before
             .as_ref()
             .map_or(now.mono, |before| before.resume_at(&mut timeline, now));
-        let span = plant.calendar.span_at(timeline.label(start));
+        let label = timeline.label(start);
+        let span = plant.calendar.span_at(label);
         let gone = before.as_ref().map_or(0, |before| before.gone(&plant));
+        let capacity = limits::actions(&plant) + past.actions() + checkpoint::EACH_GONE * gone;
         let mut engine = Engine {
             span_until: timeline.moment(span.until),
             window_end: timeline.moment(timeline.next_minute(start)),
             window_merged: 1,
+            frames: Frames::at(&plant.calendar, label),
+            stepped_ms: 0,
             next_housekeeping: now.mono,
             now: start,
             newest: Newest::new(&plant),
+            tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
-            actions: Queue::with_capacity(limits::actions(&plant) + gone),
+            actions: Queue::with_capacity(capacity),
+            marks: Vec::new(),
+            page: past.page,
             seq: 0,
             events: 0,
             tally: Tally::default(),
@@ -196,20 +251,29 @@ impl Engine {
                 what: engine.plant_in_words(),
             },
         );
-        if let Some(before) = before {
-            engine.resume(before, now);
-        }
         for index in 0..engine.devices.len() {
             let device = device_index(index);
             engine.act(Action::Publish(Current::Info(device)));
         }
+        let past = engine.remember(past);
+        engine.resume(before, past, now);
+        engine.catch_up(now.mono);
         engine
+    }
+
+    /// Accounts for the time up to `to`, as far as there is room for what follows from it. False if
+    /// some is left: take the actions out and call again, before anything is handled at `to`. After
+    /// a long silence, that is; otherwise there is nothing to do here.
+    pub fn catch_up(&mut self, to: Mono) -> bool {
+        self.roll_on(to, false)
     }
 
     /// Time passes: windows close, data goes stale, delays end. Also the only place where the
     /// wall clock is looked at.
     pub fn handle_time(&mut self, now: Now) {
-        self.roll(now.mono);
+        if !self.catch_up(now.mono) {
+            return;
+        }
         self.look_at_clock(now);
         if self.next_housekeeping <= now.mono {
             self.next_housekeeping = Mono((now.mono.0 / HOUSEKEEPING_MS + 1) * HOUSEKEEPING_MS);
@@ -249,6 +313,9 @@ impl Engine {
 
     /// What is to be done next.
     pub fn poll_action(&mut self) -> Option<Action> {
+        if self.actions.is_empty() {
+            self.turn_marks();
+        }
         self.actions.pop()
     }
 
@@ -265,90 +332,6 @@ impl Engine {
     /// What has passed through.
     pub const fn tally(&self) -> Tally {
         self.tally
-    }
-
-    /// Accounts for everything up to `to`: calendar edges and window ends in their order.
-    fn roll(&mut self, to: Mono) {
-        self.now = self.now.max(to);
-        let mut rolled = false;
-        loop {
-            let edge = self.span_until.min(self.window_end);
-            if edge > to {
-                break;
-            }
-            rolled = true;
-            for index in 0..self.devices.len() {
-                self.advance(index, edge);
-            }
-            if edge == self.span_until {
-                self.turn_page(edge);
-            }
-            if edge == self.window_end {
-                self.close_windows(edge);
-                self.next_window(edge, to);
-            }
-        }
-        if rolled {
-            for index in 0..self.devices.len() {
-                self.tell_state(index);
-            }
-        }
-    }
-
-    /// A calendar edge: what is planned changes.
-    fn turn_page(&mut self, edge: Mono) {
-        self.span = self.plant.calendar.span_at(self.timeline.label(edge));
-        self.span_until = self.timeline.moment(self.span.until).max(edge + 1);
-        for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
-            if let Some(machine) = &mut entry.machine {
-                machine.plan(self.span.planned, device.merge_faults_ms);
-            }
-        }
-    }
-
-    fn close_windows(&mut self, edge: Mono) {
-        let end = self.timeline.label(edge);
-        self.close_windows_at(edge, end, end);
-    }
-
-    /// Closes every open window at `edge`, labelled `end`; the next ones begin there, labelled `next`.
-    fn close_windows_at(&mut self, edge: Mono, end: Wall, next: Wall) {
-        let merged = self.window_merged;
-        for index in 0..self.devices.len() {
-            let device = &self.plant.devices[index];
-            let entry = &mut self.devices[index];
-            let Some(machine) = &mut entry.machine else {
-                continue;
-            };
-            let fold = self.timeline.fold_at(machine.ledger().window_start);
-            let Some(summary) = machine.close(device, end, next, Label { fold, merged }) else {
-                continue;
-            };
-            self.tally.windows += 1;
-            if device.publishes_1m {
-                entry.summaries += 1;
-                let n = entry.summaries;
-                self.store(edge, n, Body::Summary(Box::new(summary)));
-            }
-        }
-        self.act(Action::Commit);
-    }
-
-    /// Where the windows end that begin at `edge`. After a silence the minutes that nobody saw
-    /// become one window.
-    fn next_window(&mut self, edge: Mono, to: Mono) {
-        let next = self.timeline.moment(self.timeline.next_minute(edge));
-        let behind = to.since(next);
-        let minutes = behind / MINUTE_MS.unsigned_abs();
-        self.window_end = next + minutes * MINUTE_MS.unsigned_abs();
-        if behind < LONG_SILENCE_MS && self.actions.room() >= limits::reserve(&self.plant) {
-            self.window_end = self.window_end.min(self.span_until.max(next));
-        }
-        let merged = self
-            .window_end
-            .since(edge)
-            .div_ceil(MINUTE_MS.unsigned_abs());
-        self.window_merged = u32::try_from(merged).unwrap_or(u32::MAX);
     }
 
     fn look_at_clock(&mut self, now: Now) {
@@ -368,22 +351,10 @@ impl Engine {
         }
     }
 
-    /// The wall clock was stepped: the open windows end here, the next ones begin at the new label.
-    fn step_clock(&mut self, at: Mono, by: i64) {
-        for index in 0..self.devices.len() {
-            self.advance(index, at);
-        }
-        let end = self.timeline.label(at);
-        self.window_merged = 1;
-        self.close_windows_at(at, end, end + by);
-        self.timeline.step(at, by);
-        self.window_end = self.timeline.moment(self.timeline.next_minute(at));
-        self.turn_page(at);
-    }
-
     fn advance(&mut self, index: usize, to: Mono) {
         if let Some(machine) = &mut self.devices[index].machine {
             machine.advance(to, self.plant.devices[index].merge_faults_ms);
+            self.mark(index);
         }
     }
 
@@ -409,6 +380,7 @@ impl Engine {
         let since = machine.since();
         let before = entry.told.replace(now.clone());
         self.act(Action::Publish(Current::State(device_index(index))));
+        self.act(Action::Publish(Current::Now(device_index(index))));
         let changed = match &before {
             Some(told) => {
                 told.state != now.state || is_another_fault(told, now.state, now.code.as_ref())
@@ -475,11 +447,16 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
         entries.push(Entry {
             first_slot,
             machine: machine(device, start, timeline.label(start), span.planned),
+            tiers: Tiers::default(),
+            recent: device.model.state.is_some().then(Recent::new),
             last_good: None,
             told: None,
+            marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
-            summaries: 0,
+            summaries: [0; 4],
+            tag_records: [0; 4],
+            ended: Default::default(),
         });
         first_slot += device.model.tags.len();
     }

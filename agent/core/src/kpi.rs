@@ -8,7 +8,7 @@
 //! technical efficiency, effectiveness, quality ratio, OEE, MTBF, MTTR), the contract for the rest.
 
 use crate::state::State;
-use crate::summary::Summary;
+use crate::summary::{Needs, Sum, Summary};
 
 /// Why a figure has no value. The order is that of importance, highest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +47,7 @@ impl Why {
     }
 
     /// Whether it says something about the data and not only about the length of the window.
-    const fn is_notable(self) -> bool {
+    pub(crate) const fn is_notable(self) -> bool {
         !matches!(self, Why::NoFailures | Why::TooShort)
     }
 }
@@ -180,14 +180,24 @@ impl Key {
 }
 
 /// All figures of a window.
-pub fn figures(summary: &Summary) -> impl Iterator<Item = Figure> + '_ {
-    let sums = Sums::of(summary);
+pub fn figures(summary: &Summary) -> impl Iterator<Item = Figure> {
+    figures_of(&summary.sum(), &summary.needs)
+}
+
+/// All figures of these parts.
+pub fn figures_of(sum: &Sum, needs: &Needs) -> impl Iterator<Item = Figure> + use<> {
+    let sums = Sums::of(sum, needs);
     Key::ALL.into_iter().map(move |key| sums.figure(key))
 }
 
 /// The most important reason among the figures without value, if it says something of the data.
 pub fn reason(summary: &Summary) -> Option<Why> {
-    figures(summary)
+    reason_of(&summary.sum(), &summary.needs)
+}
+
+/// The same of these parts.
+pub fn reason_of(sum: &Sum, needs: &Needs) -> Option<Why> {
+    figures_of(sum, needs)
         .filter_map(|figure| figure.value.err())
         .filter(|why| why.is_notable())
         .min()
@@ -198,8 +208,9 @@ const RATE: u8 = 3;
 const HOUR_MS: u128 = 3_600_000;
 
 /// The sums that the formulas are made of; times in milliseconds, capacities in thousandths.
-struct Sums<'a> {
-    summary: &'a Summary,
+struct Sums {
+    sum: Sum,
+    needs: Needs,
     planned: u128,
     unknown: u128,
     busy: u128,
@@ -209,12 +220,13 @@ struct Sums<'a> {
     faulted: u128,
 }
 
-impl<'a> Sums<'a> {
-    fn of(summary: &'a Summary) -> Sums<'a> {
-        let of = |state| u128::from(summary.times.of(state));
+impl Sums {
+    fn of(sum: &Sum, needs: &Needs) -> Sums {
+        let of = |state| u128::from(sum.times.of(state));
         Sums {
-            summary,
-            planned: u128::from(summary.planned_ms()),
+            sum: *sum,
+            needs: *needs,
+            planned: u128::from(sum.planned_ms()),
             unknown: of(State::Unknown),
             busy: [
                 State::Producing,
@@ -258,7 +270,7 @@ impl<'a> Sums<'a> {
                 bounds: None,
             },
             Key::FaultRatePerH => {
-                let failures = u128::from(self.summary.failures);
+                let failures = u128::from(self.sum.failures);
                 Figure {
                     key,
                     value: self.rate(failures * HOUR_MS, self.exposure()),
@@ -266,7 +278,7 @@ impl<'a> Sums<'a> {
                 }
             }
             Key::MtbfS => {
-                let failures = u128::from(self.summary.failures);
+                let failures = u128::from(self.sum.failures);
                 Figure {
                     key,
                     value: self.mean_s(self.exposure(), failures),
@@ -274,8 +286,8 @@ impl<'a> Sums<'a> {
                 }
             }
             Key::MttrS => {
-                let repair = u128::from(self.summary.repair_ms);
-                let repairs = u128::from(self.summary.repairs);
+                let repair = u128::from(self.sum.repair_ms);
+                let repairs = u128::from(self.sum.repairs);
                 Figure {
                     key,
                     value: self.mean_s(repair, repairs),
@@ -320,11 +332,11 @@ impl<'a> Sums<'a> {
     /// Parts of what the rated rate would have made; bounds: the uncounted time made nothing, or
     /// ran at rated rate.
     fn of_capacity(&self, key: Key, parts: Result<u128, Why>) -> Figure {
-        let capacity = self.summary.capacity.ok_or(Why::NoRatedRate);
+        let capacity = self.sum.capacity.ok_or(Why::NoRatedRate);
         let both = parts.and_then(|parts| capacity.map(|capacity| (parts * 1000, capacity)));
         let value = both.and_then(|(made, capacity)| {
             self.covered()?;
-            if self.summary.parts.gap_from.is_some() {
+            if self.sum.parts.gap_before_ms > 0 {
                 return Err(Why::CountsAcrossGap);
             }
             let counted = u128::from(capacity.planned.saturating_sub(capacity.uncounted));
@@ -350,7 +362,7 @@ impl<'a> Sums<'a> {
 
     fn effectiveness(&self) -> Result<Fixed, Why> {
         let made = self.counted()? * 1000;
-        let capacity = self.summary.capacity.ok_or(Why::NoRatedRate)?;
+        let capacity = self.sum.capacity.ok_or(Why::NoRatedRate)?;
         self.covered()?;
         Fixed::ratio(made, u128::from(capacity.producing), RATIO).ok_or(Why::TooShort)
     }
@@ -373,7 +385,7 @@ impl<'a> Sums<'a> {
     }
 
     fn total(&self) -> Result<u128, Why> {
-        let parts = &self.summary.parts;
+        let parts = &self.sum.parts;
         parts.total.map(u128::from).ok_or(if parts.good.is_some() {
             Why::NoScrapCount
         } else {
@@ -382,7 +394,7 @@ impl<'a> Sums<'a> {
     }
 
     fn good(&self) -> Result<u128, Why> {
-        let parts = &self.summary.parts;
+        let parts = &self.sum.parts;
         parts.good.map(u128::from).ok_or(if parts.total.is_some() {
             Why::NoScrapCount
         } else {
@@ -394,7 +406,7 @@ impl<'a> Sums<'a> {
     fn counted(&self) -> Result<u128, Why> {
         Ok(self
             .total()?
-            .saturating_sub(u128::from(self.summary.parts.gap_total)))
+            .saturating_sub(u128::from(self.sum.parts.gap_total)))
     }
 
     fn exposure(&self) -> u128 {
@@ -402,7 +414,7 @@ impl<'a> Sums<'a> {
     }
 
     fn exposed(&self) -> Result<(), Why> {
-        let enough = self.exposure() >= u128::from(self.summary.needs.exposure_ms).max(1);
+        let enough = self.exposure() >= u128::from(self.needs.exposure_ms).max(1);
         enough.then_some(()).ok_or(Why::TooShort)
     }
 
@@ -411,7 +423,7 @@ impl<'a> Sums<'a> {
             return Err(Why::NoPlannedTime);
         }
         let known = self.planned - self.unknown;
-        let enough = known * 10_000 >= self.planned * u128::from(self.summary.needs.coverage);
+        let enough = known * 10_000 >= self.planned * u128::from(self.needs.coverage);
         (enough && known > 0).then_some(()).ok_or(Why::LowCoverage)
     }
 }

@@ -18,6 +18,8 @@ pub mod tag;
 pub mod calendar;
 pub mod state;
 
+pub mod summary;
+
 pub mod rule;
 
 pub mod line;
@@ -28,12 +30,12 @@ pub mod limits;
 
 pub mod modbus;
 
-pub mod summary;
-
 pub mod count;
 pub mod fault;
 
 pub mod machine;
+pub mod tag_sums;
+pub mod tiers;
 
 pub mod window;
 
@@ -42,6 +44,9 @@ pub mod kpi;
 pub mod alarm;
 
 pub mod record;
+
+pub mod history;
+pub mod segments;
 
 pub mod message;
 

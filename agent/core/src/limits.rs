@@ -1,7 +1,7 @@
 //! Every capacity, from the configuration: memory is a plan. What the capacities cost in bytes is
 //! [`crate::engine::allocations`].
 
-use crate::plant::Plant;
+use crate::plant::{Device, Plant};
 use crate::tag::{Kind, Source};
 
 /// Tags of all devices together.
@@ -26,16 +26,46 @@ pub fn messages(plant: &Plant) -> usize {
         .count()
 }
 
-/// Actions that one call of the engine can ask for: every device may close some windows, change its
-/// state twice and say so; every alarm may change and say so.
-pub fn actions(plant: &Plant) -> usize {
-    5 * plant.devices.len() + reserve(plant)
+/// Those whose windows are told.
+pub fn tracks(plant: &Plant) -> usize {
+    let told = |device: &Device| {
+        let tags = device.model.tags.iter();
+        tags.filter(|tag| device.tells(tag)).count()
+    };
+    plant.devices.iter().map(told).sum()
 }
 
-/// Of those, what must be left when one more window is closed in the same call: that window, the
-/// last one, one cut by a step of the clock, and everything that changes besides.
+/// Actions that one call of the engine can ask for: that every device ends a window and more, in a
+/// turn of a long silence; besides, whatever follows from an input.
+pub fn actions(plant: &Plant) -> usize {
+    one_closing(plant) + reserve(plant)
+}
+
+/// Actions that follow where a window of every tier ends: the records, and what is kept of them.
+pub fn one_closing(plant: &Plant) -> usize {
+    published(plant) + 6
+}
+
+/// Of [`actions`], what must be left for an input: the window that ends before it, the one that the
+/// rest of a silence is, the one cut by a step of the clock, and the tiers that such a step ends;
+/// every device may change its state twice and say so, and how it has done lately; every alarm may
+/// change and say so.
 pub fn reserve(plant: &Plant) -> usize {
-    7 * plant.devices.len() + 3 * plant.alarms.len() + QUALITIES + 64
+    let devices = plant.devices.len();
+    3 * one_closing(plant)
+        + published(plant)
+        + 8 * devices
+        + 3 * plant.alarms.len()
+        + QUALITIES
+        + 64
+}
+
+fn published(plant: &Plant) -> usize {
+    let of_device = |device: &Device| {
+        let tags = device.publishes_tags.iter().count();
+        device.publishes.iter().count() + tags * plant.tag_parts(device).len()
+    };
+    plant.devices.iter().map(of_device).sum()
 }
 
 /// Changes of quality that one call tells; a read has up to 125 tags, and one line of the log names

@@ -10,7 +10,7 @@ use crate::fault::Faults;
 use crate::plant::Device;
 use crate::sample::{Quality, Reason, Value};
 use crate::state::{State, Times};
-use crate::summary::{Capacity, Needs, Summary, Tier};
+use crate::summary::{Capacity, Needs, Sum, Summary, Tier};
 use crate::tag::Counts;
 use crate::time::{Mono, Wall};
 use alloc::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Machine {
     to: Mono,
     /// What the status last showed.
     shown: State,
+    /// Since when it shows that.
+    shown_since: Mono,
     /// Until when that can be believed.
     fresh_until: Mono,
     /// Whether work is planned now.
@@ -63,6 +65,7 @@ impl Machine {
         Machine {
             to: at,
             shown: State::Unknown,
+            shown_since: at,
             fresh_until: at,
             planned,
             accounted,
@@ -108,6 +111,16 @@ impl Machine {
         self.shown
     }
 
+    /// Since when it shows that.
+    pub const fn shown_since(&self) -> Mono {
+        self.shown_since
+    }
+
+    /// How far its time is accounted.
+    pub const fn accounted_to(&self) -> Mono {
+        self.to
+    }
+
     /// The state before the present one.
     pub const fn previous(&self) -> State {
         self.previous
@@ -132,7 +145,10 @@ impl Machine {
     pub fn advance(&mut self, to: Mono, merge_faults_ms: u64) {
         if self.code.is_some() && self.fresh_until <= to {
             self.pass(self.fresh_until, merge_faults_ms);
-            self.shown = State::Unknown;
+            if self.shown != State::Unknown {
+                self.shown = State::Unknown;
+                self.shown_since = self.to;
+            }
             self.code = None;
             self.quality = Quality::Bad(self.failing.unwrap_or(Reason::Stale));
             self.account(merge_faults_ms);
@@ -160,7 +176,10 @@ impl Machine {
             return;
         }
         self.fresh_until = fresh_until;
-        self.shown = state;
+        if self.shown != state {
+            self.shown = state;
+            self.shown_since = self.to;
+        }
         self.quality = quality;
         self.failing = None;
         if self.code.as_ref() != Some(code) {
@@ -178,9 +197,8 @@ impl Machine {
     }
 
     /// A good reading of a counter; true if it is the first, from which counting begins.
-    pub fn count(&mut self, role: Counts, value: &Value, label: Wall, rate: Option<u64>) -> bool {
+    pub fn count(&mut self, role: Counts, value: &Value, rate: Option<u64>) -> bool {
         let now = Odometer {
-            at: label,
             elapsed_ms: self.ledger.elapsed_ms,
             planned_ms: self.ledger.planned_ms,
             unknown_ms: self.ledger.unknown_ms,
@@ -255,24 +273,12 @@ pub struct Label {
 impl Ledger {
     /// The parts of the window so far, ending at the label `end`, and an empty window in its place.
     pub fn close(&mut self, device: &Device, end: Wall, label: Label) -> Option<Summary> {
-        let summary = self.close_alone(&device.id, end, label)?;
-        let planned_ms = summary.planned_ms();
-        Some(Summary {
-            line: device.line.clone(),
-            every_ms: device.model.every_ms,
-            capacity: device.rated_rate.map(|rate| Capacity {
-                planned: made_at(rate, planned_ms),
-                producing: made_at(rate, summary.times.of(State::Producing)),
-                uncounted: made_at(rate, summary.uncounted_ms),
-                rate,
-            }),
-            needs: Needs {
-                coverage: device.min_coverage,
-                exposure_ms: device.min_exposure_ms,
-                no_scrap: device.no_scrap,
-            },
-            ..summary
-        })
+        let mut summary = self.close_alone(&device.id, end, label)?;
+        summary.line.clone_from(&device.line);
+        summary.every_ms = device.model.every_ms;
+        summary.capacity = capacity(device, &summary.sum());
+        summary.needs = device.needs();
+        Some(summary)
     }
 
     /// The same for a device that is no longer configured: times and parts, but no capacity, for
@@ -281,11 +287,11 @@ impl Ledger {
         if self.times.total() == 0 {
             return None;
         }
-        let (parts, uncounted_ms) = self.counting.parts();
         let summary = Summary {
             device: id.clone(),
             line: None,
             tier: Tier::Minute,
+            shift: None,
             start: self.window_start,
             end,
             fold: label.fold,
@@ -293,6 +299,27 @@ impl Ledger {
             merged: label.merged,
             clock_step_ms: 0,
             every_ms: 0,
+            needs: Needs::NONE,
+            ..Summary::of(&self.sum())
+        };
+        self.times = Times::default();
+        self.counting.begin_window();
+        self.faults.begin_window();
+        Some(summary)
+    }
+
+    /// The parts of the open window so far.
+    pub fn so_far(&self, device: &Device) -> Sum {
+        let sum = self.sum();
+        Sum {
+            capacity: capacity(device, &sum),
+            ..sum
+        }
+    }
+
+    fn sum(&self) -> Sum {
+        let (parts, uncounted_ms) = self.counting.parts();
+        Sum {
             times: self.times,
             uncounted_ms,
             parts,
@@ -300,17 +327,18 @@ impl Ledger {
             repairs: self.faults.repairs,
             repair_ms: self.faults.repair_ms,
             capacity: None,
-            needs: Needs {
-                coverage: 0,
-                exposure_ms: 0,
-                no_scrap: false,
-            },
-        };
-        self.times = Times::default();
-        self.counting.begin_window();
-        self.faults.begin_window();
-        Some(summary)
+        }
     }
+}
+
+/// What the rated rate of a device would have made in a window.
+fn capacity(device: &Device, sum: &Sum) -> Option<Capacity> {
+    device.rated_rate.map(|rate| Capacity {
+        planned: made_at(rate, sum.planned_ms()),
+        producing: made_at(rate, sum.times.of(State::Producing)),
+        uncounted: made_at(rate, sum.uncounted_ms),
+        rate,
+    })
 }
 
 /// What `rate` (thousandths of a part per hour) makes in `ms`, in thousandths, rounded half up.

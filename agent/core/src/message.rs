@@ -8,12 +8,13 @@ mod shown;
 pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
 use crate::alarm::Alarm;
-use crate::kpi::{self, Figure};
+use crate::kpi::{self, Figure, Key};
 use crate::plant::{self, Code, Device, Gateway};
-use crate::record::{Body, Class, Event, Record, Run};
+use crate::record::{Body, Class, Event, Record, Run, TagWindow};
 use crate::sample::{Quality, Value};
 use crate::state::State;
-use crate::summary::Summary;
+use crate::summary::{ShiftRun, Sum, Summary, Tier};
+use crate::tag_sums::Number;
 use crate::time::Wall;
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -35,6 +36,7 @@ pub fn topic_head(gateway: &Gateway) -> String {
 pub fn topic_tail(body: &Body) -> String {
     match body {
         Body::Summary(summary) => format!("{}/kpi/{}", summary.device, summary.tier.as_str()),
+        Body::Tags(tags) => format!("{}/tags/{}", tags.device, tags.tier.as_str()),
         Body::Event(_) => String::from("event"),
     }
 }
@@ -72,6 +74,7 @@ impl Serialize for Message<'_> {
         map.serialize_entry("cfg", &format!("{:08x}", self.run.cfg))?;
         match &self.record.body {
             Body::Summary(summary) => summary_entries(&mut map, summary)?,
+            Body::Tags(tags) => tags_entries(&mut map, tags)?,
             Body::Event(event) => event_entries(&mut map, event)?,
         }
         map.end()
@@ -84,6 +87,12 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
         map.serialize_entry("line", line)?;
     }
     map.serialize_entry("window", summary.tier.as_str())?;
+    if summary.tier == Tier::Shift {
+        // Null between shifts, and where days of silence were several.
+        let shift = summary.shift.as_ref();
+        map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
+        map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+    }
     map.serialize_entry("start_ms", &summary.start)?;
     map.serialize_entry("end_ms", &summary.end)?;
     map.serialize_entry("window_ms", &summary.window_ms())?;
@@ -122,6 +131,75 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
         figure_entries(map, &figure)?;
     }
     map.serialize_entry("reason", &kpi::reason(summary).map(kpi::Why::as_str))
+}
+
+fn tags_entries<M: SerializeMap>(map: &mut M, window: &TagWindow) -> Result<(), M::Error> {
+    map.serialize_entry("device", &window.device)?;
+    if let Some(line) = &window.line {
+        map.serialize_entry("line", line)?;
+    }
+    map.serialize_entry("window", window.tier.as_str())?;
+    if window.tier == Tier::Shift {
+        let shift = window.shift.as_ref();
+        map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
+        map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+    }
+    map.serialize_entry("start_ms", &window.start)?;
+    map.serialize_entry("end_ms", &window.end)?;
+    map.serialize_entry("window_ms", &window.window_ms)?;
+    if window.clock_step_ms != 0 {
+        map.serialize_entry("clock_step_ms", &window.clock_step_ms)?;
+    }
+    map.serialize_entry("fold", &window.fold)?;
+    map.serialize_entry("rev", &0)?;
+    map.serialize_entry("merged", &window.merged)?;
+    if window.parts > 1 {
+        map.serialize_entry("part", &window.part)?;
+        map.serialize_entry("parts", &window.parts)?;
+    }
+    for tag in &window.tags {
+        let key = |what: &str| format!("{}_{what}", tag.name);
+        let sum = &tag.sum;
+        if tag.counter {
+            map.serialize_entry(&key("delta"), &tag.last.map(|_| Plain(sum.total)))?;
+        } else {
+            let known = |value: f64| value.is_finite().then_some(Plain(value));
+            map.serialize_entry(&key("mean"), &sum.mean().map(Plain))?;
+            map.serialize_entry(&key("min"), &known(sum.min))?;
+            map.serialize_entry(&key("max"), &known(sum.max))?;
+        }
+        map.serialize_entry(&key("last"), &tag.last.map(Last))?;
+        map.serialize_entry(&key("good_ms"), &sum.good_ms)?;
+    }
+    Ok(())
+}
+
+/// A computed number: nine digits tell all that was measured, and whole ones have no fraction.
+struct Plain(f64);
+
+impl Serialize for Plain {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const WHOLE: f64 = 9_007_199_254_740_992.0;
+        let whole = self.0 as i64;
+        if self.0.abs() < WHOLE && whole as f64 == self.0 {
+            return serializer.serialize_i64(whole);
+        }
+        let digits = format!("{:.8e}", self.0);
+        serializer.serialize_f64(digits.parse().unwrap_or(self.0))
+    }
+}
+
+/// A value as it was read.
+struct Last(Number);
+
+impl Serialize for Last {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Number::Bool(b) => serializer.serialize_bool(b),
+            Number::Int(i) => serializer.serialize_i64(i),
+            Number::Float(f) => serializer.serialize_f64(f),
+        }
+    }
 }
 
 fn figure_entries<M: SerializeMap>(map: &mut M, figure: &Figure) -> Result<(), M::Error> {
@@ -281,7 +359,7 @@ impl Serialize for InfoMessage<'_> {
         if units.iter().all(|unit| unit.is_empty()) {
             units.clear();
         }
-        let publishes: &[&str] = if device.publishes_1m { &["1m"] } else { &[] };
+        let publishes: Vec<&str> = device.publishes.iter().map(Tier::as_str).collect();
         let mut map = serializer.serialize_map(None)?;
         head(&mut map, self.gateway, self.run)?;
         map.serialize_entry("device", &device.id)?;
@@ -293,8 +371,94 @@ impl Serialize for InfoMessage<'_> {
         map.serialize_entry("every_ms", &device.model.every_ms)?;
         map.serialize_entry("tags", &tags)?;
         map.serialize_entry("units", &units)?;
-        map.serialize_entry("publishes", publishes)?;
+        map.serialize_entry("publishes", &publishes)?;
         map.end()
+    }
+}
+
+/// `{device}/now`.
+#[derive(Debug)]
+pub struct NowMessage<'a> {
+    /// Who sends it.
+    pub gateway: &'a Gateway,
+    /// The present run.
+    pub run: &'a Run,
+    /// Whose.
+    pub device: &'a Device,
+    /// When it was told.
+    pub ts: Wall,
+    /// Milliseconds since any of its tags was last good; none if none has been.
+    pub data_age_ms: Option<u64>,
+    /// The open shift, none between shifts, with what it has come to; none without shifts.
+    pub shift: Option<(Option<ShiftRun>, Lately)>,
+    /// The last 24 hours, in whole hours up to the open one.
+    pub h24: Lately,
+    /// The last 30 production days, up to the open one.
+    pub d30: Lately,
+}
+
+/// What some time up to now has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lately {
+    /// Where it begins.
+    pub from: Wall,
+    /// Its parts.
+    pub sum: Sum,
+}
+
+/// The figures that [`NowMessage`] has of each time.
+const MAIN: [Key; 7] = [
+    Key::CapacityUtilisation,
+    Key::Availability,
+    Key::FaultTimeRatio,
+    Key::Oee,
+    Key::QualityRatio,
+    Key::FaultRatePerH,
+    Key::Coverage,
+];
+
+impl Serialize for NowMessage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        head(&mut map, self.gateway, self.run)?;
+        map.serialize_entry("device", &self.device.id)?;
+        map.serialize_entry("ts", &self.ts)?;
+        map.serialize_entry("data_age_ms", &self.data_age_ms)?;
+        if let Some((shift, lately)) = &self.shift {
+            let shift = shift.as_ref();
+            map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
+            map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+            self.lately(&mut map, "shift", lately)?;
+        }
+        self.lately(&mut map, "h24", &self.h24)?;
+        self.lately(&mut map, "d30", &self.d30)?;
+        map.end()
+    }
+}
+
+impl NowMessage<'_> {
+    fn lately<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        prefix: &str,
+        lately: &Lately,
+    ) -> Result<(), M::Error> {
+        let Lately { from, sum } = lately;
+        let key = |name: &str| format!("{prefix}_{name}");
+        map.serialize_entry(&key("from_ms"), from)?;
+        let mut reason = None;
+        for figure in kpi::figures_of(sum, &self.device.needs()) {
+            if MAIN.contains(&figure.key) {
+                let value = figure.value.ok().map(kpi::Fixed::as_f64);
+                map.serialize_entry(&key(figure.key.names()[0]), &value)?;
+                let why = figure.value.err().filter(|why| why.is_notable());
+                reason = reason.into_iter().chain(why).min();
+            }
+        }
+        map.serialize_entry(&key("good"), &sum.parts.good)?;
+        map.serialize_entry(&key("scrap"), &sum.parts.scrap)?;
+        map.serialize_entry(&key("total"), &sum.parts.total)?;
+        map.serialize_entry(&key("reason"), &reason.map(kpi::Why::as_str))
     }
 }
 

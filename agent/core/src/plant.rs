@@ -6,10 +6,12 @@ use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
 use crate::state::State;
-use crate::tag::{DeviceIndex, LinkIndex, Table, Tag, TagIndex};
+use crate::summary::{Needs, TierSet};
+use crate::tag::{Counts, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// One gateway with everything behind it.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct Plant {
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
     pub alarms: Vec<Alarm>,
+    /// Largest payload of a record, in bytes: what tags have come to is told in several if it must.
+    pub max_payload: usize,
     /// Short hash of the configuration, on every record.
     pub cfg: u32,
 }
@@ -33,7 +37,40 @@ impl Plant {
     pub fn device(&self, index: DeviceIndex) -> &Device {
         &self.devices[usize::from(index.0)]
     }
+
+    /// The tags of a device by the records that tell what they come to, as many in each as a payload
+    /// holds at their longest.
+    pub fn tag_parts(&self, device: &Device) -> Vec<Range<usize>> {
+        let line = device.line.as_ref().map_or(0, |line| line.len());
+        let head = TAGS_HEAD + self.gateway.id.len() + device.id.len() + line;
+        let room = self.max_payload.saturating_sub(head);
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        let mut bytes = 0;
+        for (index, tag) in device.model.tags.iter().enumerate() {
+            if !device.tells(tag) {
+                continue;
+            }
+            let of_tag = TAG_KEYS * tag.name.len() + TAG_NUMBERS;
+            bytes += of_tag;
+            match parts.last_mut() {
+                Some(part) if bytes <= room => part.end = index + 1,
+                _ => {
+                    bytes = of_tag;
+                    parts.push(index..index + 1);
+                }
+            }
+        }
+        parts
+    }
 }
+
+/// Bytes of a payload that tells what tags come to, without the tags and the names of gateway, device
+/// and line.
+const TAGS_HEAD: usize = 600;
+
+/// Keys that a tag has in it, and what their suffixes and numbers take at their longest.
+const TAG_KEYS: usize = 5;
+const TAG_NUMBERS: usize = 180;
 
 /// Who the gateway is: the head of every topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,8 +174,10 @@ pub struct Device {
     pub rated_rate: Option<u64>,
     /// Time after the last good sample from which the state is unknown.
     pub stale_after_ms: u64,
-    /// Whether `1m` summaries are published.
-    pub publishes_1m: bool,
+    /// The tiers whose summaries are published.
+    pub publishes: TierSet,
+    /// The tiers over which its tags are published.
+    pub publishes_tags: TierSet,
     /// Whether it counts no scrap at all (`scrap = "none"`).
     pub no_scrap: bool,
     /// Figures need at least this share of known time, in ten-thousandths.
@@ -147,6 +186,37 @@ pub struct Device {
     pub min_exposure_ms: u64,
     /// A fault back within this time is the same one.
     pub merge_faults_ms: u64,
+}
+
+impl Device {
+    /// What its figures need before they are published.
+    pub const fn needs(&self) -> Needs {
+        Needs {
+            coverage: self.min_coverage,
+            exposure_ms: self.min_exposure_ms,
+            no_scrap: self.no_scrap,
+        }
+    }
+
+    /// Whether what a tag comes to is told, over any window.
+    pub fn tells(&self, tag: &Tag) -> bool {
+        tag.summed != Summed::Not && self.publishes_tags != TierSet::NONE
+    }
+
+    /// The count that follows from two others, if two are read.
+    pub fn third(&self) -> Option<Counts> {
+        let is_read = |counts: Counts| {
+            let mut roles = self.model.tags.iter().filter_map(|tag| tag.role);
+            roles.any(|role| role.counts == counts)
+        };
+        let [good, scrap, total] = [Counts::Good, Counts::Scrap, Counts::Total].map(is_read);
+        match (good, scrap, total) {
+            (false, true, true) => Some(Counts::Good),
+            (true, false, true) => Some(Counts::Scrap),
+            (true, true, false) => Some(Counts::Total),
+            _ => None,
+        }
+    }
 }
 
 /// What machines of one kind have in common.

@@ -5,15 +5,17 @@ use crate::alarm::AlarmState;
 use crate::plant::Priority;
 use crate::sample::{Quality, Value};
 use crate::state::State;
-use crate::summary::{Summary, Tier};
+use crate::summary::{ShiftRun, Summary, Tier};
+use crate::tag_sums::{Number, TagSum};
 use crate::time::{ClockState, Wall};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of the stored form.
-pub const STORED_VERSION: u8 = 1;
+pub const STORED_VERSION: u8 = 2;
 
 /// Which run of the agent made a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,13 +50,59 @@ pub enum Body {
     Summary(Box<Summary>),
     /// An entry of the journal.
     Event(Event),
+    /// What tags have come to over a window.
+    Tags(Box<TagWindow>),
+}
+
+/// What some tags of a device have come to over a window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TagWindow {
+    /// Device id.
+    pub device: Arc<str>,
+    /// Line of the device.
+    pub line: Option<Arc<str>>,
+    /// Length class.
+    pub tier: Tier,
+    /// The shift, for windows that are one.
+    pub shift: Option<ShiftRun>,
+    /// Label of the start.
+    pub start: Wall,
+    /// Label of the end.
+    pub end: Wall,
+    /// Real length in milliseconds.
+    pub window_ms: u64,
+    /// See [`Summary::fold`].
+    pub fold: u32,
+    /// See [`Summary::merged`].
+    pub merged: u32,
+    /// See [`Summary::clock_step_ms`].
+    pub clock_step_ms: i64,
+    /// Which of the records that tell the tags of one window, from 1.
+    pub part: u16,
+    /// How many these are.
+    pub parts: u16,
+    /// The tags.
+    pub tags: Vec<TagValue>,
+}
+
+/// What a tag has come to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TagValue {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether it is a counter.
+    pub counter: bool,
+    /// Its parts.
+    pub sum: TagSum,
+    /// The last good value, if there was one in the window.
+    pub last: Option<Number>,
 }
 
 impl Body {
     /// What the record counts as when room must be made.
     pub const fn class(&self) -> Class {
         match self {
-            Body::Summary(_) => Class::Summary,
+            Body::Summary(_) | Body::Tags(_) => Class::Summary,
             Body::Event(Event::Alarm { .. } | Event::Loss { .. } | Event::Merged { .. }) => {
                 Class::Alarm
             }

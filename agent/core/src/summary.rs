@@ -2,6 +2,7 @@
 //! besides is computed from them ([`crate::kpi`]), so that anybody can sum windows and devices.
 
 use crate::state::Times;
+use crate::tag::Counts;
 use crate::time::Wall;
 use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// Every tier, the shortest first.
+    pub const ALL: [Tier; 4] = [Tier::Minute, Tier::Hour, Tier::Shift, Tier::Day];
+
     /// As in topics and payloads.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -28,6 +32,52 @@ impl Tier {
             Tier::Shift => "shift",
             Tier::Day => "1d",
         }
+    }
+}
+
+/// Some of the tiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TierSet(u8);
+
+impl TierSet {
+    /// None of them.
+    pub const NONE: TierSet = TierSet(0);
+    /// All of them.
+    pub const ALL: TierSet = TierSet(0b1111);
+
+    /// Whether `tier` is one of them.
+    pub const fn contains(self, tier: Tier) -> bool {
+        self.0 & 1 << tier as u8 != 0
+    }
+
+    /// These and `tier`.
+    #[must_use]
+    pub const fn with(self, tier: Tier) -> TierSet {
+        TierSet(self.0 | 1 << tier as u8)
+    }
+
+    /// These without `tier`.
+    #[must_use]
+    pub const fn without(self, tier: Tier) -> TierSet {
+        TierSet(self.0 & !(1 << tier as u8))
+    }
+
+    /// Whether it is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Each of them, the shortest first.
+    pub fn iter(self) -> impl Iterator<Item = Tier> {
+        Tier::ALL
+            .into_iter()
+            .filter(move |tier| self.contains(*tier))
+    }
+}
+
+impl FromIterator<Tier> for TierSet {
+    fn from_iter<I: IntoIterator<Item = Tier>>(tiers: I) -> TierSet {
+        tiers.into_iter().fold(TierSet::NONE, TierSet::with)
     }
 }
 
@@ -40,6 +90,8 @@ pub struct Summary {
     pub line: Option<Arc<str>>,
     /// Length class.
     pub tier: Tier,
+    /// The shift, for windows that are one.
+    pub shift: Option<ShiftRun>,
     /// Label of the start.
     pub start: Wall,
     /// Label of the end.
@@ -73,6 +125,15 @@ pub struct Summary {
     pub needs: Needs,
 }
 
+/// A shift as it took place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShiftRun {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The day it started on, as in `2026-11-23`.
+    pub date: Arc<str>,
+}
+
 /// Parts counted in a window. A count that nobody reads is none, not 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Parts {
@@ -84,8 +145,9 @@ pub struct Parts {
     pub total: Option<u64>,
     /// Part of `total`: learned by one reading that spans unknown time.
     pub gap_total: u64,
-    /// Where the longest such unknown time began, if that was before this window.
-    pub gap_from: Option<Wall>,
+    /// How long before this window the longest such unknown time began, in milliseconds; 0 if all
+    /// of it lies inside.
+    pub gap_before_ms: u64,
 }
 
 /// What the rated rate would have made, in thousandths of a part.
@@ -112,7 +174,54 @@ pub struct Needs {
     pub no_scrap: bool,
 }
 
+impl Needs {
+    /// Nothing is needed.
+    pub const NONE: Needs = Needs {
+        coverage: 0,
+        exposure_ms: 0,
+        no_scrap: false,
+    };
+}
+
 impl Summary {
+    /// These parts, of no device and no window yet.
+    pub fn of(sum: &Sum) -> Summary {
+        Summary {
+            device: "".into(),
+            line: None,
+            tier: Tier::Minute,
+            shift: None,
+            start: Wall(0),
+            end: Wall(0),
+            fold: 0,
+            rev: 0,
+            merged: 1,
+            clock_step_ms: 0,
+            every_ms: 0,
+            times: sum.times,
+            uncounted_ms: sum.uncounted_ms,
+            parts: sum.parts,
+            failures: sum.failures,
+            repairs: sum.repairs,
+            repair_ms: sum.repair_ms,
+            capacity: sum.capacity,
+            needs: Needs::NONE,
+        }
+    }
+
+    /// What is added up when windows are.
+    pub const fn sum(&self) -> Sum {
+        Sum {
+            times: self.times,
+            uncounted_ms: self.uncounted_ms,
+            parts: self.parts,
+            failures: self.failures,
+            repairs: self.repairs,
+            repair_ms: self.repair_ms,
+            capacity: self.capacity,
+        }
+    }
+
     /// Real length in milliseconds.
     pub fn window_ms(&self) -> u64 {
         self.times.total()
@@ -121,5 +230,88 @@ impl Summary {
     /// Planned busy time: everything but `planned_stop`.
     pub fn planned_ms(&self) -> u64 {
         self.window_ms() - self.times.of(crate::state::State::PlannedStop)
+    }
+}
+
+/// The parts of a window, or of windows that follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sum {
+    /// Milliseconds in each state; their sum is the real length.
+    pub times: Times,
+    /// See [`Summary::uncounted_ms`].
+    pub uncounted_ms: u64,
+    /// Parts.
+    pub parts: Parts,
+    /// Faults that began.
+    pub failures: u32,
+    /// Faults that ended.
+    pub repairs: u32,
+    /// See [`Summary::repair_ms`].
+    pub repair_ms: u64,
+    /// See [`Summary::capacity`].
+    pub capacity: Option<Capacity>,
+}
+
+impl Sum {
+    /// Planned busy time: everything but `planned_stop`.
+    pub fn planned_ms(&self) -> u64 {
+        self.times.total() - self.times.of(crate::state::State::PlannedStop)
+    }
+
+    /// Adds the window that follows.
+    pub fn add(&mut self, next: &Sum) {
+        let before_ms = self.times.total();
+        self.capacity = match (self.capacity, next.capacity) {
+            _ if before_ms == 0 => next.capacity,
+            (Some(sum), Some(next)) => Some(Capacity {
+                planned: sum.planned.saturating_add(next.planned),
+                producing: sum.producing.saturating_add(next.producing),
+                uncounted: sum.uncounted.saturating_add(next.uncounted),
+                rate: next.rate,
+            }),
+            // What a part of the time would have made is no measure for all that was.
+            _ => None,
+        };
+        for (sum, next) in self.times.0.iter_mut().zip(next.times.0) {
+            *sum += next;
+        }
+        self.uncounted_ms += next.uncounted_ms;
+        let parts = &mut self.parts;
+        parts.good = added(parts.good, next.parts.good);
+        parts.scrap = added(parts.scrap, next.parts.scrap);
+        parts.total = added(parts.total, next.parts.total);
+        parts.gap_total = parts.gap_total.saturating_add(next.parts.gap_total);
+        let gap_before = next.parts.gap_before_ms.saturating_sub(before_ms);
+        parts.gap_before_ms = parts.gap_before_ms.max(gap_before);
+        self.failures = self.failures.saturating_add(next.failures);
+        self.repairs = self.repairs.saturating_add(next.repairs);
+        self.repair_ms += next.repair_ms;
+    }
+
+    /// The count that nobody reads, from the sums of the two that are read. A window in which one
+    /// of them was not read has no third, so that thirds cannot be added up.
+    pub fn derive(&mut self, third: Counts) {
+        let parts = &mut self.parts;
+        let (good, scrap, total) = (parts.good, parts.scrap, parts.total);
+        let both = |one: Option<u64>, other: Option<u64>| one.zip(other);
+        match third {
+            Counts::Good => {
+                parts.good = both(total, scrap).map(|(total, scrap)| total.saturating_sub(scrap));
+            }
+            Counts::Scrap => {
+                parts.scrap = both(total, good).map(|(total, good)| total.saturating_sub(good));
+            }
+            Counts::Total => {
+                parts.total = both(good, scrap).map(|(good, scrap)| good.saturating_add(scrap));
+            }
+        }
+    }
+}
+
+/// A count that was read in one of two windows is known for both as far as it was read.
+fn added(sum: Option<u64>, next: Option<u64>) -> Option<u64> {
+    match (sum, next) {
+        (Some(sum), Some(next)) => Some(sum.saturating_add(next)),
+        (one, other) => one.or(other),
     }
 }

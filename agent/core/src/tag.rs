@@ -25,6 +25,8 @@ pub struct Tag {
     pub unit: Box<str>,
     /// What the value counts, if it counts parts.
     pub role: Option<Role>,
+    /// What it comes to over a window.
+    pub summed: Summed,
     /// Least and greatest plausible value after scaling; outside is bad `out-of-range`.
     pub range: Option<(f64, f64)>,
     /// Milliseconds between two readings (polled) or expected between two messages (MQTT).
@@ -78,6 +80,17 @@ impl Tag {
             _ => true,
         }
     }
+}
+
+/// What a tag comes to over a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Summed {
+    /// A level: its mean, its least and its greatest value.
+    Level,
+    /// A counter of parts, energy, hours: what was added.
+    Counter,
+    /// Nothing: a text, or a tag that is kept at home.
+    Not,
 }
 
 /// What a counter counts (contract §2, Counts).

@@ -13,8 +13,9 @@ use andon_core::record::Run;
 use andon_core::rule::{Name, parse};
 use andon_core::sample::{Reading, Reason, Value};
 use andon_core::state::State;
+use andon_core::summary::TierSet;
 use andon_core::tag::{
-    Bits, Counts, DeviceIndex, Kind, LinkIndex, Point, Role, Source, Table, Tag, TagIndex,
+    Bits, Counts, DeviceIndex, Kind, LinkIndex, Point, Role, Source, Summed, Table, Tag, TagIndex,
 };
 use andon_core::time::{ClockState, Mono, Now, Wall};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -61,6 +62,11 @@ fn tag(address: u16) -> Tag {
     Tag {
         name: format!("r{address}").into(),
         unit: "".into(),
+        summed: if counts.is_some() {
+            Summed::Counter
+        } else {
+            Summed::Level
+        },
         role: counts.map(|counts| Role {
             counts,
             parts: 1,
@@ -129,7 +135,8 @@ fn plant() -> Plant {
         model: Arc::clone(&model),
         rated_rate: Some(3_600_000),
         stale_after_ms: 3000,
-        publishes_1m: true,
+        publishes: TierSet::ALL,
+        publishes_tags: TierSet::ALL,
         no_scrap: false,
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
@@ -167,6 +174,7 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: alarms.collect(),
+        max_payload: 9000,
         cfg: 0,
     }
 }

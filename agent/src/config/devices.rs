@@ -4,7 +4,7 @@ use super::addresses::ADDRESSES;
 use super::called::{Addresses, address};
 use super::links::{LinkPart, Speaks};
 use super::manners;
-use super::models::{Common, check_scrap, common, merged, model, stale_after};
+use super::models::{Common, check_scrap, common, merged, model, publishes_tags, stale_after};
 use super::nearest::suggest;
 use super::pages::Paths;
 use super::report::Finding;
@@ -15,7 +15,7 @@ use super::walk::{At, Findings, Item, Section, Written};
 use super::writes::{Write, writes};
 use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Model};
-use andon_core::summary::Tier;
+use andon_core::summary::TierSet;
 use andon_core::tag::LinkIndex;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,14 +28,7 @@ const RESERVED: [&str; 4] = ["gateway", "status", "event", "cmd"];
 const MIN_COVERAGE: u16 = 5000;
 const MIN_EXPOSURE_MS: u64 = 30 * 60 * 1000;
 
-/// What was asked for in `publishes`, beyond what this version has.
-#[derive(Debug)]
-pub(super) struct NotPublished {
-    pub(super) section: String,
-    pub(super) tiers: Vec<Tier>,
-}
-
-/// The machines, and what they want published that is not.
+/// The machines.
 #[derive(Debug, Default)]
 pub(super) struct Machines {
     pub(super) devices: Vec<Device>,
@@ -45,7 +38,6 @@ pub(super) struct Machines {
     pub(super) allow_write: Vec<(LinkIndex, Allowed)>,
     /// Of each: the pages of its tags, if it is asked by HTTP.
     pub(super) paths: Vec<Paths>,
-    pub(super) not_published: Vec<NotPublished>,
 }
 
 struct Profile {
@@ -67,7 +59,7 @@ pub(super) fn machines(
     out: &Findings,
 ) -> Machines {
     let mut machines = Machines::default();
-    let mut profiles = profiles(profile_sections, shipped, &mut machines.not_published, out);
+    let mut profiles = profiles(profile_sections, shipped, out);
     let mut shared = Shared::new();
     let mut seen: HashMap<Arc<str>, Range<usize>> = HashMap::new();
     let mut template = None;
@@ -80,7 +72,7 @@ pub(super) fn machines(
             before = out.count();
             template = Some(section.span());
         }
-        let Some(found) = read_device(section, &mut machines.not_published) else {
+        let Some(found) = read_device(section) else {
             continue;
         };
         if let Some(first) = seen.get(&found.id.value) {
@@ -121,12 +113,7 @@ pub(super) fn machines(
     machines
 }
 
-fn profiles(
-    sections: Vec<Section<'_>>,
-    shipped: Vec<Section<'_>>,
-    not_published: &mut Vec<NotPublished>,
-    out: &Findings,
-) -> Vec<Profile> {
+fn profiles(sections: Vec<Section<'_>>, shipped: Vec<Section<'_>>, out: &Findings) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = Vec::new();
     let mut all: Vec<_> = sections
         .into_iter()
@@ -149,7 +136,6 @@ fn profiles(
             duplicate("profile", &id, &first.id.span, out);
             continue;
         }
-        not_published.extend(beyond_minutes("[[profile]]", &id.value, &common));
         profiles.push(Profile {
             id,
             common,
@@ -171,19 +157,6 @@ fn duplicate(what: &str, id: &At<Arc<str>>, first: &Range<usize>, out: &Findings
     );
 }
 
-fn beyond_minutes(section: &str, id: &str, common: &Common) -> Option<NotPublished> {
-    let tiers = &common.publishes.as_ref()?.value;
-    let tiers: Vec<Tier> = tiers
-        .iter()
-        .copied()
-        .filter(|t| *t != Tier::Minute)
-        .collect();
-    (!tiers.is_empty()).then(|| NotPublished {
-        section: format!("{section} {id}"),
-        tiers,
-    })
-}
-
 /// A `[[device]]` before its references are followed.
 struct Found {
     id: At<Arc<str>>,
@@ -200,7 +173,7 @@ struct Found {
     span: Range<usize>,
 }
 
-fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> Option<Found> {
+fn read_device(section: Section<'_>) -> Option<Found> {
     let mut section = section.later(&["calendar", "crew"]);
     if section.take("each").is_some() && section.is_plain() {
         section = section.written(Written::WithPlaceholders);
@@ -241,9 +214,6 @@ fn read_device(section: Section<'_>, not_published: &mut Vec<NotPublished>) -> O
         value: "?".into(),
         span: span.clone(),
     });
-    if named {
-        not_published.extend(beyond_minutes("[[device]]", &id.value, &common));
-    }
     Some(Found {
         id,
         named,
@@ -333,7 +303,6 @@ fn build(
     let no_scrap = own.no_scrap.as_ref().or(base.no_scrap.as_ref());
     check_scrap(no_scrap, own, base, out);
     let stale_after_ms = stale_after(own, base, &model, speaks, out);
-    let publishes = own.publishes.as_ref().or(base.publishes.as_ref());
     // Nobody can correct a profile of the agent; what does not fit it is the device.
     let shipped = profile.and_then(|index| profiles[index].shipped.as_ref());
     if let (Some(shipped), Some(chosen)) = (shipped, &found.profile) {
@@ -342,6 +311,7 @@ fn build(
     if !found.named {
         return None;
     }
+    let publishes = own.publishes.or(base.publishes).unwrap_or(TierSet::ALL);
     let device = Device {
         name: found.name.unwrap_or_else(|| found.id.value.clone()),
         id: found.id.value,
@@ -353,7 +323,8 @@ fn build(
         manners,
         rated_rate: own.rated_rate.or(base.rated_rate),
         stale_after_ms,
-        publishes_1m: publishes.is_none_or(|tiers| tiers.value.contains(&Tier::Minute)),
+        publishes,
+        publishes_tags: publishes_tags(own, base, publishes),
         no_scrap: no_scrap.is_some(),
         min_coverage: own
             .min_coverage

@@ -15,6 +15,8 @@ const OVERHEAD: u64 = 512;
 
 const MIB: u64 = 1 << 20;
 
+const DAY_MS: u64 = 86_400_000;
+
 /// `[gateway]`.
 #[derive(Debug)]
 pub(super) struct GatewayPart {
@@ -28,6 +30,7 @@ pub(super) struct GatewayPart {
     pub(super) data_dir: PathBuf,
     pub(super) memory_budget: At<u64>,
     pub(super) disk_budget: At<u64>,
+    pub(super) history_ms: u64,
     pub(super) span: Range<usize>,
 }
 
@@ -57,7 +60,8 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
     );
     let data_dir = section.read("data_dir", path);
     let memory = section.place("memory_budget", size(MIB, 64 << 30));
-    let disk = section.place("disk_budget", size(8 * MIB, 1 << 40));
+    let disk = section.place("disk_budget", size(12 * MIB, 1 << 40));
+    let history = section.read("history", duration(DAY_MS, 400 * DAY_MS));
     let part = id
         .zip(site)
         .zip(area)
@@ -71,6 +75,7 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
             data_dir: data_dir.unwrap_or_else(|| "data".into()),
             memory_budget: or_here(memory, 32 * MIB),
             disk_budget: or_here(disk, 64 * MIB),
+            history_ms: history.unwrap_or(31 * DAY_MS),
             span: span.clone(),
         });
     section.finish();

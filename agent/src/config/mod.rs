@@ -57,9 +57,8 @@ use crate::settings::{
 };
 use andon_core::modbus::permit::Allowed;
 use andon_core::plant::{Device, Gateway, Plant};
-use andon_core::summary::Tier;
 use andon_core::tag::{LinkIndex, Table};
-use devices::{Machines, NotPublished};
+use devices::Machines;
 use files::Files;
 use gateway::{GatewayPart, Language};
 use links::{KindPart, LinkPart, Speaks};
@@ -163,7 +162,6 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         called,
         allow_write,
         paths,
-        not_published,
     } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
     check_numbers(&links, &devices, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
@@ -180,7 +178,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
 
     let gateway = gateway?;
     let (upstream, topics_root) = upstream??;
-    let mut not_active: Vec<NotActive> = not_published.into_iter().map(not_active_tiers).collect();
+    let max_payload = upstream.max_payload;
+    let mut not_active: Vec<NotActive> = Vec::new();
     not_active.extend(alarms_not_active);
     not_active.extend(local);
     if gateway
@@ -208,6 +207,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
         disk_budget: gateway.disk_budget.value,
+        history_ms: gateway.history_ms,
         not_active,
         plant: Plant {
             gateway: Gateway {
@@ -220,6 +220,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
+            max_payload,
             cfg: 0,
         },
     };
@@ -310,14 +311,6 @@ fn warn_of_slow_links(links: &[LinkPart], devices: &[Device], out: &Findings) {
             );
             out.warn(Finding::at(link.timeout_span.clone(), what).hint(hint));
         }
-    }
-}
-
-fn not_active_tiers(asked: NotPublished) -> NotActive {
-    let tiers: Vec<&str> = asked.tiers.into_iter().map(Tier::as_str).collect();
-    NotActive {
-        section: format!("{} publishes {}", asked.section, tiers.join(", ")),
-        why: "this version keeps and sends windows of one minute only".into(),
     }
 }
 

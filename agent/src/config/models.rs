@@ -10,7 +10,7 @@ use super::tags::{TagPart, tags};
 use super::values::{delay, duration, label, list, number, one_of, period, rate, show_ms};
 use super::walk::{At, Findings, Item, Section};
 use andon_core::plant::{Code, Model};
-use andon_core::summary::Tier;
+use andon_core::summary::{Tier, TierSet};
 use andon_core::tag::{Counts, Kind, Source, Tag, TagIndex};
 use std::sync::Arc;
 
@@ -32,7 +32,8 @@ pub(super) struct Common {
     pub(super) rated_rate: Option<u64>,
     pub(super) stale_after: Option<At<u64>>,
     pub(super) no_scrap: Option<At<bool>>,
-    pub(super) publishes: Option<At<Vec<Tier>>>,
+    pub(super) publishes: Option<TierSet>,
+    pub(super) publishes_tags: Option<TierSet>,
     pub(super) min_coverage: Option<u16>,
     pub(super) min_exposure: Option<u64>,
     pub(super) merge_faults: Option<u64>,
@@ -59,7 +60,8 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         rated_rate: section.read("rated_rate", rate),
         stale_after: section.place("stale_after", duration(100, 24 * 3_600_000)),
         no_scrap: section.place("scrap", flag),
-        publishes: section.place("publishes", list("a list such as [\"1m\"]", one_of(&TIERS))),
+        publishes: section.read("publishes", tiers),
+        publishes_tags: section.read("publishes_tags", tiers),
         min_coverage: section.read("min_coverage", share),
         min_exposure: section.read("min_exposure", delay),
         merge_faults: section.read("merge_faults", delay),
@@ -69,6 +71,18 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         manners: manners(section),
         path: section.place("path", page_path),
     }
+}
+
+fn tiers(item: &Item<'_>) -> Option<TierSet> {
+    let tiers = list("a list such as [\"1m\", \"shift\"]", one_of(&TIERS))(item)?;
+    Some(tiers.into_iter().collect())
+}
+
+/// Tags are told over the windows that are sent, but not each minute: that would be most of what a
+/// gateway sends.
+pub(super) fn publishes_tags(own: &Common, base: &Common, publishes: TierSet) -> TierSet {
+    let asked = own.publishes_tags.or(base.publishes_tags);
+    asked.unwrap_or(publishes.without(Tier::Minute))
 }
 
 /// A mapping that is there but wrong leaves the state open, not missing.

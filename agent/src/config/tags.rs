@@ -9,10 +9,10 @@ pub(super) use address::{address, from_manual};
 
 use super::pages::page_path;
 use super::report::Finding;
-use super::values::{integer, label, list, number, one_of, period};
+use super::values::{boolean, integer, label, list, number, one_of, period};
 use super::walk::{At, Findings, Item, Section};
 use address::warn_of_manual_numbers;
-use andon_core::tag::{Counts, Format, Kind, Role, Source, Table, Tag};
+use andon_core::tag::{Counts, Format, Kind, Role, Source, Summed, Table, Tag};
 use point::{PointPart, point};
 use role::{Counting, role};
 use std::cell::Cell;
@@ -102,7 +102,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let named = check_name(entry);
     let mut section = entry
         .section("a table such as `{ at = \"holding:0\", type = \"u16\" }`")?
-        .later(&["publish", "max_rate"]);
+        .later(&["max_rate"]);
     let before = section.out().count();
     // Also where none is, so that a misspelt one is told.
     section.take("topic");
@@ -113,6 +113,8 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let range = section.place("range", range);
     let every = section.read("every", period);
     let path = section.place("path", page_path);
+    let publish = section.read("publish", boolean);
+    let counter = section.place("counter", boolean);
     let counting = Counting {
         role: section.place("role", one_of(&ROLES)),
         parts: section.place("parts", integer(1, 1_000_000)),
@@ -166,11 +168,42 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
             name,
             unit: unit.as_deref().unwrap_or("").into(),
             role,
+            summed: summed(entry.out, kind, role, &unit, publish, counter),
             range: range.map(|at| at.value),
             every_ms: 0,
             source: source?,
         },
     })
+}
+
+/// Units of what meters count up.
+const COUNTED: [&str; 9] = [
+    "Wh", "kWh", "MWh", "GWh", "varh", "kvarh", "Mvarh", "VAh", "kVAh",
+];
+
+/// What a tag comes to over a window: energies and counts of parts are counters, unless it says
+/// otherwise.
+fn summed(
+    out: &Findings,
+    kind: Kind,
+    role: Option<Role>,
+    unit: &Option<Arc<str>>,
+    publish: Option<bool>,
+    counter: Option<At<bool>>,
+) -> Summed {
+    if let (Some(counter), true) = (&counter, matches!(kind, Kind::Bool | Kind::Text)) {
+        out.mistake(
+            Finding::at(counter.span.clone(), "only numbers count up").hint("leave `counter` out"),
+        );
+    }
+    let is_energy = || unit.as_deref().is_some_and(|unit| COUNTED.contains(&unit));
+    match (publish, kind) {
+        (Some(false), _) | (_, Kind::Text) => Summed::Not,
+        _ if counter.map_or_else(|| role.is_some() || is_energy(), |at| at.value) => {
+            Summed::Counter
+        }
+        _ => Summed::Level,
+    }
 }
 
 fn no_range(out: &Findings, range: &At<(f64, f64)>) {

@@ -6,6 +6,7 @@ use andon_core::line::Line;
 use andon_core::plant::{Manners, Match, Medium, Priority};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
+use andon_core::summary::{Tier, TierSet};
 use andon_core::tag::{
     Counts, DeviceIndex, Kind, Order, Place, Point, Role, Source, Table, TagIndex,
 };
@@ -149,7 +150,9 @@ fn press_line_presses_come_from_their_profile() {
         (5000, 1_800_000)
     );
     assert_eq!(press_1.merge_faults_ms, 0);
-    assert!(press_1.publishes_1m && !press_1.no_scrap);
+    assert_eq!(press_1.publishes, TierSet::ALL);
+    assert_eq!(press_1.publishes_tags, TierSet::ALL.without(Tier::Minute));
+    assert!(!press_1.no_scrap);
     assert_eq!(meter.model.every_ms, 5000);
     assert_eq!(&*meter.name, "meter-1", "the id is the name by default");
     assert_eq!(meter.rated_rate, None);
@@ -353,8 +356,6 @@ fn press_line_says_what_is_not_active() {
     assert_eq!(
         told,
         [
-            "[[device]] oven-7 publishes 1h, shift: this version keeps and sends windows of one \
-             minute only",
             "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
              yet",
             "[board]: this version does not speak to the I/O board",
@@ -408,7 +409,7 @@ fn a_device_needs_only_id_link_and_tags() {
         (saw.unit, saw.model.every_ms, saw.stale_after_ms),
         (1, 1000, 3000)
     );
-    assert!(saw.publishes_1m);
+    assert_eq!(saw.publishes, TierSet::ALL);
     assert!(settings.not_active.is_empty());
     assert!(settings.plant.calendar.shifts.is_empty());
 }
@@ -506,11 +507,19 @@ fn the_disk_plan_adds_up_to_the_budget() {
     let settings = press_line().settings;
     let disk = plan::disk(&settings);
     assert_eq!(
-        disk.outbox + disk.checkpoint + disk.spare,
+        disk.outbox + disk.history + disk.checkpoint + disk.spare,
         settings.disk_budget
     );
-    // Three devices have a state, four have events: (3 x 1440 + 4 x 300) x 60 B x 2.6.
-    assert_eq!(disk.per_day, 861_120);
+    // Three devices have a state, one of them without days; four have events.
+    let summaries = 3 * (1440 + 24 + 4) + 2 + 4 * 300;
+    // Six numbers of each press, one of the meter, two of the oven.
+    let tags = 13 * (24 + 4 + 1) + 2 * (24 + 4);
+    let records = (summaries * 60 + tags * 50) * 26 / 10;
+    // Pieces, minutes and marks of three devices, what tags had come to, and a block each minute.
+    let history = 3 * (28 * 48 + 1440 * 44 + 328 * 32) + 15 * 28 * 72 + 1440 * 4096;
+    assert_eq!(disk.per_day, records + history);
+    assert_eq!(disk.history_days, [31; 3]);
+    assert!(disk.history < settings.disk_budget / 4);
 }
 
 #[test]

@@ -68,6 +68,17 @@ pub enum FromField {
     },
 }
 
+impl FromField {
+    /// When it was.
+    pub const fn at(&self) -> Mono {
+        match self {
+            FromField::Link { at, .. }
+            | FromField::Read { at, .. }
+            | FromField::Readings { at, .. } => *at,
+        }
+    }
+}
+
 /// The content of a Modbus answer.
 #[derive(Debug)]
 pub enum Answer {

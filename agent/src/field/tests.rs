@@ -16,6 +16,7 @@ fn tag(source: Source) -> Tag {
         name: "t".into(),
         unit: "".into(),
         role: None,
+        summed: andon_core::tag::Summed::Not,
         range: None,
         every_ms: 1000,
         source,
@@ -40,7 +41,8 @@ fn device(link: u16, source: Source) -> Device {
         }),
         rated_rate: None,
         stale_after_ms: 3000,
-        publishes_1m: true,
+        publishes: andon_core::summary::TierSet::ALL,
+        publishes_tags: andon_core::summary::TierSet::NONE,
         no_scrap: false,
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
@@ -120,6 +122,7 @@ fn settings(port: u16) -> Settings {
                 device(1, register),
             ],
             alarms: vec![],
+            max_payload: 9000,
             cfg: 0,
         },
         links: vec![
@@ -136,6 +139,7 @@ fn settings(port: u16) -> Settings {
         data_dir: "data".into(),
         memory_budget: 0,
         disk_budget: 0,
+        history_ms: 0,
         not_active: vec![],
     }
 }

@@ -1,13 +1,15 @@
 //! The engine's task: inputs in, actions out, commits in between.
 //!
 //! One commit is on its way at a time; meanwhile records wait in [`Staging`]. A checkpoint is made
-//! at the moment its commit begins, so that it describes what the records before it have led to.
+//! at the moment its commit begins, so that it describes what the records before it have led to. The
+//! pages that it knows of are on disk before it is.
 //! Questions about how things stand are answered in between, one after the other ([`super::ask`]).
 
 use super::ask::{Ask, Beside};
 use super::{FIELD_QUEUE, Journal};
 use crate::clock;
 use crate::field::{Answer, FromField};
+use crate::history::{History, NotKept};
 use crate::staging::Staging;
 use crate::store::{Rejected, Store, StoreError};
 use crate::upstream::{CurrentValues, Health};
@@ -29,8 +31,13 @@ const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// Warnings about data that are logged in a minute; the rest are counted.
 const WARNINGS_A_MINUTE: u32 = 10;
 
-/// How a commit ended: with losses to tell, or not at all.
-type Commit = Result<Vec<Event>, Rejected>;
+/// How a commit ended.
+struct Commit {
+    /// Pages that the history did not take.
+    not_kept: Option<NotKept>,
+    /// With losses to tell, or not at all.
+    stored: Result<Vec<Event>, Rejected>,
+}
 
 /// The outbox's thread has ended by itself: what is made now would be kept by nobody.
 #[derive(Debug)]
@@ -40,6 +47,7 @@ pub(super) struct OutboxEnded;
 pub(super) struct Shift {
     pub(super) engine: Engine,
     pub(super) store: Store,
+    history: History,
     pub(super) beside: Beside,
     current: CurrentValues,
     health: watch::Sender<Health>,
@@ -47,6 +55,8 @@ pub(super) struct Shift {
     commit: Option<JoinHandle<Commit>>,
     /// The disk takes nothing now.
     failing: bool,
+    /// The history takes nothing now.
+    history_failing: bool,
     /// The outbox's thread has ended, and will take nothing any more.
     gone: bool,
     warnings: Warnings,
@@ -66,6 +76,7 @@ impl Shift {
     pub(super) fn new(
         engine: Engine,
         store: Store,
+        history: History,
         current: CurrentValues,
         health: watch::Sender<Health>,
         beside: Beside,
@@ -75,12 +86,14 @@ impl Shift {
         let mut shift = Shift {
             engine,
             store,
+            history,
             beside,
             current,
             health,
             staging: Staging::new(now),
             commit: None,
             failing: false,
+            history_failing: false,
             gone: false,
             warnings: Warnings {
                 minute: now,
@@ -94,6 +107,7 @@ impl Shift {
         }
         shift.current.settled();
         shift.act(now);
+        shift.catch_up(now);
         for loss in losses {
             shift.tell(loss);
         }
@@ -154,6 +168,7 @@ impl Shift {
     }
 
     fn take(&mut self, message: &FromField) {
+        self.catch_up(message.at());
         match message {
             FromField::Link { link, at, up, why } => {
                 self.engine.handle_link(*link, *at, *up, why.clone());
@@ -179,6 +194,13 @@ impl Shift {
         self.act(clock::mono());
     }
 
+    /// Lets the engine account for a silence, in as many turns as it takes.
+    fn catch_up(&mut self, to: Mono) {
+        while !self.engine.catch_up(to) {
+            self.act(clock::mono());
+        }
+    }
+
     /// Puts an event into the journal. Its actions are done at once: there may be many events.
     fn tell(&mut self, event: Event) {
         let now = clock::mono();
@@ -189,7 +211,9 @@ impl Shift {
     /// Lets the engine do what it has a deadline for.
     fn keep_time(&mut self) {
         if self.engine.poll_deadline() <= clock::mono() {
-            self.engine.handle_time(clock::now());
+            let now = clock::now();
+            self.catch_up(now.mono);
+            self.engine.handle_time(now);
             self.tell_health();
         }
     }
@@ -210,6 +234,7 @@ impl Shift {
                     log_alarm(&record.body);
                     self.staging.push(now, record);
                 }
+                Action::Keep(page) => self.staging.keep(now, page),
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
@@ -232,6 +257,10 @@ impl Shift {
             Current::State(device) => {
                 let payload = self.engine.state(device).and_then(|state| json(&state));
                 (format!("{}/state", id(device)), payload)
+            }
+            Current::Now(device) => {
+                let payload = self.engine.now(device).and_then(|now| json(&now));
+                (format!("{}/now", id(device)), payload)
             }
             Current::Alarm(index) => {
                 let alarm = &self.engine.plant().alarms[usize::from(index)];
@@ -276,15 +305,29 @@ impl Shift {
         let checkpoint = with_checkpoint.then(|| self.engine.checkpoint());
         if let Some(checkpoint) = &checkpoint {
             self.staging.checkpointed(now, checkpoint.len());
+            // It may have turned a last page.
+            self.act(now);
         }
-        let store = self.store.clone();
+        let pages = self.staging.take_pages();
+        let (history, store) = (self.history.clone(), self.store.clone());
         self.commit = Some(tokio::spawn(async move {
-            store.commit(records, checkpoint).await
+            let not_kept = history.commit(pages).await.err();
+            let stored = store.commit(records, checkpoint).await;
+            Commit { not_kept, stored }
         }));
     }
 
     fn committed(&mut self, done: Commit) {
-        match done {
+        match done.not_kept {
+            None => self.history_failing = false,
+            Some(NotKept { error, pages }) => {
+                if !std::mem::replace(&mut self.history_failing, true) {
+                    tracing::error!("the history fails: {error}; it is tried again");
+                }
+                self.staging.put_back_pages(pages);
+            }
+        }
+        match done.stored {
             Ok(losses) => {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the outbox takes records again");
@@ -318,6 +361,8 @@ impl Shift {
             let now = clock::mono();
             self.act(now);
             self.staging.checkpoint();
+            self.engine.keep_tags();
+            self.act(now);
             self.begin_commit(now);
             match self.commit.take() {
                 Some(commit) => commit.await.ok(),
@@ -325,8 +370,11 @@ impl Shift {
             }
         };
         match tokio::time::timeout(LAST_COMMIT, last).await {
-            Ok(Some(Ok(_))) => {}
-            Ok(Some(Err(failed))) => tracing::error!(
+            Ok(Some(Commit { stored: Ok(_), .. })) => {}
+            Ok(Some(Commit {
+                stored: Err(failed),
+                ..
+            })) => tracing::error!(
                 "{}; {} records and the open windows are lost",
                 failed.error,
                 failed.records.len()

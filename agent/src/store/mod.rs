@@ -30,7 +30,7 @@
 //! is blocking code ([`queue`]) on a thread of its own; the rest of the agent sees [`Store`].
 
 mod boot;
-mod files;
+pub(crate) mod files;
 mod index;
 mod leave;
 mod open;

@@ -196,6 +196,7 @@ fn summary(device: &str) -> Body {
         device: device.into(),
         line: None,
         tier: Tier::Minute,
+        shift: None,
         start: Wall(1_790_000_040_000),
         end: Wall(1_790_000_100_000),
         fold: 0,

@@ -2,13 +2,13 @@ use super::*;
 use alloc::vec;
 use jiff::civil::date;
 
-const HOUR: i64 = 3_600_000;
+pub(crate) const HOUR: i64 = 3_600_000;
 
-fn zone(name: &str) -> TimeZone {
+pub(crate) fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap()
 }
 
-fn at(zone: &TimeZone, text: &str) -> Wall {
+pub(crate) fn at(zone: &TimeZone, text: &str) -> Wall {
     let local: DateTime = text.parse().unwrap();
     Wall(
         zone.to_ambiguous_timestamp(local)
@@ -19,7 +19,7 @@ fn at(zone: &TimeZone, text: &str) -> Wall {
 }
 
 /// The calendar of `press-line.toml`.
-fn press_line(zone: TimeZone) -> Calendar {
+pub(crate) fn press_line(zone: TimeZone) -> Calendar {
     let day = Shift {
         name: "day".into(),
         days: [true, true, true, true, true, true, false],

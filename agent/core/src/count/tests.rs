@@ -1,7 +1,5 @@
 use super::*;
 
-const START: Wall = Wall(1_000_000);
-
 fn counting(top: Option<i64>) -> Counting {
     let dial = Dial { parts: 1, top };
     Counting::new([Some(dial), Some(dial), None], false)
@@ -10,7 +8,6 @@ fn counting(top: Option<i64>) -> Counting {
 /// `elapsed` milliseconds after the start, `unknown` of them unknown.
 fn odometer(elapsed: u64, unknown: u64) -> Odometer {
     Odometer {
-        at: START + i64::try_from(elapsed).unwrap(),
         elapsed_ms: elapsed,
         planned_ms: elapsed,
         unknown_ms: unknown,
@@ -19,6 +16,31 @@ fn odometer(elapsed: u64, unknown: u64) -> Odometer {
 
 fn read(counting: &mut Counting, role: Counts, raw: i64, now: Odometer) {
     counting.read(role, &Value::Int(raw), &now, 0, Some(3_600_000));
+}
+
+#[test]
+fn a_total_that_lags_behind_makes_up_for_it_in_the_next_window() {
+    let dial = Dial {
+        parts: 1,
+        top: None,
+    };
+    let mut c = Counting::new([Some(dial), None, Some(dial)], false);
+    read(&mut c, Counts::Total, 0, odometer(0, 0));
+    read(&mut c, Counts::Good, 0, odometer(0, 0));
+    let mut sums = [0; 3];
+    // The total is read before the good parts, and so shows one less than there are.
+    for (total, good) in [(5, 6), (8, 9), (12, 10), (20, 16)] {
+        read(&mut c, Counts::Total, total, odometer(1000, 0));
+        read(&mut c, Counts::Good, good, odometer(1000, 0));
+        let parts = c.parts().0;
+        let counts = [parts.good, parts.scrap, parts.total].map(Option::unwrap);
+        assert_eq!(counts[0] + counts[1], counts[2]);
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum += count;
+        }
+        c.begin_window();
+    }
+    assert_eq!(sums, [16, 4, 20]);
 }
 
 #[test]
@@ -147,8 +169,8 @@ fn parts_over_unknown_time_are_counted_and_marked() {
     c.read(Counts::Scrap, &Value::Int(0), &later, 60_000, None);
     let parts = c.parts().0;
     assert_eq!(
-        (parts.total, parts.gap_total, parts.gap_from),
-        (Some(30), 30, Some(START))
+        (parts.total, parts.gap_total, parts.gap_before_ms),
+        (Some(30), 30, 60_000)
     );
 }
 

@@ -2,24 +2,29 @@
 //! behind a version byte; a form that is not understood counts as none.
 
 use super::Engine;
+use super::past::Gone;
+use super::tags::CountersOf;
 use crate::alarm::Alarm;
-use crate::machine::{Label, Ledger};
+use crate::history::OpenTags;
+use crate::machine::Ledger;
 use crate::plant::Plant;
-use crate::record::Body;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
 
 /// A silence longer than this is a wrong clock and not a silence.
 const LONGEST_SILENCE_MS: i64 = 400 * 24 * 3_600_000;
+
+/// Actions that each device comes to that is not configured any more: a last minute and two windows
+/// of each tier, each of them with what is kept of it.
+pub(super) const EACH_GONE: usize = 16;
 
 /// After a run whose newest checkpoint was lost, alarms count on from this much later.
 const LOST_OCCURRENCES: u64 = 1000;
@@ -34,13 +39,32 @@ pub enum Left<'c> {
     Earlier(&'c [u8]),
 }
 
+impl Left<'_> {
+    /// Number of the last page of the history that the checkpoint knows of; later ones tell of time
+    /// that will be accounted for once more. None if every page counts.
+    pub fn last_page(&self) -> Option<u64> {
+        match self {
+            Left::Newest(bytes) => Checkpoint::decode(bytes).map(|checkpoint| checkpoint.page),
+            Left::Earlier(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     /// Label of the moment it describes.
     at: Wall,
     /// See [`Timeline::history`].
     labels: (Wall, u32),
+    /// By how much the wall clock was stepped where the open windows begin.
+    stepped_ms: i64,
+    /// Number of the last page of the history.
+    page: u64,
     devices: Vec<(Arc<str>, Ledger)>,
+    /// Start of the open minute of tags, and how much of it has passed.
+    tags_minute: (Wall, u64),
+    /// By device and tag, where counters stand.
+    counters: Vec<CountersOf>,
     alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
     /// Activations that may have been counted since.
     #[serde(skip)]
@@ -54,6 +78,7 @@ impl Checkpoint {
             Left::Earlier(bytes) => {
                 let mut checkpoint = Checkpoint::decode(bytes)?;
                 checkpoint.devices.clear();
+                checkpoint.counters.clear();
                 checkpoint.lost_occurrences = LOST_OCCURRENCES;
                 Some(checkpoint)
             }
@@ -100,12 +125,14 @@ fn is_configured(plant: &Plant, id: &str) -> bool {
 }
 
 impl Engine {
-    /// What the next run needs, at the newest moment that was handled.
+    /// What the next run needs, at the newest moment that was handled. The pages that it asks to be
+    /// kept, now and before, must be on disk before it is.
     pub fn checkpoint(&mut self) -> Vec<u8> {
         let now = self.now;
         for index in 0..self.devices.len() {
             self.advance(index, now);
         }
+        self.turn_marks();
         let devices = self
             .devices
             .iter()
@@ -113,6 +140,11 @@ impl Engine {
             .filter_map(|(entry, device)| {
                 Some((device.id.clone(), entry.machine.as_ref()?.ledger().clone()))
             })
+            .collect();
+        let counters = self.plant.devices.iter().enumerate();
+        let counters = counters
+            .map(|(index, device)| (device.id.clone(), self.counters(index)))
+            .filter(|(_, counters)| !counters.is_empty())
             .collect();
         let alarms = self
             .alarms
@@ -131,7 +163,11 @@ impl Engine {
         let checkpoint = Checkpoint {
             at: self.timeline.label(now),
             labels: self.timeline.history(),
+            stepped_ms: self.stepped_ms,
+            page: self.page,
             devices,
+            tags_minute: self.tags.open(now),
+            counters,
             alarms,
             lost_occurrences: 0,
         };
@@ -144,51 +180,53 @@ impl Engine {
         bytes
     }
 
-    /// Continues from a checkpoint, from the moment that [`Checkpoint::resume_at`] said.
-    pub(super) fn resume(&mut self, mut before: Checkpoint, now: Now) {
-        self.close_gone(&mut before, now.mono);
+    /// Continues from a checkpoint, from the moment that [`Checkpoint::resume_at`] said; without one
+    /// every device begins anew.
+    pub(super) fn resume(
+        &mut self,
+        before: Option<Checkpoint>,
+        (gone, open_tags): (Vec<Gone>, Option<OpenTags>),
+        now: Now,
+    ) {
+        let Some(mut before) = before else {
+            self.resume_tags(open_tags.as_ref(), &[]);
+            self.end_gone(gone, core::iter::empty(), now.wall, now.mono);
+            self.mark_begin(now.mono);
+            return;
+        };
+        self.stepped_ms = before.stepped_ms;
+        let devices = core::mem::take(&mut before.devices);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
-            let known = before.devices.iter().find(|(id, _)| *id == device.id);
+            let known = devices.iter().find(|(id, _)| *id == device.id);
             match (known, &mut entry.machine) {
                 (Some((_, ledger)), Some(machine)) => machine.resume(ledger),
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }
         }
+        let plant = Arc::clone(&self.plant);
+        let (tags_start, tags_passed_ms) = before.tags_minute;
+        self.tags.resume(tags_start, tags_passed_ms);
+        self.resume_tags(open_tags.as_ref(), &before.counters);
+        let without = devices
+            .into_iter()
+            .filter(|(id, _)| !is_configured(&plant, id));
+        self.end_gone(gone, without, before.at, now.mono);
         if !before.silence_is_known(now) {
             self.skip_silence(before.at, now.mono);
         }
+        self.mark_begin(self.now);
         self.resume_alarms(before.alarms);
         for alarm in &mut self.alarms {
             alarm.occurrence += before.lost_occurrences;
-        }
-        self.roll(now.mono);
-        let (label, planned) = (self.timeline.label(now.mono), self.span.planned);
-        for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
-            if entry.machine.is_none() {
-                entry.machine = super::machine(device, now.mono, label, planned);
-            }
-        }
-    }
-
-    /// What a device had counted that is no longer configured goes out as a window of its own.
-    fn close_gone(&mut self, before: &mut Checkpoint, now: Mono) {
-        let plant = Arc::clone(&self.plant);
-        for (id, ledger) in &mut before.devices {
-            if is_configured(&plant, id) {
-                continue;
-            }
-            let fold = self.timeline.fold_at(ledger.window_start);
-            if let Some(summary) = ledger.close_alone(id, before.at, Label { fold, merged: 1 }) {
-                self.tally.windows += 1;
-                self.store(now, 1, Body::Summary(Box::new(summary)));
-            }
         }
     }
 
     /// Nobody can say how long the silence was: the open windows end before it.
     fn skip_silence(&mut self, from: Wall, to: Mono) {
         self.close_windows_at(to, from, self.timeline.label(to));
+        self.mark_gap(from, self.timeline.label(to));
+        self.stepped_ms = 0;
         self.timeline.begin_anew(from, to);
         for entry in &mut self.devices {
             if let Some(machine) = &mut entry.machine {

@@ -1,11 +1,13 @@
 //! What the core allocates at its start.
 
-use super::{Action, newest::Slot};
+use super::newest::Slot;
+use super::recent::Slots;
+use super::{Action, Entry};
 use crate::alarm::Alarm;
-use crate::limits::{actions, messages, tags, texts};
-use crate::machine::Machine;
+use crate::limits::{actions, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
+use crate::tag_sums::Track;
 use crate::time::Wall;
 use alloc::vec::Vec;
 
@@ -35,7 +37,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "newest sample of each tag",
             count: tags(plant),
-            each: size_of::<Slot>(),
+            each: size_of::<Slot>() + size_of::<u32>(),
         },
         Allocation {
             what: "newest text of each tag that has one",
@@ -48,9 +50,19 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Option<Wall>>(),
         },
         Allocation {
+            what: "what each tag comes to over its windows",
+            count: tracks(plant),
+            each: size_of::<Track>(),
+        },
+        Allocation {
             what: "accounting of each device",
             count: devices,
-            each: size_of::<Machine>() + size_of::<plant::Device>() + 512,
+            each: size_of::<Entry>() + size_of::<plant::Device>() + 512,
+        },
+        Allocation {
+            what: "last hours and days of each device",
+            count: devices_with_state(plant),
+            each: size_of::<Slots>(),
         },
         Allocation {
             what: "alarms",
@@ -63,4 +75,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Action>(),
         },
     ])
+}
+
+fn devices_with_state(plant: &Plant) -> usize {
+    let devices = plant.devices.iter();
+    devices
+        .filter(|device| device.model.state.is_some())
+        .count()
 }

@@ -104,11 +104,13 @@ impl Engine {
         let told =
             quality.reason().is_some_and(lies_in_data) && quality != self.newest.quality(slot);
         self.newest.put(slot, &reading, from);
+        let until = from + self.stale_after(device, index);
+        self.track(device, index, &reading, at, until);
         if told && self.actions.len() < limits::QUALITIES {
             self.act(Action::Quality(device, index, quality));
         }
         if tag.role.is_some() {
-            self.count(device, &reading, tag, at);
+            self.count(device, &reading, tag);
         }
         let map = self.plant.device(device).model.state.as_ref();
         if map.is_some_and(|map| map.from == index) {
@@ -132,7 +134,7 @@ impl Engine {
         }
     }
 
-    fn count(&mut self, device: DeviceIndex, reading: &Reading, tag: &Tag, at: Mono) {
+    fn count(&mut self, device: DeviceIndex, reading: &Reading, tag: &Tag) {
         let entry = &mut self.devices[usize::from(device.0)];
         // A retained copy may be older than what was counted since: it would look like a reset.
         let live = reading.value().filter(|_| is_live(reading));
@@ -140,7 +142,7 @@ impl Engine {
             return;
         };
         let rate = self.plant.device(device).rated_rate;
-        if machine.count(role.counts, value, self.timeline.label(at), rate) {
+        if machine.count(role.counts, value, rate) {
             // Lost with a crash, what is made from now on could not be counted.
             self.act(Action::Checkpoint);
         }
@@ -155,7 +157,10 @@ impl Engine {
         };
         let value = match reading {
             Reading::Good(value) | Reading::Uncertain(value, _) => value,
-            Reading::Bad(reason) => return machine.fail(*reason),
+            Reading::Bad(reason) => {
+                machine.fail(*reason);
+                return self.mark(usize::from(device.0));
+            }
         };
         let rule = map.rules.iter().find(|(pattern, _)| pattern.matches(value));
         let (state, quality) = match rule {
@@ -167,7 +172,9 @@ impl Engine {
             return machine.fail(Reason::Stale);
         }
         machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
-        if rule.is_none() && !entry.unmapped.contains(value) && entry.unmapped.len() < UNMAPPED {
+        let is_new =
+            rule.is_none() && !entry.unmapped.contains(value) && entry.unmapped.len() < UNMAPPED;
+        if is_new {
             entry.unmapped.push(value.clone());
             let event = Event::UnmappedState {
                 device: settings.id.clone(),
@@ -175,6 +182,7 @@ impl Engine {
             };
             self.event(at, event);
         }
+        self.mark(usize::from(device.0));
     }
 
     /// The value of a tag if it can be used at the engine's moment.

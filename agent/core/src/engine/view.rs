@@ -4,11 +4,13 @@ use super::{Current, Engine};
 use crate::alarm::AlarmState;
 use crate::machine::Machine;
 use crate::message::{
-    AlarmMessage, DeviceStatus, Doing, InfoMessage, LinkStatus, StateMessage, TagStatus,
+    AlarmMessage, DeviceStatus, Doing, InfoMessage, Lately, LinkStatus, NowMessage, StateMessage,
+    TagStatus,
 };
-use crate::plant::{Code, Model, Plant};
+use crate::plant::{Code, Device, Model, Plant};
 use crate::record::Run;
 use crate::sample::{Quality, Reason, Value};
+use crate::summary::{Sum, Tier};
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
 use crate::time::{ClockState, Mono, Wall};
 
@@ -86,6 +88,53 @@ impl Engine {
             cause: cause(&settings.model, machine.code()),
             quality: machine.quality(),
         })
+    }
+
+    /// How a device has done in the shift so far, the last 24 hours and the last 30 days; none if it
+    /// has no state.
+    pub fn now(&self, device: DeviceIndex) -> Option<NowMessage<'_>> {
+        let entry = &self.devices[usize::from(device.0)];
+        let (machine, recent) = (entry.machine.as_ref()?, entry.recent.as_ref()?);
+        let settings = self.plant.device(device);
+        let now = self.timeline.label(self.now);
+        let minute = machine.ledger().so_far(settings);
+        let minute_start = machine.ledger().window_start;
+        let open = |tier: Tier| {
+            let open = entry.tiers.so_far(tier);
+            let (start, mut sum) = open.map_or((minute_start, Sum::default()), |open| {
+                (open.window.start, open.sum)
+            });
+            sum.add(&minute);
+            (start, sum)
+        };
+        let with = |closed: Option<(Wall, Sum)>, tier: Tier| {
+            let (open_start, open) = open(tier);
+            let (start, mut sum) = closed.unwrap_or((open_start, Sum::default()));
+            sum.add(&open);
+            self.lately(settings, start, sum)
+        };
+        let shift = self.frames.of(Tier::Shift).map(|frame| {
+            let (start, sum) = open(Tier::Shift);
+            let run = frame.shift.and_then(|of| self.shift_run(of));
+            (run, self.lately(settings, start, sum))
+        });
+        Some(NowMessage {
+            gateway: &self.plant.gateway,
+            run: &self.run,
+            device: settings,
+            ts: now,
+            data_age_ms: entry.last_good.map(|at| self.now.since(at)),
+            shift,
+            h24: with(recent.hours(now), Tier::Hour),
+            d30: with(recent.days(now), Tier::Day),
+        })
+    }
+
+    fn lately(&self, device: &Device, from: Wall, mut sum: Sum) -> Lately {
+        if let Some(third) = device.third() {
+            sum.derive(third);
+        }
+        Lately { from, sum }
     }
 
     /// How an alarm stands; none while it is normal.
@@ -201,7 +250,13 @@ impl Engine {
         let devices = self.indexes();
         let alarms = (0..self.alarms.len()).filter_map(|index| u16::try_from(index).ok());
         devices
-            .flat_map(|device| [Current::Info(device), Current::State(device)])
+            .flat_map(|device| {
+                [
+                    Current::Info(device),
+                    Current::State(device),
+                    Current::Now(device),
+                ]
+            })
             .chain(alarms.map(Current::Alarm))
     }
 }

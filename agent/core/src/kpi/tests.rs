@@ -13,6 +13,7 @@ fn example() -> Summary {
         device: "press-1".into(),
         line: Some("A".into()),
         tier: Tier::Minute,
+        shift: None,
         start: Wall(1_790_000_040_000),
         end: Wall(1_790_000_100_000),
         fold: 0,
@@ -27,7 +28,7 @@ fn example() -> Summary {
             scrap: Some(1),
             total: Some(17),
             gap_total: 0,
-            gap_from: None,
+            gap_before_ms: 0,
         },
         failures: 1,
         repairs: 1,
@@ -164,7 +165,7 @@ fn uncounted_time_bounds_the_utilisation_and_leaves_the_capacity() {
 fn parts_across_a_gap_of_another_window_take_the_value() {
     let mut summary = example();
     summary.parts.gap_total = 9;
-    summary.parts.gap_from = Some(Wall(1_789_999_000_000));
+    summary.parts.gap_before_ms = 1_000;
     assert_eq!(
         value(&summary, Key::CapacityUtilisation),
         Err(Why::CountsAcrossGap)

@@ -4,6 +4,7 @@ fn tag(point: Point, wrap: Option<i64>) -> Tag {
     Tag {
         name: "good".into(),
         unit: "".into(),
+        summed: Summed::Not,
         role: Some(Role {
             counts: Counts::Good,
             parts: 1,
@@ -50,6 +51,7 @@ fn a_counter_wraps_at_the_end_of_its_type_unless_told_otherwise() {
     }
     assert_eq!(
         Tag {
+            summed: Summed::Not,
             role: None,
             ..tag(point(Kind::U16), None)
         }

@@ -54,7 +54,8 @@ fn every_key_is_documented() {
         }
         if after.starts_with("mode") {
             let common = [
-                "scale", "offset", "unit", "range", "every", "role", "parts", "wrap",
+                "scale", "offset", "unit", "range", "every", "role", "parts", "wrap", "counter",
+                "publish",
             ];
             documented.extend(common);
         }

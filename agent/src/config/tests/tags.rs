@@ -1,7 +1,7 @@
 //! What the keys of Modbus tags come to.
 
 use super::*;
-use andon_core::tag::{Bits, Packing, Tag, TagIndex};
+use andon_core::tag::{Bits, Packing, Summed, Tag, TagIndex};
 
 /// The tags of a device that has these lines in its `[device.tags]`, and besides a `status`.
 fn tags(lines: &str) -> Vec<Tag> {
@@ -31,6 +31,28 @@ fn one_point(keys: &str) -> Point {
 
 fn plain(kind: Kind) -> Point {
     Point::new(Table::Holding, 10, kind)
+}
+
+#[test]
+fn energies_and_counts_of_parts_are_counters_unless_they_say_otherwise() {
+    let summed = |keys: &str| one(keys).summed;
+    assert_eq!(summed("type = \"f32\", unit = \"kW\""), Summed::Level);
+    assert_eq!(summed("type = \"f32\", unit = \"kWh\""), Summed::Counter);
+    assert_eq!(
+        summed("type = \"f32\", unit = \"kWh\", counter = false"),
+        Summed::Level
+    );
+    assert_eq!(
+        summed("type = \"u32\", role = \"good_count\""),
+        Summed::Counter
+    );
+    assert_eq!(
+        summed("type = \"u32\", unit = \"h\", counter = true"),
+        Summed::Counter
+    );
+    assert_eq!(summed("type = \"bool\""), Summed::Level);
+    assert_eq!(summed("type = \"string\", length = 5"), Summed::Not);
+    assert_eq!(summed("type = \"u16\", publish = false"), Summed::Not);
 }
 
 #[test]

@@ -354,6 +354,7 @@ async fn link_to(
         name: format!("r{address}").into(),
         unit: "".into(),
         role: None,
+        summed: andon_core::tag::Summed::Not,
         range: None,
         every_ms: 100,
         source: Source::Modbus(Point::new(Table::Holding, *address, Kind::U16)),

@@ -16,6 +16,7 @@ fn plant() -> Plant {
         name: name.into(),
         unit: "".into(),
         role: None,
+        summed: andon_core::tag::Summed::Not,
         range: None,
         every_ms: 10_000,
         source: Source::Message(Place::bare(None, kind)),
@@ -42,7 +43,8 @@ fn plant() -> Plant {
         model: Arc::clone(&model),
         rated_rate: None,
         stale_after_ms: 30_000,
-        publishes_1m: true,
+        publishes: andon_core::summary::TierSet::ALL,
+        publishes_tags: andon_core::summary::TierSet::NONE,
         no_scrap: false,
         min_coverage: 5_000,
         min_exposure_ms: 1_800_000,
@@ -59,6 +61,7 @@ fn plant() -> Plant {
         links: vec![Link::network("plc"), Link::network("door")],
         devices: vec![device("saw", 0), device("press-1", 1), device("press-2", 1)],
         alarms: vec![],
+        max_payload: 9000,
         cfg: 0,
     }
 }

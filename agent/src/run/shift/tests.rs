@@ -17,6 +17,7 @@ fn plant() -> Plant {
         name: "speed".into(),
         unit: "".into(),
         role: None,
+        summed: andon_core::tag::Summed::Not,
         range: None,
         every_ms: 1000,
         source: Source::Modbus(register),
@@ -48,13 +49,15 @@ fn plant() -> Plant {
             model: Arc::new(model),
             rated_rate: None,
             stale_after_ms: 3_000,
-            publishes_1m: true,
+            publishes: andon_core::summary::TierSet::ALL,
+            publishes_tags: andon_core::summary::TierSet::NONE,
             no_scrap: false,
             min_coverage: 5_000,
             min_exposure_ms: 1_800_000,
             merge_faults_ms: 0,
         }],
         alarms: vec![],
+        max_payload: 9000,
         cfg: 1,
     }
 }
@@ -75,7 +78,15 @@ fn shift(dir: &std::path::Path, losses: Vec<Event>) -> Shift {
         reach,
         meters: Meters::none(),
     };
-    Shift::new(engine, store, current, health, beside, losses)
+    Shift::new(
+        engine,
+        store,
+        History::none(),
+        current,
+        health,
+        beside,
+        losses,
+    )
 }
 
 fn nobody_asks() -> mpsc::Receiver<Ask> {
@@ -98,7 +109,10 @@ async fn any_number_of_losses_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let losses = || (0..500).map(loss).collect::<Vec<_>>();
     let mut shift = shift(dir.path(), losses());
-    shift.committed(Ok(losses()));
+    shift.committed(Commit {
+        not_kept: None,
+        stored: Ok(losses()),
+    });
     shift.close().await;
     let stored = shift.store.read(None, 2000).await.unwrap();
     let is_loss =

@@ -59,6 +59,7 @@ struct Site {
     by: i64,
     waiting: Vec<Record>,
     stored: Vec<Record>,
+    pages: Vec<Page>,
     checkpoint: Vec<u8>,
     /// Of each device, what its counter shows, the first reading, and the last one.
     made: [u16; 2],
@@ -69,7 +70,7 @@ struct Site {
 impl Site {
     fn new() -> Site {
         let plant = Arc::new(two_presses());
-        let engine = start(&plant, now(0), None);
+        let engine = start(&plant, now(0), None, &[]);
         let mut site = Site {
             plant,
             engine,
@@ -77,6 +78,7 @@ impl Site {
             by: 0,
             waiting: vec![],
             stored: vec![],
+            pages: vec![],
             checkpoint: vec![],
             made: [0; 2],
             first: [None; 2],
@@ -94,20 +96,29 @@ impl Site {
     }
 
     fn drain(&mut self) {
+        let mut commits = false;
         while let Some(action) = self.engine.poll_action() {
             match action {
                 Action::Store(record) => self.waiting.push(record),
-                Action::Checkpoint => {
-                    self.commit();
-                }
+                // On disk at once: a checkpoint that is never made does not know of it.
+                Action::Keep(page) => self.pages.push(page),
+                Action::Checkpoint => commits = true,
                 _ => {}
             }
+        }
+        if commits {
+            self.commit();
         }
     }
 
     fn commit(&mut self) {
         self.stored.append(&mut self.waiting);
         self.checkpoint = self.engine.checkpoint();
+        while let Some(action) = self.engine.poll_action() {
+            if let Action::Keep(page) = action {
+                self.pages.push(page);
+            }
+        }
     }
 
     fn happen(&mut self, event: Event) {
@@ -141,7 +152,13 @@ impl Site {
                 self.ms += dead;
                 self.by += by;
                 let left = Left::Newest(&self.checkpoint);
-                self.engine = start(&self.plant, self.now(), Some(left));
+                let last = left.last_page().unwrap();
+                self.pages.retain(|page| page.number <= last);
+                self.engine = start(&self.plant, self.now(), Some(left), &self.pages);
+                self.drain();
+                while !self.engine.catch_up(self.now().mono) {
+                    self.drain();
+                }
                 self.drain();
                 self.commit();
             }
@@ -150,14 +167,14 @@ impl Site {
     }
 }
 
-fn start(plant: &Arc<Plant>, now: Now, left: Option<Left<'_>>) -> Engine {
+fn start(plant: &Arc<Plant>, now: Now, left: Option<Left<'_>>, pages: &[Page]) -> Engine {
     let plan = Arc::new(Plan::new(plant));
     let run = Run {
         id: 1,
         boot: 1,
         cfg: 0,
     };
-    Engine::new(Arc::clone(plant), plan, run, now, left)
+    Engine::with_history(Arc::clone(plant), plan, run, now, left, in_order(pages))
 }
 
 proptest! {
@@ -182,14 +199,22 @@ proptest! {
         let mut good = [0; 2];
         for record in &site.stored {
             let Body::Summary(summary) = &record.body else { continue };
-            keys.push((summary.device.clone(), summary.start, summary.fold));
-            prop_assert_eq!(summary.end - summary.start, summary.window_ms() as i64);
-            good[usize::from(&*summary.device == "press-2")] += summary.parts.good.unwrap_or(0);
+            keys.push((summary.device.clone(), summary.tier, summary.start, summary.fold));
+            let labels = summary.end - summary.start - summary.clock_step_ms;
+            prop_assert_eq!(labels, summary.window_ms() as i64);
+            if summary.tier == Tier::Minute {
+                good[usize::from(&*summary.device == "press-2")] += summary.parts.good.unwrap_or(0);
+            }
         }
         let count = keys.len();
         keys.sort();
         keys.dedup();
         prop_assert_eq!(keys.len(), count, "a key was used twice");
+        for device in 0..2 {
+            history::tiers_are_sums(&site.engine, device, &site.stored);
+            let id = &site.plant.devices[device].id;
+            history::times_follow_from_segments(id, &site.stored, &site.pages);
+        }
         for (device, good) in good.into_iter().enumerate() {
             let first = site.first[device].unwrap_or(0);
             prop_assert_eq!(good, u64::from(site.last[device] - first), "device {}", device);

@@ -14,6 +14,7 @@ pub fn tag(table: Table, address: u16, kind: Kind, every_ms: u64) -> Tag {
         name: "t".into(),
         unit: "".into(),
         role: None,
+        summed: crate::tag::Summed::Not,
         range: None,
         every_ms,
         source: Source::Modbus(Point::new(table, address, kind)),
@@ -50,7 +51,8 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         model: model.clone(),
         rated_rate: None,
         stale_after_ms: 3000,
-        publishes_1m: true,
+        publishes: crate::summary::TierSet::ALL,
+        publishes_tags: crate::summary::TierSet::NONE,
         no_scrap: false,
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
@@ -68,6 +70,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         links: vec![Link::network("plc")],
         devices: models.iter().zip(1..).map(device).collect(),
         alarms: vec![],
+        max_payload: 9000,
         cfg: 0,
     }
 }

@@ -1,0 +1,377 @@
+//! Where windows end: minutes on the clock's tick and at its steps, and with them hours, shifts and
+//! production days.
+//!
+//! A silence is accounted for in as many windows as the tiers need: cut where an hour or a shift
+//! ends, up to a day of it; of a longer one, up to where each tier ends first, and from where the
+//! last production day begins. What lies between is one window of each tier.
+
+use super::{Action, Current, Engine};
+use crate::history::{Head, Leaf, Rows};
+use crate::limits;
+use crate::machine::Label;
+use crate::plant::Device;
+use crate::record::Body;
+use crate::summary::{ShiftRun, Sum, Summary, Tier, TierSet};
+use crate::tiers::{Closed, Ended, Frames, SUMMED, Window, frame};
+use crate::time::{Mono, Wall};
+use crate::window::MINUTE_MS;
+use alloc::boxed::Box;
+use alloc::string::ToString as _;
+use alloc::sync::Arc;
+use jiff::civil::Date;
+
+/// Of a silence longer than this, what lies between its first and its last day is one window.
+const LONG_SILENCE_MS: u64 = 24 * 3_600_000;
+
+/// What one minute of a device can end: of each tier one before it and one with it, and two pieces.
+pub(super) type AllEnded = heapless::Vec<Ended, 8>;
+
+impl Engine {
+    /// Accounts for everything up to `to`, whatever it takes: what the actions have no room for
+    /// becomes one window.
+    pub(super) fn roll(&mut self, to: Mono) {
+        self.roll_on(to, true);
+    }
+
+    /// Accounts for everything up to `to`: calendar edges and window ends in their order. True when
+    /// it is done; unless it `must` be, it stops where the actions may not have room for more.
+    pub(super) fn roll_on(&mut self, to: Mono, must: bool) -> bool {
+        let mut rolled = false;
+        loop {
+            let edge = self.span_until.min(self.window_end);
+            if edge > to {
+                break;
+            }
+            let is_last = to.since(edge) < MINUTE_MS.unsigned_abs();
+            if !must && !is_last && self.is_crowded() {
+                return false;
+            }
+            rolled = true;
+            self.now = self.now.max(edge);
+            for index in 0..self.devices.len() {
+                self.advance(index, edge);
+            }
+            if edge == self.span_until {
+                self.turn_page(edge);
+            }
+            if edge == self.window_end {
+                self.close_windows(edge);
+                self.next_window(edge, to, must);
+            }
+        }
+        self.now = self.now.max(to);
+        self.join();
+        if rolled {
+            for index in 0..self.devices.len() {
+                self.tell_state(index);
+            }
+            self.tell_now();
+        }
+        true
+    }
+
+    /// A window was closed: how each device has done lately is another answer.
+    fn tell_now(&mut self) {
+        let label = self.timeline.label(self.now);
+        if !self.frames.piece().contains(label) {
+            self.frames = Frames::at(&self.plant.calendar, label);
+        }
+        for index in 0..self.devices.len() {
+            if self.devices[index].machine.is_some() {
+                self.act(Action::Publish(Current::Now(super::device_index(index))));
+            }
+        }
+    }
+
+    /// Whether the actions have no room for one more window besides what may follow from an input.
+    fn is_crowded(&self) -> bool {
+        self.actions.room() < limits::one_closing(&self.plant) + limits::reserve(&self.plant)
+    }
+
+    /// Devices without a past begin when the others have come to now.
+    fn join(&mut self) {
+        let (now, planned) = (self.now, self.span.planned);
+        let label = self.timeline.label(now);
+        for index in 0..self.devices.len() {
+            let device = &self.plant.devices[index];
+            let entry = &mut self.devices[index];
+            if entry.machine.is_none() && device.model.state.is_some() {
+                entry.machine = super::machine(device, now, label, planned);
+                self.mark(index);
+            }
+        }
+    }
+
+    /// A calendar edge: what is planned changes.
+    fn turn_page(&mut self, edge: Mono) {
+        let before = self.span.planned;
+        self.span = self.plant.calendar.span_at(self.timeline.label(edge));
+        self.span_until = self.timeline.moment(self.span.until).max(edge + 1);
+        for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
+            if let Some(machine) = &mut entry.machine {
+                machine.plan(self.span.planned, device.merge_faults_ms);
+            }
+        }
+        if self.span.planned != before {
+            self.mark_plan(edge);
+        }
+    }
+
+    fn close_windows(&mut self, edge: Mono) {
+        let end = self.timeline.label(edge);
+        self.close_windows_at(edge, end, end);
+    }
+
+    /// Closes every open window at `edge`, labelled `end`; the next ones begin there, labelled `next`.
+    pub(super) fn close_windows_at(&mut self, edge: Mono, end: Wall, next: Wall) {
+        let plant = Arc::clone(&self.plant);
+        let (mut before, mut minutes, mut pieces) = (None, None, None);
+        for entry in &mut self.devices {
+            entry.ended.iter_mut().for_each(heapless::Vec::clear);
+        }
+        for (index, device) in plant.devices.iter().enumerate() {
+            let Some(machine) = &mut self.devices[index].machine else {
+                continue;
+            };
+            let label = Label {
+                fold: self.timeline.fold_at(machine.ledger().window_start),
+                merged: self.window_merged,
+            };
+            let Some(minute) = machine.close(device, end, next, label) else {
+                continue;
+            };
+            let (window, sum) = (self.window_of(&minute), minute.sum());
+            let frames = self.frames_of(&window);
+            self.publish(index, edge, minute);
+            let mut ended = AllEnded::new();
+            let cut = self.devices[index]
+                .tiers
+                .add(&window, &sum, &frames, |one| push(&mut ended, one));
+            put(
+                &mut minutes,
+                &device.id,
+                head(window, cut, TierSet::NONE),
+                sum,
+            );
+            for ended in ended {
+                match ended {
+                    Ended::Tier(tier, closed) => {
+                        if let Some(recent) = &mut self.devices[index].recent {
+                            recent.push(tier, &closed);
+                        }
+                        let summary = self.summary(device, tier, &closed);
+                        self.publish(index, edge, summary);
+                    }
+                    Ended::Piece(piece) => {
+                        let head = head(piece.window, piece.cut, piece.ended);
+                        let page = if head.ended.is_empty() {
+                            &mut before
+                        } else {
+                            &mut pieces
+                        };
+                        put(page, &device.id, head, piece.sum);
+                    }
+                }
+            }
+        }
+        if let Some((window, sum, cut, ended)) = self.close_tags(edge, end, next) {
+            let gateway: Arc<str> = "".into();
+            put(
+                &mut minutes,
+                &gateway,
+                head(window, cut, TierSet::NONE),
+                sum,
+            );
+            for ended in ended {
+                let Ended::Piece(piece) = ended else { continue };
+                let head = head(piece.window, piece.cut, piece.ended);
+                let page = if head.ended.is_empty() {
+                    &mut before
+                } else {
+                    &mut pieces
+                };
+                put(page, &gateway, head, piece.sum);
+            }
+        }
+        // A piece holds minutes of earlier pages: the order matters where they are added up again.
+        if let Some(before) = before {
+            self.keep(Leaf::Piece(before));
+        }
+        if let Some(minutes) = minutes {
+            self.stepped_ms = 0;
+            self.keep(Leaf::Minute(minutes));
+        }
+        if let Some(pieces) = pieces {
+            self.keep(Leaf::Piece(pieces));
+            self.keep_tags();
+            self.mark_all_again(edge);
+        }
+        self.act(Action::Commit);
+    }
+
+    pub(super) fn window_of(&self, minute: &Summary) -> Window {
+        Window {
+            start: minute.start,
+            end: minute.end,
+            fold: minute.fold,
+            stepped_ms: self.stepped_ms,
+            clock_step_ms: 0,
+        }
+    }
+
+    /// The frames of a minute; those of the last one, as long as it lies in the same piece.
+    pub(super) fn frames_of(&mut self, window: &Window) -> Frames {
+        let within = |frames: &Frames| {
+            frames.piece().contains(window.start) && window.end <= frames.piece().until
+        };
+        if !within(&self.frames) {
+            let frames = Frames::over(&self.plant.calendar, window.start, window.end);
+            if !within(&frames) {
+                return frames;
+            }
+            self.frames = frames;
+        }
+        self.frames
+    }
+
+    /// A window of a device as it is published.
+    pub(super) fn summary(&self, device: &Device, tier: Tier, closed: &Closed) -> Summary {
+        let mut sum = closed.sum;
+        if let Some(third) = device.third() {
+            sum.derive(third);
+        }
+        Summary {
+            line: device.line.clone(),
+            every_ms: device.model.every_ms,
+            needs: device.needs(),
+            ..self.summary_alone(&device.id, tier, closed, &sum)
+        }
+    }
+
+    /// The same for a device that is no longer configured.
+    pub(super) fn summary_alone(
+        &self,
+        id: &Arc<str>,
+        tier: Tier,
+        closed: &Closed,
+        sum: &Sum,
+    ) -> Summary {
+        Summary {
+            device: id.clone(),
+            tier,
+            shift: closed.shift.and_then(|of| self.shift_run(of)),
+            start: closed.window.start,
+            end: closed.window.end,
+            fold: closed.window.fold,
+            merged: closed.merged,
+            clock_step_ms: closed.window.clock_step_ms,
+            ..Summary::of(sum)
+        }
+    }
+
+    pub(super) fn shift_run(&self, (index, date): (usize, Date)) -> Option<ShiftRun> {
+        let shift = self.plant.calendar.shifts.get(index)?;
+        Some(ShiftRun {
+            name: shift.name.clone(),
+            date: date.to_string().into(),
+        })
+    }
+
+    pub(super) fn publish(&mut self, index: usize, at: Mono, summary: Summary) {
+        self.tally.windows += 1;
+        let parts = &summary.parts;
+        let counts = [parts.good, parts.scrap, parts.total];
+        let full = self.devices[index].ended[summary.tier as usize].push(counts);
+        debug_assert!(full.is_ok(), "a minute ends at most two windows of a tier");
+        if !self.plant.devices[index].publishes.contains(summary.tier) {
+            return;
+        }
+        let count = &mut self.devices[index].summaries[summary.tier as usize];
+        *count += 1;
+        let n = *count;
+        self.store(at, n, Body::Summary(Box::new(summary)));
+    }
+
+    /// Where the windows end that begin at `edge`. If it `must` come to `to` in this call and the
+    /// actions have no room for more windows, one is made of all that is left.
+    fn next_window(&mut self, edge: Mono, to: Mono, must: bool) {
+        let next = self.timeline.moment(self.timeline.next_minute(edge));
+        let behind = to.since(next);
+        let minutes = behind / MINUTE_MS.unsigned_abs();
+        let last = next + minutes * MINUTE_MS.unsigned_abs();
+        self.window_end = last;
+        if minutes > 0 && !(must && self.is_crowded()) {
+            let cut = if behind < LONG_SILENCE_MS {
+                let piece = Frames::at(&self.plant.calendar, self.timeline.label(edge));
+                self.timeline
+                    .moment(piece.piece().until)
+                    .min(self.span_until)
+            } else {
+                self.cut_of_silence(edge, last)
+            };
+            // Frames end at whole minutes; only a zone of another century could differ.
+            self.window_end = last.min(cut.max(next));
+        }
+        let merged = self
+            .window_end
+            .since(edge)
+            .div_ceil(MINUTE_MS.unsigned_abs());
+        self.window_merged = u32::try_from(merged).unwrap_or(u32::MAX);
+    }
+
+    /// Where the first window of a long silence ends that begins at `edge` and is over at `last`: the
+    /// first end of a tier; for the tiers that have just begun, where the last of their windows in
+    /// the silence begins.
+    fn cut_of_silence(&self, edge: Mono, last: Mono) -> Mono {
+        let calendar = &self.plant.calendar;
+        let (begin, end) = (self.timeline.label(edge), self.timeline.label(last));
+        let mut cut = end;
+        for tier in SUMMED {
+            let Some(first) = frame(calendar, tier, begin) else {
+                continue;
+            };
+            let edge_of_tier = if first.start == begin {
+                frame(calendar, tier, end).map_or(end, |last| last.start)
+            } else {
+                first.until
+            };
+            if edge_of_tier > begin {
+                cut = cut.min(edge_of_tier);
+            }
+        }
+        self.timeline.moment(cut)
+    }
+
+    /// The wall clock was stepped: the open minutes end here, the next ones begin at the new label.
+    pub(super) fn step_clock(&mut self, at: Mono, by: i64) {
+        for index in 0..self.devices.len() {
+            self.advance(index, at);
+        }
+        let end = self.timeline.label(at);
+        self.window_merged = 1;
+        self.close_windows_at(at, end, end + by);
+        self.mark_step(end, end + by);
+        self.stepped_ms += by;
+        self.timeline.step(at, by);
+        self.window_end = self.timeline.moment(self.timeline.next_minute(at));
+        self.turn_page(at);
+    }
+}
+
+pub(super) fn head(window: Window, cut: TierSet, ended: TierSet) -> Head {
+    Head { window, cut, ended }
+}
+
+/// There is room for all that [`AllEnded`] counts.
+pub(super) fn push(all: &mut AllEnded, one: Ended) {
+    let full = all.push(one).is_err();
+    debug_assert!(
+        !full,
+        "a minute ends at most one window of each kind before it and one with it"
+    );
+}
+
+fn put(rows: &mut Option<Rows>, device: &Arc<str>, head: Head, sum: Sum) {
+    rows.get_or_insert_with(|| Rows::new(head))
+        .push(device.clone(), head, sum);
+}

@@ -1,0 +1,250 @@
+//! What the history says of windows that are still open: added up again at the start.
+
+use super::Engine;
+use super::checkpoint::EACH_GONE;
+use super::closing::{AllEnded, head, push};
+use super::recent::Recent;
+use crate::history::{Head, Leaf, OpenTags, Page, Rows};
+use crate::machine::{Label, Ledger};
+use crate::plant::{Device, Plant};
+use crate::record::Body;
+use crate::summary::{Summary, TierSet};
+use crate::tiers::{Ended, Frames, Piece, Tiers};
+use crate::time::{Mono, Wall};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// What was found in the history.
+#[derive(Debug)]
+pub(super) struct Past {
+    /// Each device of the plant.
+    devices: Vec<OfDevice>,
+    /// The gateway itself: the windows of tags.
+    gateway: OfDevice,
+    /// What tags had come to.
+    open_tags: Option<OpenTags>,
+    /// Devices that are not configured any more.
+    pub(super) gone: Vec<Gone>,
+    /// Number of the last page.
+    pub(super) page: u64,
+}
+
+/// What was found of one device.
+#[derive(Debug, Clone, Default)]
+struct OfDevice {
+    /// Its open windows.
+    tiers: Tiers,
+    /// Its last hours and days; none for a device that is gone.
+    recent: Option<Recent>,
+    /// Number of the page of its last piece: the minutes of earlier pages are in pieces.
+    last_piece: u64,
+}
+
+/// A device that is not configured any more.
+#[derive(Debug)]
+pub(super) struct Gone {
+    id: Arc<str>,
+    past: OfDevice,
+    /// Summaries published in this run, by tier.
+    summaries: [u64; 4],
+}
+
+impl OfDevice {
+    fn of(device: &Device) -> OfDevice {
+        OfDevice {
+            recent: device.model.state.is_some().then(Recent::new),
+            ..OfDevice::default()
+        }
+    }
+}
+
+impl Gone {
+    fn new(id: &Arc<str>) -> Gone {
+        Gone {
+            id: id.clone(),
+            past: OfDevice::default(),
+            summaries: [0; 4],
+        }
+    }
+}
+
+impl Past {
+    /// Adds up what was kept, up to the page with the number `last` if there is one.
+    pub(super) fn recall(
+        plant: &Plant,
+        history: impl IntoIterator<Item = Page>,
+        last: Option<u64>,
+    ) -> Past {
+        let mut past = Past {
+            devices: plant.devices.iter().map(OfDevice::of).collect(),
+            gateway: OfDevice::default(),
+            open_tags: None,
+            gone: Vec::new(),
+            page: last.unwrap_or(0),
+        };
+        for page in history {
+            if last.is_some_and(|last| page.number > last) {
+                continue;
+            }
+            past.page = past.page.max(page.number);
+            match page.leaf {
+                Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
+                Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
+                Leaf::Tags(tags) => past.open_tags = Some(tags),
+                Leaf::Marks(_) => {}
+            }
+        }
+        past
+    }
+
+    /// Actions that come of it, at most.
+    pub(super) fn actions(&self) -> usize {
+        let open = self.gone.iter().filter(|gone| gone.past.tiers.is_open());
+        EACH_GONE * open.count()
+    }
+
+    fn add(&mut self, plant: &Plant, number: u64, rows: &Rows, are_pieces: bool) {
+        let frames_of =
+            |head: &Head| Frames::over(&plant.calendar, head.window.start, head.window.end);
+        let common = frames_of(&rows.head);
+        for (at, row) in rows.rows.iter().enumerate() {
+            let head = row.own.as_ref().unwrap_or(&rows.head);
+            let frames = row.own.as_ref().map_or(common, frames_of);
+            let OfDevice {
+                tiers,
+                recent,
+                last_piece,
+            } = self.of_device(plant, &row.device, at);
+            if number <= *last_piece {
+                continue;
+            }
+            let see = |tier, closed| {
+                if let Some(recent) = recent {
+                    recent.push(tier, &closed);
+                }
+            };
+            if are_pieces {
+                *last_piece = number;
+                let piece = Piece {
+                    window: head.window,
+                    sum: row.sum,
+                    cut: head.cut,
+                    ended: head.ended,
+                };
+                tiers.recall_piece(&piece, &frames, see);
+            } else {
+                tiers.recall_minute(&head.window, &row.sum, head.cut, &frames, see);
+            }
+        }
+    }
+
+    /// The device with this id; mostly the rows stand in the order of the devices.
+    fn of_device(&mut self, plant: &Plant, id: &Arc<str>, row: usize) -> &mut OfDevice {
+        if id.is_empty() {
+            return &mut self.gateway;
+        }
+        let devices = &plant.devices;
+        let is_at = |index: &usize| devices.get(*index).is_some_and(|device| device.id == *id);
+        let found = Some(row).filter(is_at);
+        match found.or_else(|| devices.iter().position(|device| device.id == *id)) {
+            Some(index) => &mut self.devices[index],
+            None => {
+                let index = find_or_add(&mut self.gone, id);
+                &mut self.gone[index].past
+            }
+        }
+    }
+}
+
+fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>) -> usize {
+    let known = gone.iter().position(|gone| gone.id == *id);
+    known.unwrap_or_else(|| {
+        gone.push(Gone::new(id));
+        gone.len() - 1
+    })
+}
+
+impl Engine {
+    /// Takes up the open windows of the past. Devices that are gone are left to be ended, and what
+    /// tags had come to, until it is known which of their windows goes on.
+    pub(super) fn remember(&mut self, past: Past) -> (Vec<Gone>, Option<OpenTags>) {
+        for (entry, of_device) in self.devices.iter_mut().zip(past.devices) {
+            entry.tiers = of_device.tiers;
+            entry.recent = of_device.recent;
+        }
+        if let Some(tiers) = &mut self.tags.tiers {
+            *tiers = past.gateway.tiers;
+        }
+        (past.gone, past.open_tags)
+    }
+
+    /// What devices that are not configured any more had counted goes out; their windows end.
+    pub(super) fn end_gone(
+        &mut self,
+        mut gone: Vec<Gone>,
+        ledgers: impl Iterator<Item = (Arc<str>, Ledger)>,
+        at: Wall,
+        now: Mono,
+    ) {
+        for (id, mut ledger) in ledgers {
+            let fold = self.timeline.fold_at(ledger.window_start);
+            let index = find_or_add(&mut gone, &id);
+            if let Some(minute) = ledger.close_alone(&id, at, Label { fold, merged: 1 }) {
+                self.add_last(&mut gone[index], minute, now);
+            }
+        }
+        for mut gone in gone {
+            if gone.past.tiers.is_open() {
+                self.mark_end(&gone.id, at);
+            }
+            let mut ended = AllEnded::new();
+            gone.past.tiers.end(|one| push(&mut ended, one));
+            for ended in ended {
+                self.tell_gone(&mut gone, now, ended);
+            }
+        }
+    }
+
+    fn add_last(&mut self, gone: &mut Gone, minute: Summary, now: Mono) {
+        let (window, sum) = (self.window_of(&minute), minute.sum());
+        let frames = self.frames_of(&window);
+        let mut ended = AllEnded::new();
+        let add = |one| push(&mut ended, one);
+        let cut = gone.past.tiers.add(&window, &sum, &frames, add);
+        let is_before = |ended: &Ended| matches!(ended, Ended::Piece(p) if p.ended.is_empty());
+        for ended in ended.iter().filter(|ended| is_before(ended)) {
+            self.tell_gone(gone, now, *ended);
+        }
+        let mut rows = Rows::new(head(window, cut, TierSet::NONE));
+        rows.push(gone.id.clone(), rows.head, sum);
+        self.keep(Leaf::Minute(rows));
+        self.publish_gone(gone, now, minute);
+        for ended in ended.iter().filter(|ended| !is_before(ended)) {
+            self.tell_gone(gone, now, *ended);
+        }
+    }
+
+    fn tell_gone(&mut self, gone: &mut Gone, now: Mono, ended: Ended) {
+        match ended {
+            Ended::Tier(tier, closed) => {
+                let summary = self.summary_alone(&gone.id, tier, &closed, &closed.sum);
+                self.publish_gone(gone, now, summary);
+            }
+            Ended::Piece(piece) => self.keep_alone(&gone.id, &piece),
+        }
+    }
+
+    fn publish_gone(&mut self, gone: &mut Gone, now: Mono, summary: Summary) {
+        self.tally.windows += 1;
+        let n = &mut gone.summaries[summary.tier as usize];
+        *n += 1;
+        self.store(now, *n, Body::Summary(Box::new(summary)));
+    }
+
+    fn keep_alone(&mut self, id: &Arc<str>, piece: &Piece) {
+        let mut rows = Rows::new(head(piece.window, piece.cut, piece.ended));
+        rows.push(id.clone(), rows.head, piece.sum);
+        self.keep(Leaf::Piece(rows));
+    }
+}

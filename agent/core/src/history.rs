@@ -1,0 +1,143 @@
+//! What is kept on the gateway itself: minutes, the pieces that hours, shifts and production days
+//! are added up from, and what each device did.
+//!
+//! It is written as pages, numbered without a gap. A checkpoint names the last page it knows: later
+//! ones tell of time that the next run accounts for itself, and are dropped before it begins.
+
+use crate::sample::{Quality, Value};
+use crate::state::State;
+use crate::summary::{Sum, TierSet};
+use crate::tag_sums::TagSum;
+use crate::tiers::Window;
+use crate::time::Wall;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// What is kept of one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// Rises by one with each page, over restarts too.
+    pub number: u64,
+    /// What it tells.
+    pub leaf: Leaf,
+}
+
+/// What a page tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Leaf {
+    /// A minute of every device with a state.
+    Minute(Rows),
+    /// The minutes up to where an hour, a shift or a production day ended.
+    Piece(Rows),
+    /// What devices did.
+    Marks(Vec<Mark>),
+    /// What tags have come to in the windows that are open. Only the last of them counts.
+    Tags(OpenTags),
+}
+
+/// What tags have come to in open windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenTags {
+    /// Start and fold of the open window of each tier; none of what has just ended.
+    pub windows: [Option<(Wall, u32)>; 4],
+    /// Device and tag, with what it has come to in each of these windows.
+    pub tags: Vec<(Arc<str>, Arc<str>, [TagSum; 4])>,
+}
+
+/// The windows of some devices that ended at the same moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    /// The window of most of them.
+    pub head: Head,
+    /// One for each device.
+    pub rows: Vec<Row>,
+}
+
+/// A window without its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its label.
+    pub window: Window,
+    /// The tiers that were ended before it, for they do not go on with it.
+    pub cut: TierSet,
+    /// The tiers that ended with it; of minutes none.
+    pub ended: TierSet,
+}
+
+/// A device's window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Device id; empty for the gateway itself, whose windows are those of tags.
+    pub device: Arc<str>,
+    /// Its window, where that is another one than [`Rows::head`].
+    pub own: Option<Head>,
+    /// Its parts.
+    pub sum: Sum,
+}
+
+impl Rows {
+    /// Rows without any.
+    pub const fn new(head: Head) -> Rows {
+        Rows {
+            head,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds the window of a device.
+    pub fn push(&mut self, device: Arc<str>, head: Head, sum: Sum) {
+        let own = (head != self.head).then_some(head);
+        self.rows.push(Row { device, own, sum });
+    }
+}
+
+/// A change of what is known of a device, or of the time it is known for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mark {
+    /// A device shows this from here on.
+    Shows {
+        /// Device id.
+        device: Arc<str>,
+        /// Since when.
+        at: Wall,
+        /// What it shows, planned or not.
+        state: State,
+        /// The raw status value.
+        code: Option<Value>,
+        /// Quality of the status.
+        quality: Quality,
+        /// Nothing changed: it is told again for those who read from here on.
+        again: bool,
+    },
+    /// Work is planned from here on, or not.
+    Plan {
+        /// Since when.
+        at: Wall,
+        /// Whether it is.
+        planned: bool,
+        /// Nothing changed: it is told again for those who read from here on.
+        again: bool,
+    },
+    /// The wall clock was stepped: labels go on elsewhere.
+    Step {
+        /// Label of the moment before.
+        from: Wall,
+        /// Label of the same moment after.
+        to: Wall,
+    },
+    /// A silence of unknown length, which is in no window.
+    Gap {
+        /// Where what is known ends.
+        from: Wall,
+        /// Where it begins again.
+        to: Wall,
+    },
+    /// A device is no longer configured.
+    Ends {
+        /// Device id.
+        device: Arc<str>,
+        /// What is known of it ends here.
+        at: Wall,
+    },
+}

@@ -1,0 +1,196 @@
+//! `andon export`: what the history keeps, as a table for a spreadsheet. It only reads, also while the
+//! agent runs.
+
+mod csv;
+mod segments;
+mod summaries;
+
+use crate::check::complain_of;
+use crate::config;
+use crate::history::Passed;
+use crate::settings::Settings;
+use andon_core::summary::Tier;
+use andon_core::time::Wall;
+use clap::ValueEnum;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Wrong usage or configuration.
+const WRONG: u8 = 2;
+
+/// What to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Windows with their parts and figures
+    Summaries,
+    /// Stretches of time in one state
+    Segments,
+}
+
+/// Which windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Window {
+    /// Minutes
+    #[value(name = "1m")]
+    Minute,
+    /// Hours
+    #[value(name = "1h")]
+    Hour,
+    /// Shifts
+    Shift,
+    /// Production days
+    #[value(name = "1d")]
+    Day,
+}
+
+impl Window {
+    const fn tier(self) -> Tier {
+        match self {
+            Window::Minute => Tier::Minute,
+            Window::Hour => Tier::Hour,
+            Window::Shift => Tier::Shift,
+            Window::Day => Tier::Day,
+        }
+    }
+}
+
+/// The form of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated, with a header
+    Csv,
+}
+
+/// What was asked for on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// First moment, as in 2026-11-23 or 2026-11-23T08:00 by the clock of the plant
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Moment behind the last
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// Only this device
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = What::Summaries)]
+    what: What,
+    /// Which windows, for summaries
+    #[arg(long, value_enum, default_value_t = Window::Hour)]
+    window: Window,
+    /// Form of the table
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    /// The configuration that the agent runs with
+    #[arg(long, value_name = "FILE", default_value = "andon.toml")]
+    config: PathBuf,
+}
+
+/// What is to be written, checked.
+struct Wanted<'s> {
+    settings: &'s Settings,
+    from: Wall,
+    to: Wall,
+    device: Option<String>,
+}
+
+impl Wanted<'_> {
+    fn is_of(&self, device: &str) -> bool {
+        // The gateway itself has no name in the history.
+        !device.is_empty() && self.device.as_ref().is_none_or(|wanted| wanted == device)
+    }
+
+    /// Whether something begins in the time that is asked for.
+    fn begins_in(&self, start: Wall) -> bool {
+        self.from <= start && start < self.to
+    }
+}
+
+/// Writes a table to standard output.
+pub fn command(options: &Options) -> ExitCode {
+    let loaded = match config::load(&options.config) {
+        Ok(loaded) => loaded,
+        Err(report) => {
+            // Without anybody to read it the file is as bad.
+            let _ = complain_of(&report);
+            return ExitCode::from(WRONG);
+        }
+    };
+    let settings = &loaded.settings;
+    let zone = &settings.plant.calendar.zone;
+    let moment = |text: &Option<String>, default: i64| match text {
+        Some(text) => parse(text, zone),
+        None => Ok(Wall(default)),
+    };
+    let times = moment(&options.from, i64::MIN)
+        .and_then(|from| moment(&options.to, i64::MAX).map(|to| (from, to)));
+    let (from, to) = match times {
+        Ok(times) => times,
+        Err(why) => {
+            eprintln!("andon: {why}");
+            return ExitCode::from(WRONG);
+        }
+    };
+    if !settings.data_dir.join("history").is_dir() {
+        eprintln!(
+            "andon: there is no history in {}; has an agent run with this configuration?",
+            settings.data_dir.display()
+        );
+        return ExitCode::FAILURE;
+    }
+    let wanted = Wanted {
+        settings,
+        from,
+        to,
+        device: options.device.clone(),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = match (options.format, options.what) {
+        (Format::Csv, What::Summaries) => {
+            summaries::write(&wanted, options.window.tier(), &mut out)
+        }
+        (Format::Csv, What::Segments) => segments::write(&wanted, &mut out),
+    };
+    match written.and_then(|passed| out.flush().map(|()| passed)) {
+        Ok(passed) => {
+            for Passed { file, from, why } in passed {
+                eprintln!(
+                    "andon: {} is passed over from byte {from} on: {why}",
+                    file.display()
+                );
+            }
+            ExitCode::SUCCESS
+        }
+        // A reader who has seen enough, as `head` has.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("andon: cannot write the table: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A moment as people write it: a day, or a day and a time, of the plant; or with an offset.
+fn parse(text: &str, zone: &TimeZone) -> Result<Wall, String> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(Wall(instant.as_millisecond()));
+    }
+    let local: DateTime = text.parse().map_err(|_| {
+        format!(
+            "`{text}` is not a moment; write 2026-11-23, 2026-11-23T08:00 or \
+             2026-11-23T08:00:00+08:00"
+        )
+    })?;
+    let instant = zone.to_ambiguous_timestamp(local).compatible();
+    instant
+        .map(|instant| Wall(instant.as_millisecond()))
+        .map_err(|error| format!("`{text}`: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What each device did, one line for each stretch of time in one state.
+
+use super::Wanted;
+use super::csv::{Row, local};
+use crate::history::{Kind, Pages, Passed};
+use andon_core::history::Leaf;
+use andon_core::plant::Device;
+use andon_core::sample::Value;
+use andon_core::segments::{Segment, Segments};
+use std::io::{self, Write};
+
+const HEADER: [&str; 11] = [
+    "device", "line", "state", "from", "to", "ms", "code", "cause_en", "cause_zh", "quality",
+    "reason",
+];
+
+pub(super) fn write(wanted: &Wanted<'_>, out: &mut impl Write) -> io::Result<Vec<Passed>> {
+    let mut row = Row::default();
+    for name in HEADER {
+        row.put(name);
+    }
+    row.end(out)?;
+    // All of them: what began before may go on within the time that is asked for.
+    let mut pages = Pages::read(&Kind::Marks.dir(&wanted.settings.data_dir));
+    let mut segments = Segments::default();
+    let mut ended = Vec::new();
+    for page in pages.by_ref() {
+        if let Leaf::Marks(marks) = page.leaf {
+            for mark in &marks {
+                segments.take(mark, |segment| ended.push(segment));
+            }
+        }
+        for segment in ended.drain(..) {
+            put(wanted, &segment, &mut row, out)?;
+        }
+    }
+    for segment in segments.open() {
+        put(wanted, &segment, &mut row, out)?;
+    }
+    Ok(pages.passed().to_vec())
+}
+
+fn put(
+    wanted: &Wanted<'_>,
+    segment: &Segment,
+    row: &mut Row,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let overlaps = segment.from < wanted.to && segment.to.is_none_or(|to| to > wanted.from);
+    if !wanted.is_of(&segment.device) || !overlaps {
+        return Ok(());
+    }
+    let plant = &wanted.settings.plant;
+    let zone = &plant.calendar.zone;
+    let device = plant
+        .devices
+        .iter()
+        .find(|device| device.id == segment.device);
+    let cause = device.and_then(|device| cause(device, segment.code.as_ref()));
+    row.put(&segment.device)
+        .put_if(device.and_then(|device| device.line.as_ref()))
+        .put(segment.state.as_str())
+        .put(local(segment.from, zone))
+        .put_if(segment.to.map(|to| local(to, zone)))
+        .put_if(segment.to.map(|to| to - segment.from))
+        .put_if(segment.code.as_ref())
+        .put_if(cause.map(|(en, _)| en))
+        .put_if(cause.map(|(_, zh)| zh))
+        .put(segment.quality.as_str())
+        .put_if(segment.quality.reason())
+        .end(out)
+}
+
+fn cause<'d>(device: &'d Device, code: Option<&Value>) -> Option<(&'d str, &'d str)> {
+    let Some(Value::Int(code)) = code else {
+        return None;
+    };
+    let code = device
+        .model
+        .codes
+        .iter()
+        .find(|known| known.value == *code)?;
+    Some((&code.en, &code.zh))
+}

@@ -1,0 +1,224 @@
+//! The windows of a tier with their parts and figures, one line each.
+
+use super::Wanted;
+use super::csv::{Row, local};
+use crate::history::{Kind, Pages, Passed};
+use andon_core::history::{Head, Leaf};
+use andon_core::kpi::{self, Key};
+use andon_core::plant::Device;
+use andon_core::state::State;
+use andon_core::summary::{Needs, Sum, Tier};
+use andon_core::tiers::{Closed, Frames, Piece, Tiers};
+use jiff::civil::Date;
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+/// What stands before the figures.
+const HEADER: [&str; 30] = [
+    "device",
+    "line",
+    "window",
+    "shift",
+    "shift_date",
+    "start",
+    "end",
+    "window_ms",
+    "fold",
+    "merged",
+    "clock_step_ms",
+    "producing_ms",
+    "setup_ms",
+    "delayed_ms",
+    "faulted_ms",
+    "idle_ms",
+    "planned_stop_ms",
+    "unknown_ms",
+    "uncounted_ms",
+    "good",
+    "scrap",
+    "total",
+    "gap_total",
+    "failures",
+    "repairs",
+    "repair_ms",
+    "capacity",
+    "capacity_producing",
+    "capacity_uncounted",
+    "rated_per_h",
+];
+
+pub(super) fn write(
+    wanted: &Wanted<'_>,
+    tier: Tier,
+    out: &mut impl Write,
+) -> io::Result<Vec<Passed>> {
+    let mut row = Row::default();
+    for name in HEADER {
+        row.put(name);
+    }
+    for key in Key::ALL {
+        row.put(key.names()[0]);
+    }
+    row.put("reason").end(out)?;
+    let mut table = Table {
+        wanted,
+        tier,
+        row,
+        out,
+    };
+    match tier {
+        Tier::Minute => table.minutes(),
+        Tier::Hour | Tier::Shift | Tier::Day => table.sums(),
+    }
+}
+
+struct Table<'w, 's, W> {
+    wanted: &'w Wanted<'s>,
+    tier: Tier,
+    row: Row,
+    out: &'w mut W,
+}
+
+impl<W: Write> Table<'_, '_, W> {
+    fn minutes(&mut self) -> io::Result<Vec<Passed>> {
+        let dir = Kind::Minutes.dir(&self.wanted.settings.data_dir);
+        let mut pages = Pages::read(&dir).after(self.wanted.from);
+        for page in pages.by_ref() {
+            let Leaf::Minute(rows) = page.leaf else {
+                continue;
+            };
+            for row in &rows.rows {
+                let head = row.own.as_ref().unwrap_or(&rows.head);
+                let closed = Closed {
+                    window: head.window,
+                    merged: minutes_of(head),
+                    shift: None,
+                    sum: row.sum,
+                };
+                self.put(&row.device, &closed)?;
+            }
+        }
+        Ok(pages.passed().to_vec())
+    }
+
+    /// Hours, shifts and days are added up from their pieces, as the agent does.
+    fn sums(&mut self) -> io::Result<Vec<Passed>> {
+        let dir = Kind::Pieces.dir(&self.wanted.settings.data_dir);
+        let mut pages = Pages::read(&dir);
+        let mut devices: HashMap<Arc<str>, Tiers> = HashMap::new();
+        // Where older pages are gone, the window that was open at the first one is not whole.
+        let is_trimmed = pages.is_trimmed();
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
+        for page in pages.by_ref() {
+            let Leaf::Piece(rows) = page.leaf else {
+                continue;
+            };
+            for row in &rows.rows {
+                let head = row.own.as_ref().unwrap_or(&rows.head);
+                let piece = Piece {
+                    window: head.window,
+                    sum: row.sum,
+                    cut: head.cut,
+                    ended: head.ended,
+                };
+                let calendar = &self.wanted.settings.plant.calendar;
+                let frames = Frames::over(calendar, head.window.start, head.window.end);
+                let tiers = devices.entry(row.device.clone()).or_default();
+                let mut ended = Vec::new();
+                let wanted = self.tier;
+                tiers.recall_piece(&piece, &frames, |tier, closed| {
+                    if tier == wanted {
+                        ended.push(closed);
+                    }
+                });
+                for closed in &ended {
+                    let begins = frames
+                        .of(self.tier)
+                        .is_some_and(|frame| frame.start == closed.window.start);
+                    let is_first = seen.insert(row.device.clone());
+                    if !is_trimmed || !is_first || begins {
+                        self.put(&row.device, closed)?;
+                    }
+                }
+            }
+        }
+        Ok(pages.passed().to_vec())
+    }
+
+    fn put(&mut self, id: &Arc<str>, closed: &Closed) -> io::Result<()> {
+        let Closed {
+            window,
+            merged,
+            shift,
+            sum,
+        } = closed;
+        if !self.wanted.is_of(id) || !self.wanted.begins_in(window.start) || sum.times.total() == 0
+        {
+            return Ok(());
+        }
+        let plant = &self.wanted.settings.plant;
+        let zone = &plant.calendar.zone;
+        let device = plant.devices.iter().find(|device| device.id == *id);
+        let mut sum = *sum;
+        if let (Some(third), true) = (device.and_then(Device::third), self.tier != Tier::Minute) {
+            sum.derive(third);
+        }
+        let shift = shift.and_then(|(index, date)| {
+            let shift = plant.calendar.shifts.get(index)?;
+            Some((shift.name.clone(), date))
+        });
+        let name = |(name, _): &(Arc<str>, Date)| name.clone();
+        self.row
+            .put(id)
+            .put_if(device.and_then(|device| device.line.as_ref()))
+            .put(self.tier.as_str())
+            .put_if(shift.as_ref().map(name))
+            .put_if(shift.as_ref().map(|(_, date)| *date))
+            .put(local(window.start, zone))
+            .put(local(window.end, zone))
+            .put(sum.times.total())
+            .put(window.fold)
+            .put(merged)
+            .put(window.clock_step_ms);
+        self.put_parts(&sum);
+        self.put_figures(&sum, device.map_or(Needs::NONE, Device::needs));
+        self.row.end(self.out)
+    }
+
+    fn put_parts(&mut self, sum: &Sum) {
+        for state in State::ALL {
+            self.row.put(sum.times.of(state));
+        }
+        let parts = &sum.parts;
+        let capacity = sum.capacity;
+        self.row
+            .put(sum.uncounted_ms)
+            .put_if(parts.good)
+            .put_if(parts.scrap)
+            .put_if(parts.total)
+            .put_if(parts.total.map(|_| parts.gap_total))
+            .put(sum.failures)
+            .put(sum.repairs)
+            .put(sum.repair_ms)
+            .put_if(capacity.map(|capacity| capacity.planned))
+            .put_if(capacity.map(|capacity| capacity.producing))
+            .put_if(capacity.map(|capacity| capacity.uncounted))
+            .put_if(capacity.map(|capacity| capacity.rate as f64 / 1000.0));
+    }
+
+    fn put_figures(&mut self, sum: &Sum, needs: Needs) {
+        for figure in kpi::figures_of(sum, &needs) {
+            self.row.put_if(figure.value.ok().map(kpi::Fixed::as_f64));
+        }
+        self.row
+            .put_if(kpi::reason_of(sum, &needs).map(kpi::Why::as_str));
+    }
+}
+
+/// Minutes that a window stands for.
+fn minutes_of(head: &Head) -> u32 {
+    const MINUTE_MS: i64 = 60_000;
+    let length = head.window.end - head.window.start;
+    u32::try_from((length + MINUTE_MS - 1) / MINUTE_MS).unwrap_or(u32::MAX)
+}
