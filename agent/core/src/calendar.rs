@@ -1,4 +1,5 @@
-//! When work is planned: shifts with breaks, nights over midnight, holidays, worked weekends.
+//! When work is planned, and by whom: shifts with breaks, nights over midnight, holidays, worked
+//! weekends, crews that take turns.
 //!
 //! A shift belongs to the local date on which it starts; whether it takes place is decided by that
 //! date. Instants come from the time zone's rules, so a shift over a DST change is as long as it
@@ -12,17 +13,29 @@ pub use frames::Frame;
 use crate::time::Wall;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroU16;
 use core::ops::RangeInclusive;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use serde::{Deserialize, Serialize};
 
 /// Minutes since local midnight, 0 to 1439.
 pub type MinuteOfDay = u16;
 
+/// Which calendar: 0 is the one that counts where none is named, the others follow in the order of
+/// the file.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct CalendarIndex(pub u8);
+
 /// When work is planned.
 #[derive(Debug, Clone)]
 pub struct Calendar {
+    /// What devices call it; empty for the one that counts where none is named.
+    pub id: Arc<str>,
     /// The plant's time zone.
     pub zone: TimeZone,
     /// When the production day begins.
@@ -33,6 +46,17 @@ pub struct Calendar {
     pub holidays: Vec<(Date, Date)>,
     /// Dates that are worked although their weekday is not: every shift starts on them.
     pub workdays: Vec<Date>,
+    /// How crews take turns; without it the first one of a shift always works it.
+    pub rotation: Option<Rotation>,
+}
+
+/// How the crews of every shift take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// The day on which the first crew of each shift begins.
+    pub from: Date,
+    /// After so many days it is the next one's turn.
+    pub days: NonZeroU16,
 }
 
 /// One shift of the week.
@@ -48,6 +72,8 @@ pub struct Shift {
     pub end: MinuteOfDay,
     /// Start and end of each break; one before `start` means after midnight.
     pub breaks: Vec<(MinuteOfDay, MinuteOfDay)>,
+    /// The crews that work it, in turn; none if nobody says.
+    pub crews: Vec<Arc<str>>,
 }
 
 /// A stretch of time with one answer.
@@ -85,13 +111,15 @@ const HORIZON_MS: i64 = 24 * 3600 * 1000;
 
 impl Calendar {
     /// A calendar without shifts: all time is planned.
-    pub const fn always(zone: TimeZone) -> Calendar {
+    pub fn always(zone: TimeZone) -> Calendar {
         Calendar {
+            id: "".into(),
             zone,
             day_start: 0,
             shifts: Vec::new(),
             holidays: Vec::new(),
             workdays: Vec::new(),
+            rotation: None,
         }
     }
 
@@ -157,6 +185,18 @@ impl Calendar {
                     }
                 })
         })
+    }
+
+    /// The crew that works a shift which starts on `date`. Rotations go on through holidays, and hold
+    /// before the day they are counted from as well.
+    pub fn crew(&self, shift: usize, date: Date) -> Option<&Arc<str>> {
+        let crews = &self.shifts.get(shift)?.crews;
+        let turn = self.rotation.map_or(0, |rotation| {
+            let days = date.duration_since(rotation.from).as_hours() / 24;
+            days.div_euclid(i64::from(rotation.days.get()))
+        });
+        let count = i64::try_from(crews.len()).ok().filter(|count| *count > 0)?;
+        crews.get(usize::try_from(turn.rem_euclid(count)).ok()?)
     }
 
     /// The local date of an instant.

@@ -9,6 +9,7 @@ mod age;
 mod alarms;
 mod checkpoint;
 mod closing;
+mod course;
 mod footprint;
 mod ingest;
 mod marks;
@@ -24,7 +25,6 @@ pub use view::Health;
 
 use crate::alarm::Alarm;
 use crate::bounded::Queue;
-use crate::calendar::Span;
 use crate::history::{Mark, Page};
 use crate::limits;
 use crate::machine::Machine;
@@ -34,13 +34,14 @@ use crate::record::{Body, Event, Record, Run};
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
-use crate::tiers::{Frames, Tiers};
+use crate::tiers::Tiers;
 use crate::time::{Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use course::Course;
 use marks::Marked;
 use newest::Newest;
 use past::Past;
@@ -105,14 +106,13 @@ pub struct Engine {
     plan: Arc<Plan>,
     run: Run,
     timeline: Timeline,
-    /// Whether work is planned, and until when that holds.
-    span: Span,
-    span_until: Mono,
+    /// By calendar.
+    courses: Vec<Course>,
     /// End of the open windows, and how many minutes they are made of.
     window_end: Mono,
     window_merged: u32,
-    /// The hour, the shift and the production day of the windows that were closed last.
-    frames: Frames,
+    /// Where a silence of days began, while it is being accounted for.
+    silent_from: Option<Wall>,
     /// By how much the wall clock was stepped where the open windows begin.
     stepped_ms: i64,
     next_housekeeping: Mono,
@@ -208,21 +208,22 @@ impl Engine {
         history: impl IntoIterator<Item = Page>,
     ) -> Engine {
         let last_page = left.and_then(|left| left.last_page());
-        let past = Past::recall(&plant, history, last_page);
         let before = left.and_then(checkpoint::Checkpoint::of);
+        let past = Past::recall(&plant, history, last_page, before.as_ref());
         let mut timeline = Timeline::new(now);
         let start = before
             .as_ref()
             .map_or(now.mono, |before| before.resume_at(&mut timeline, now));
         let label = timeline.label(start);
-        let span = plant.calendar.span_at(label);
-        let gone = before.as_ref().map_or(0, |before| before.gone(&plant));
-        let capacity = limits::actions(&plant) + past.actions() + checkpoint::EACH_GONE * gone;
+        let calendars = plant.calendars();
+        let course = |calendar| Course::new(calendar, &timeline, start);
+        let courses: Vec<Course> = calendars.map(course).collect();
+        let gone = checkpoint::EACH_GONE * past.gone.len();
+        let capacity = limits::actions(&plant) + past.actions() + gone;
         let mut engine = Engine {
-            span_until: timeline.moment(span.until),
             window_end: timeline.moment(timeline.next_minute(start)),
             window_merged: 1,
-            frames: Frames::at(&plant.calendar, label),
+            silent_from: None,
             stepped_ms: 0,
             next_housekeeping: now.mono,
             now: start,
@@ -238,12 +239,12 @@ impl Engine {
             seq: 0,
             events: 0,
             tally: Tally::default(),
-            devices: entries(&plant, &timeline, start, span),
+            devices: entries(&plant, &courses, start, label),
             plant,
             plan,
             run,
             timeline,
-            span,
+            courses,
         };
         engine.event(
             now.mono,
@@ -322,7 +323,7 @@ impl Engine {
     /// When [`Engine::handle_time`] wants to be called.
     pub fn poll_deadline(&self) -> Mono {
         let edge = self
-            .span_until
+            .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
         self.alarm_deadline
@@ -440,13 +441,15 @@ impl Engine {
     }
 }
 
-fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<Entry> {
+fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<Entry> {
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
     for (index, device) in plant.devices.iter().enumerate() {
+        let course = courses.get(usize::from(device.calendar.0));
+        let planned = course.is_none_or(|course| course.span.planned);
         entries.push(Entry {
             first_slot,
-            machine: machine(device, start, timeline.label(start), span.planned),
+            machine: machine(device, start, label, planned),
             tiers: Tiers::default(),
             recent: device.model.state.is_some().then(Recent::new),
             last_good: None,

@@ -1,7 +1,7 @@
 //! The whole of what is configured, checked: what the configuration parser hands out and the
 //! engine is built from. Nothing in here can be wrong any more.
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, CalendarIndex};
 use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
@@ -18,8 +18,10 @@ use core::ops::Range;
 pub struct Plant {
     /// Who this gateway is.
     pub gateway: Gateway,
-    /// When work is planned.
+    /// When work is planned, for devices that name no other calendar.
     pub calendar: Calendar,
+    /// The calendars that devices name, at most 200; all in the time zone of the plant.
+    pub other_calendars: Vec<Calendar>,
     /// The buses and connections.
     pub links: Vec<Link>,
     /// The machines.
@@ -36,6 +38,18 @@ impl Plant {
     /// The device with this index.
     pub fn device(&self, index: DeviceIndex) -> &Device {
         &self.devices[usize::from(index.0)]
+    }
+
+    /// Every calendar, the one that counts where none is named first.
+    pub fn calendars(&self) -> impl Iterator<Item = &Calendar> + Clone {
+        core::iter::once(&self.calendar).chain(&self.other_calendars)
+    }
+
+    /// The calendar with this index.
+    pub fn calendar_at(&self, index: CalendarIndex) -> &Calendar {
+        let other = usize::from(index.0).checked_sub(1);
+        let other = other.and_then(|at| self.other_calendars.get(at));
+        other.unwrap_or(&self.calendar)
     }
 
     /// The tags of a device by the records that tell what they come to, as many in each as a payload
@@ -162,6 +176,8 @@ pub struct Device {
     pub asset: Option<Arc<str>>,
     /// Profile it was made from.
     pub profile: Option<Arc<str>>,
+    /// When work on it is planned.
+    pub calendar: CalendarIndex,
     /// The link it is read through.
     pub link: LinkIndex,
     /// Modbus unit id; 0 for devices that send messages.

@@ -141,6 +141,7 @@ fn plant() -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
     });
     let when = |device| {
         parse("r60 > 5000 and state == producing", 10.0, &|_, name| {
@@ -171,6 +172,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: alarms.collect(),

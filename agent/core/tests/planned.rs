@@ -89,6 +89,7 @@ fn plant() -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
     });
     let mut calendar = Calendar::always(jiff::tz::TimeZone::UTC);
     calendar.shifts = (0..12)
@@ -98,6 +99,7 @@ fn plant() -> Plant {
             start: n * 120,
             end: (n * 120 + 120) % 1440,
             breaks: vec![(n * 120 + 30, n * 120 + 40)],
+            crews: vec![],
         })
         .collect();
     Plant {
@@ -108,6 +110,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar,
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: vec![],

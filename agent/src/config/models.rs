@@ -7,7 +7,7 @@ use super::pages::page_path;
 use super::report::Finding;
 use super::states::{StatePart, codes, state};
 use super::tags::{TagPart, tags};
-use super::values::{delay, duration, label, list, number, one_of, period, rate, show_ms};
+use super::values::{delay, duration, id, label, list, number, one_of, period, rate, show_ms};
 use super::walk::{At, Findings, Item, Section};
 use andon_core::plant::{Code, Model};
 use andon_core::summary::{Tier, TierSet};
@@ -28,6 +28,7 @@ const LEAST_STALE_MS: u64 = 3000;
 #[derive(Debug, Default)]
 pub(super) struct Common {
     pub(super) line: Option<Arc<str>>,
+    pub(super) calendar: Option<At<Arc<str>>>,
     pub(super) every: Option<u64>,
     pub(super) rated_rate: Option<u64>,
     pub(super) stale_after: Option<At<u64>>,
@@ -56,6 +57,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
     let flag = one_of(&[("none", true)]);
     Common {
         line: section.read("line", label),
+        calendar: section.place("calendar", id),
         every: section.read("every", period),
         rated_rate: section.read("rated_rate", rate),
         stale_after: section.place("stale_after", duration(100, 24 * 3_600_000)),

@@ -26,6 +26,7 @@ pub(crate) fn press_line(zone: TimeZone) -> Calendar {
         start: 8 * 60,
         end: 20 * 60,
         breaks: vec![(12 * 60, 12 * 60 + 30), (16 * 60, 16 * 60 + 15)],
+        crews: vec![],
     };
     let night = Shift {
         name: "night".into(),
@@ -33,13 +34,16 @@ pub(crate) fn press_line(zone: TimeZone) -> Calendar {
         start: 20 * 60,
         end: 8 * 60,
         breaks: vec![(0, 30)],
+        crews: vec![],
     };
     Calendar {
+        id: "".into(),
         zone,
         day_start: 8 * 60,
         shifts: vec![day, night],
         holidays: vec![(date(2026, 10, 1), date(2026, 10, 7))],
         workdays: vec![date(2026, 10, 10), date(2026, 10, 11)],
+        rotation: None,
     }
 }
 

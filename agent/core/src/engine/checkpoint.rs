@@ -2,7 +2,7 @@
 //! behind a version byte; a form that is not understood counts as none.
 
 use super::Engine;
-use super::past::Gone;
+use super::past::{Gone, calendar_with_id};
 use super::tags::CountersOf;
 use crate::alarm::Alarm;
 use crate::history::OpenTags;
@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -60,7 +60,8 @@ pub(super) struct Checkpoint {
     stepped_ms: i64,
     /// Number of the last page of the history.
     page: u64,
-    devices: Vec<(Arc<str>, Ledger)>,
+    /// Device and the calendar that it follows, by their ids, with its accounting.
+    devices: Vec<(Arc<str>, Arc<str>, Ledger)>,
     /// Start of the open minute of tags, and how much of it has passed.
     tags_minute: (Wall, u64),
     /// By device and tag, where counters stand.
@@ -111,12 +112,13 @@ impl Checkpoint {
 }
 
 impl Checkpoint {
-    /// How many of its devices are not configured any more.
-    pub(super) fn gone(&self, plant: &Plant) -> usize {
-        self.devices
-            .iter()
-            .filter(|(id, _)| !is_configured(plant, id))
-            .count()
+    /// Its devices that are not configured any more.
+    pub(super) fn gone(&self, plant: &Plant) -> Vec<Gone> {
+        let devices = self.devices.iter();
+        devices
+            .filter(|(id, ..)| !is_configured(plant, id))
+            .map(|(id, calendar, _)| Gone::new(id, calendar_with_id(plant, calendar)))
+            .collect()
     }
 }
 
@@ -138,7 +140,9 @@ impl Engine {
             .iter()
             .zip(&self.plant.devices)
             .filter_map(|(entry, device)| {
-                Some((device.id.clone(), entry.machine.as_ref()?.ledger().clone()))
+                let calendar = &self.plant.calendar_at(device.calendar).id;
+                let ledger = entry.machine.as_ref()?.ledger().clone();
+                Some((device.id.clone(), calendar.clone(), ledger))
             })
             .collect();
         let counters = self.plant.devices.iter().enumerate();
@@ -185,11 +189,11 @@ impl Engine {
     pub(super) fn resume(
         &mut self,
         before: Option<Checkpoint>,
-        (gone, open_tags): (Vec<Gone>, Option<OpenTags>),
+        (gone, open_tags): (Vec<Gone>, Vec<OpenTags>),
         now: Now,
     ) {
         let Some(mut before) = before else {
-            self.resume_tags(open_tags.as_ref(), &[]);
+            self.resume_tags(&open_tags, &[]);
             self.end_gone(gone, core::iter::empty(), now.wall, now.mono);
             self.mark_begin(now.mono);
             return;
@@ -197,9 +201,9 @@ impl Engine {
         self.stepped_ms = before.stepped_ms;
         let devices = core::mem::take(&mut before.devices);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
-            let known = devices.iter().find(|(id, _)| *id == device.id);
+            let known = devices.iter().find(|(id, ..)| *id == device.id);
             match (known, &mut entry.machine) {
-                (Some((_, ledger)), Some(machine)) => machine.resume(ledger),
+                (Some((.., ledger)), Some(machine)) => machine.resume(ledger),
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }
@@ -207,10 +211,11 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let (tags_start, tags_passed_ms) = before.tags_minute;
         self.tags.resume(tags_start, tags_passed_ms);
-        self.resume_tags(open_tags.as_ref(), &before.counters);
+        self.resume_tags(&open_tags, &before.counters);
         let without = devices
             .into_iter()
-            .filter(|(id, _)| !is_configured(&plant, id));
+            .filter(|(id, ..)| !is_configured(&plant, id))
+            .map(|(id, _, ledger)| (id, ledger));
         self.end_gone(gone, without, before.at, now.mono);
         if !before.silence_is_known(now) {
             self.skip_silence(before.at, now.mono);

@@ -6,19 +6,18 @@
 //! last production day begins. What lies between is one window of each tier.
 
 use super::{Action, Current, Engine};
-use crate::history::{Head, Leaf, Rows};
+use crate::calendar::CalendarIndex;
+use crate::history::{Head, Leaf, Rows, tags_of};
 use crate::limits;
 use crate::machine::Label;
 use crate::plant::Device;
 use crate::record::Body;
 use crate::summary::{ShiftRun, Sum, Summary, Tier, TierSet};
-use crate::tiers::{Closed, Ended, Frames, SUMMED, Window, frame};
+use crate::tiers::{Closed, Ended, Window};
 use crate::time::{Mono, Wall};
 use crate::window::MINUTE_MS;
 use alloc::boxed::Box;
-use alloc::string::ToString as _;
 use alloc::sync::Arc;
-use jiff::civil::Date;
 
 /// Of a silence longer than this, what lies between its first and its last day is one window.
 const LONG_SILENCE_MS: u64 = 24 * 3_600_000;
@@ -38,7 +37,7 @@ impl Engine {
     pub(super) fn roll_on(&mut self, to: Mono, must: bool) -> bool {
         let mut rolled = false;
         loop {
-            let edge = self.span_until.min(self.window_end);
+            let edge = self.plan_until().min(self.window_end);
             if edge > to {
                 break;
             }
@@ -51,9 +50,7 @@ impl Engine {
             for index in 0..self.devices.len() {
                 self.advance(index, edge);
             }
-            if edge == self.span_until {
-                self.turn_page(edge);
-            }
+            self.turn_pages(edge);
             if edge == self.window_end {
                 self.close_windows(edge);
                 self.next_window(edge, to, must);
@@ -72,10 +69,7 @@ impl Engine {
 
     /// A window was closed: how each device has done lately is another answer.
     fn tell_now(&mut self) {
-        let label = self.timeline.label(self.now);
-        if !self.frames.piece().contains(label) {
-            self.frames = Frames::at(&self.plant.calendar, label);
-        }
+        self.renew_frames();
         for index in 0..self.devices.len() {
             if self.devices[index].machine.is_some() {
                 self.act(Action::Publish(Current::Now(super::device_index(index))));
@@ -90,30 +84,16 @@ impl Engine {
 
     /// Devices without a past begin when the others have come to now.
     fn join(&mut self) {
-        let (now, planned) = (self.now, self.span.planned);
+        let now = self.now;
         let label = self.timeline.label(now);
         for index in 0..self.devices.len() {
             let device = &self.plant.devices[index];
+            let planned = self.course(device.calendar).span.planned;
             let entry = &mut self.devices[index];
             if entry.machine.is_none() && device.model.state.is_some() {
                 entry.machine = super::machine(device, now, label, planned);
                 self.mark(index);
             }
-        }
-    }
-
-    /// A calendar edge: what is planned changes.
-    fn turn_page(&mut self, edge: Mono) {
-        let before = self.span.planned;
-        self.span = self.plant.calendar.span_at(self.timeline.label(edge));
-        self.span_until = self.timeline.moment(self.span.until).max(edge + 1);
-        for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
-            if let Some(machine) = &mut entry.machine {
-                machine.plan(self.span.planned, device.merge_faults_ms);
-            }
-        }
-        if self.span.planned != before {
-            self.mark_plan(edge);
         }
     }
 
@@ -141,7 +121,7 @@ impl Engine {
                 continue;
             };
             let (window, sum) = (self.window_of(&minute), minute.sum());
-            let frames = self.frames_of(&window);
+            let frames = self.frames_of(device.calendar, &window);
             self.publish(index, edge, minute);
             let mut ended = AllEnded::new();
             let cut = self.devices[index]
@@ -174,14 +154,14 @@ impl Engine {
                 }
             }
         }
-        if let Some((window, sum, cut, ended)) = self.close_tags(edge, end, next) {
-            let gateway: Arc<str> = "".into();
-            put(
-                &mut minutes,
-                &gateway,
-                head(window, cut, TierSet::NONE),
-                sum,
-            );
+        let minute = self.end_minute_of_tags(edge, end, next);
+        for index in self.calendar_indexes() {
+            let closed = minute.and_then(|minute| self.close_tags(index, edge, minute));
+            let Some((window, sum, cut, ended)) = closed else {
+                continue;
+            };
+            let name = tags_of(plant.calendar_at(index));
+            put(&mut minutes, &name, head(window, cut, TierSet::NONE), sum);
             for ended in ended {
                 let Ended::Piece(piece) = ended else { continue };
                 let head = head(piece.window, piece.cut, piece.ended);
@@ -190,7 +170,7 @@ impl Engine {
                 } else {
                     &mut pieces
                 };
-                put(page, &gateway, head, piece.sum);
+                put(page, &name, head, piece.sum);
             }
         }
         // A piece holds minutes of earlier pages: the order matters where they are added up again.
@@ -219,21 +199,6 @@ impl Engine {
         }
     }
 
-    /// The frames of a minute; those of the last one, as long as it lies in the same piece.
-    pub(super) fn frames_of(&mut self, window: &Window) -> Frames {
-        let within = |frames: &Frames| {
-            frames.piece().contains(window.start) && window.end <= frames.piece().until
-        };
-        if !within(&self.frames) {
-            let frames = Frames::over(&self.plant.calendar, window.start, window.end);
-            if !within(&frames) {
-                return frames;
-            }
-            self.frames = frames;
-        }
-        self.frames
-    }
-
     /// A window of a device as it is published.
     pub(super) fn summary(&self, device: &Device, tier: Tier, closed: &Closed) -> Summary {
         let mut sum = closed.sum;
@@ -244,22 +209,26 @@ impl Engine {
             line: device.line.clone(),
             every_ms: device.model.every_ms,
             needs: device.needs(),
-            ..self.summary_alone(&device.id, tier, closed, &sum)
+            ..self.summary_alone(&device.id, Some(device.calendar), tier, closed, &sum)
         }
     }
 
-    /// The same for a device that is no longer configured.
+    /// The same for a device that is no longer configured; without its calendar nobody can say which
+    /// shift it was.
     pub(super) fn summary_alone(
         &self,
         id: &Arc<str>,
+        calendar: Option<CalendarIndex>,
         tier: Tier,
         closed: &Closed,
         sum: &Sum,
     ) -> Summary {
+        let calendar = calendar.map(|index| self.plant.calendar_at(index));
+        let shift = calendar.zip(closed.shift);
         Summary {
             device: id.clone(),
             tier,
-            shift: closed.shift.and_then(|of| self.shift_run(of)),
+            shift: shift.and_then(|(calendar, of)| ShiftRun::of(calendar, of)),
             start: closed.window.start,
             end: closed.window.end,
             fold: closed.window.fold,
@@ -267,14 +236,6 @@ impl Engine {
             clock_step_ms: closed.window.clock_step_ms,
             ..Summary::of(sum)
         }
-    }
-
-    pub(super) fn shift_run(&self, (index, date): (usize, Date)) -> Option<ShiftRun> {
-        let shift = self.plant.calendar.shifts.get(index)?;
-        Some(ShiftRun {
-            name: shift.name.clone(),
-            date: date.to_string().into(),
-        })
     }
 
     pub(super) fn publish(&mut self, index: usize, at: Mono, summary: Summary) {
@@ -300,14 +261,18 @@ impl Engine {
         let minutes = behind / MINUTE_MS.unsigned_abs();
         let last = next + minutes * MINUTE_MS.unsigned_abs();
         self.window_end = last;
+        if behind < LONG_SILENCE_MS {
+            self.silent_from = None;
+        }
         if minutes > 0 && !(must && self.is_crowded()) {
+            let begin = self.timeline.label(edge);
             let cut = if behind < LONG_SILENCE_MS {
-                let piece = Frames::at(&self.plant.calendar, self.timeline.label(edge));
-                self.timeline
-                    .moment(piece.piece().until)
-                    .min(self.span_until)
+                let first = self.timeline.moment(self.first_end(begin));
+                first.min(self.plan_until())
             } else {
-                self.cut_of_silence(edge, last)
+                let from = *self.silent_from.get_or_insert(begin);
+                let cut = self.cut_of_silence(from, begin, self.timeline.label(last));
+                self.timeline.moment(cut)
             };
             // Frames end at whole minutes; only a zone of another century could differ.
             self.window_end = last.min(cut.max(next));
@@ -317,29 +282,6 @@ impl Engine {
             .since(edge)
             .div_ceil(MINUTE_MS.unsigned_abs());
         self.window_merged = u32::try_from(merged).unwrap_or(u32::MAX);
-    }
-
-    /// Where the first window of a long silence ends that begins at `edge` and is over at `last`: the
-    /// first end of a tier; for the tiers that have just begun, where the last of their windows in
-    /// the silence begins.
-    fn cut_of_silence(&self, edge: Mono, last: Mono) -> Mono {
-        let calendar = &self.plant.calendar;
-        let (begin, end) = (self.timeline.label(edge), self.timeline.label(last));
-        let mut cut = end;
-        for tier in SUMMED {
-            let Some(first) = frame(calendar, tier, begin) else {
-                continue;
-            };
-            let edge_of_tier = if first.start == begin {
-                frame(calendar, tier, end).map_or(end, |last| last.start)
-            } else {
-                first.until
-            };
-            if edge_of_tier > begin {
-                cut = cut.min(edge_of_tier);
-            }
-        }
-        self.timeline.moment(cut)
     }
 
     /// The wall clock was stepped: the open minutes end here, the next ones begin at the new label.
@@ -354,7 +296,9 @@ impl Engine {
         self.stepped_ms += by;
         self.timeline.step(at, by);
         self.window_end = self.timeline.moment(self.timeline.next_minute(at));
-        self.turn_page(at);
+        for index in self.calendar_indexes() {
+            self.turn_page(index, at);
+        }
     }
 }
 

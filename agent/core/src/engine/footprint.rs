@@ -1,13 +1,16 @@
 //! What the core allocates at its start.
 
+use super::course::Course;
 use super::newest::Slot;
 use super::recent::Slots;
 use super::{Action, Entry};
 use crate::alarm::Alarm;
+use crate::calendar::Calendar;
 use crate::limits::{actions, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
 use crate::tag_sums::Track;
+use crate::tiers::Tiers;
 use crate::time::Wall;
 use alloc::vec::Vec;
 
@@ -63,6 +66,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "last hours and days of each device",
             count: devices_with_state(plant),
             each: size_of::<Slots>(),
+        },
+        Allocation {
+            what: "windows of each calendar",
+            count: plant.calendars().count(),
+            each: size_of::<Course>() + size_of::<Option<Tiers>>() + size_of::<Calendar>() + 512,
         },
         Allocation {
             what: "alarms",

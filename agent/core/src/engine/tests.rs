@@ -100,6 +100,7 @@ fn plant() -> Plant {
         min_coverage: 5_000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
         device: DeviceIndex(0),
@@ -124,6 +125,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![device],
         alarms: vec![
@@ -391,6 +393,7 @@ fn a_break_is_a_planned_stop_and_ends_no_fault() {
         end: 0,
         // The second minute of the tests.
         breaks: vec![(14 * 60 + 15, 14 * 60 + 16)],
+        crews: vec![],
     }];
     let mut bench = Bench::left(plant, now(0), None);
     let active = |bench: &Bench| [0, 1].map(|at| bench.engine.alarms[at].state.is_active());
@@ -532,6 +535,7 @@ fn everything_at_once_fits_into_the_actions_of_one_call() {
             start: n * 120,
             end: (n * 120 + 120) % 1440,
             breaks: vec![(n * 120 + 30, n * 120 + 45)],
+            crews: vec![],
         })
         .collect();
     let mut bench = Bench::left(plant, now(0), None);

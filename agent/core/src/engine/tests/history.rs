@@ -141,6 +141,7 @@ fn two_shifts() -> Plant {
         start,
         end,
         breaks: vec![(start + 120, start + 135)],
+        crews: vec![],
     };
     plant.calendar.shifts = vec![
         shift("early", 6 * 60, 14 * 60),

@@ -43,6 +43,7 @@ fn two_presses() -> Plant {
         days: [true; 7],
         start: 0,
         end: 23 * 60,
+        crews: vec![],
         breaks: (0..60)
             .map(|n| (14 * 60 + n, 14 * 60 + n + 1))
             .step_by(3)
