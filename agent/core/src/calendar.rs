@@ -205,15 +205,17 @@ impl Calendar {
         Some(self.zone.to_datetime(instant).date())
     }
 
+    /// Whether a date is a holiday.
+    pub fn is_holiday(&self, date: Date) -> bool {
+        let mut holidays = self.holidays.iter();
+        holidays.any(|&(first, last)| first <= date && date <= last)
+    }
+
     fn takes_place(&self, shift: &Shift, date: Date) -> bool {
         if self.workdays.contains(&date) {
             return true;
         }
-        if self
-            .holidays
-            .iter()
-            .any(|&(first, last)| first <= date && date <= last)
-        {
+        if self.is_holiday(date) {
             return false;
         }
         let weekday = date.weekday().to_monday_zero_offset();

@@ -216,5 +216,8 @@ fn one_calendar_and_several_do_not_go_together() {
     let (head, tail) = PRESS_LINE.split_once("[[link]]").unwrap();
     let text = format!("{head}[[calendar]]\nid = \"paint\"\n\n[[link]]{tail}");
     let report = load_text(&text).expect_err("one of the two").to_string();
-    assert!(report.contains("calendar"), "{report}");
+    assert!(
+        report.contains("write each of them as `[[calendar]]`"),
+        "{report}"
+    );
 }
