@@ -11,6 +11,8 @@ use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod calendar;
+mod calendars;
 mod history;
 mod late;
 mod power;
