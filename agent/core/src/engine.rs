@@ -219,7 +219,10 @@ impl Engine {
         let course = |calendar| Course::new(calendar, &timeline, start);
         let courses: Vec<Course> = calendars.map(course).collect();
         let gone = checkpoint::EACH_GONE * past.gone.len();
-        let capacity = limits::actions(&plant) + past.actions() + gone;
+        let ended = before
+            .as_ref()
+            .map_or(0, |before| before.alarms_gone(&plant));
+        let capacity = limits::actions(&plant) + past.actions() + gone + ended;
         let mut engine = Engine {
             window_end: timeline.moment(timeline.next_minute(start)),
             window_merged: 1,

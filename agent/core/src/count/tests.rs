@@ -1,7 +1,11 @@
 use super::*;
 
 fn counting(top: Option<i64>) -> Counting {
-    let dial = Dial { parts: 1, top };
+    let dial = Dial {
+        parts: 1,
+        top,
+        source: 0,
+    };
     Counting::new([Some(dial), Some(dial), None], false)
 }
 
@@ -23,6 +27,7 @@ fn a_total_that_lags_behind_makes_up_for_it_in_the_next_window() {
     let dial = Dial {
         parts: 1,
         top: None,
+        source: 0,
     };
     let mut c = Counting::new([Some(dial), None, Some(dial)], false);
     read(&mut c, Counts::Total, 0, odometer(0, 0));
@@ -67,6 +72,7 @@ fn two_of_three_give_the_third_and_nobody_invents_it() {
             Some(Dial {
                 parts: 1,
                 top: None,
+                source: 0,
             }),
             None,
             None,
@@ -193,6 +199,7 @@ fn counters_that_leap_over_their_whole_range_overflow_nothing() {
     let dial = Dial {
         parts: 4,
         top: None,
+        source: 0,
     };
     let mut c = Counting::new([Some(dial), Some(dial), None], false);
     for role in [Counts::Good, Counts::Scrap] {

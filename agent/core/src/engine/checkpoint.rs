@@ -4,10 +4,12 @@
 use super::Engine;
 use super::past::{Gone, calendar_with_id};
 use super::tags::CountersOf;
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, AlarmState};
 use crate::history::OpenTags;
 use crate::machine::Ledger;
-use crate::plant::Plant;
+use crate::plant::{Plant, Priority};
+use crate::record::Event;
+use crate::summary::TierSet;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::sync::Arc;
@@ -50,6 +52,25 @@ impl Left<'_> {
     }
 }
 
+/// A device with a state.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredDevice {
+    id: Arc<str>,
+    /// Id of the calendar that it follows.
+    calendar: Arc<str>,
+    /// See [`crate::plant::Device::publishes`].
+    publishes: TierSet,
+    ledger: Ledger,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredAlarm {
+    device: Arc<str>,
+    id: Arc<str>,
+    priority: Priority,
+    alarm: Alarm,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     /// Label of the moment it describes.
@@ -60,13 +81,12 @@ pub(super) struct Checkpoint {
     stepped_ms: i64,
     /// Number of the last page of the history.
     page: u64,
-    /// Device and the calendar that it follows, by their ids, with its accounting.
-    devices: Vec<(Arc<str>, Arc<str>, Ledger)>,
+    devices: Vec<StoredDevice>,
     /// Start of the open minute of tags, and how much of it has passed.
     tags_minute: (Wall, u64),
     /// By device and tag, where counters stand.
     counters: Vec<CountersOf>,
-    alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
+    alarms: Vec<StoredAlarm>,
     /// Activations that may have been counted since.
     #[serde(skip)]
     lost_occurrences: u64,
@@ -112,18 +132,33 @@ impl Checkpoint {
 }
 
 impl Checkpoint {
-    /// Its devices that are not configured any more.
+    /// Its devices that have no state any more.
     pub(super) fn gone(&self, plant: &Plant) -> Vec<Gone> {
-        let devices = self.devices.iter();
-        devices
-            .filter(|(id, ..)| !is_configured(plant, id))
-            .map(|(id, calendar, _)| Gone::new(id, calendar_with_id(plant, calendar)))
+        let gone = self.devices.iter();
+        gone.filter(|stored| !has_state(plant, &stored.id))
+            .map(|stored| {
+                let calendar = calendar_with_id(plant, &stored.calendar);
+                Gone::new(&stored.id, calendar, stored.publishes)
+            })
             .collect()
     }
 }
 
-fn is_configured(plant: &Plant, id: &str) -> bool {
-    plant.devices.iter().any(|device| *device.id == *id)
+impl Checkpoint {
+    /// Its alarms that end because they are not configured any more.
+    pub(super) fn alarms_gone(&self, plant: &Plant) -> usize {
+        let alarms = self.alarms.iter();
+        alarms
+            .filter(|stored| {
+                stored.alarm.state != AlarmState::Normal && find_alarm(plant, stored).is_none()
+            })
+            .count()
+    }
+}
+
+fn has_state(plant: &Plant, id: &str) -> bool {
+    let mut devices = plant.devices.iter();
+    devices.any(|device| *device.id == *id && device.model.state.is_some())
 }
 
 impl Engine {
@@ -140,9 +175,12 @@ impl Engine {
             .iter()
             .zip(&self.plant.devices)
             .filter_map(|(entry, device)| {
-                let calendar = &self.plant.calendar_at(device.calendar).id;
-                let ledger = entry.machine.as_ref()?.ledger().clone();
-                Some((device.id.clone(), calendar.clone(), ledger))
+                Some(StoredDevice {
+                    id: device.id.clone(),
+                    calendar: self.plant.calendar_at(device.calendar).id.clone(),
+                    publishes: device.publishes,
+                    ledger: entry.machine.as_ref()?.ledger().clone(),
+                })
             })
             .collect();
         let counters = self.plant.devices.iter().enumerate();
@@ -155,14 +193,22 @@ impl Engine {
             .iter()
             .zip(&self.plant.alarms)
             .filter(|(alarm, _)| alarm.occurrence > 0)
-            .map(|(alarm, settings)| {
-                let device = self.plant.device(settings.device).id.clone();
-                (device, settings.id.clone(), alarm.clone())
+            .map(|(alarm, settings)| StoredAlarm {
+                device: self.plant.device(settings.device).id.clone(),
+                id: settings.id.clone(),
+                priority: settings.priority,
+                alarm: alarm.clone(),
             })
-            .chain(self.retired.iter().map(|(device, id, occurrence)| {
-                let alarm = Alarm::at_rest(*occurrence);
-                (device.clone(), id.clone(), alarm)
-            }))
+            .chain(
+                self.retired
+                    .iter()
+                    .map(|(device, id, occurrence)| StoredAlarm {
+                        device: device.clone(),
+                        id: id.clone(),
+                        priority: Priority::Low,
+                        alarm: Alarm::at_rest(*occurrence),
+                    }),
+            )
             .collect();
         let checkpoint = Checkpoint {
             at: self.timeline.label(now),
@@ -201,9 +247,9 @@ impl Engine {
         self.stepped_ms = before.stepped_ms;
         let devices = core::mem::take(&mut before.devices);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
-            let known = devices.iter().find(|(id, ..)| *id == device.id);
+            let known = devices.iter().find(|stored| stored.id == device.id);
             match (known, &mut entry.machine) {
-                (Some((.., ledger)), Some(machine)) => machine.resume(ledger),
+                (Some(stored), Some(machine)) => machine.resume(&stored.ledger),
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }
@@ -214,14 +260,14 @@ impl Engine {
         self.resume_tags(&open_tags, &before.counters);
         let without = devices
             .into_iter()
-            .filter(|(id, ..)| !is_configured(&plant, id))
-            .map(|(id, _, ledger)| (id, ledger));
+            .filter(|stored| !has_state(&plant, &stored.id))
+            .map(|stored| (stored.id, stored.ledger));
         self.end_gone(gone, without, before.at, now.mono);
         if !before.silence_is_known(now) {
             self.skip_silence(before.at, now.mono);
         }
         self.mark_begin(self.now);
-        self.resume_alarms(before.alarms);
+        self.resume_alarms(before.alarms, now.mono);
         for alarm in &mut self.alarms {
             alarm.occurrence += before.lost_occurrences;
         }
@@ -240,18 +286,43 @@ impl Engine {
         }
     }
 
-    fn resume_alarms(&mut self, before: Vec<(Arc<str>, Arc<str>, Alarm)>) {
-        for (device, id, alarm) in before {
-            let found = self.plant.alarms.iter().position(|settings| {
-                settings.id == id && self.plant.device(settings.device).id == device
-            });
+    /// Alarms go on where they stood. Those that are no longer configured end: the journal says so.
+    fn resume_alarms(&mut self, before: Vec<StoredAlarm>, now: Mono) {
+        for stored in before {
+            let found = find_alarm(&self.plant, &stored);
+            let StoredAlarm {
+                device,
+                id,
+                priority,
+                alarm,
+            } = stored;
             if let Some(index) = found {
                 self.alarms[index] = alarm;
                 // Nothing has been read yet.
                 self.alarms[index].undecided = true;
-            } else if self.retired.len() < MOST_RETIRED {
+                continue;
+            }
+            if alarm.state != AlarmState::Normal {
+                let event = Event::Alarm {
+                    device: device.clone(),
+                    alarm: id.clone(),
+                    occurrence: alarm.occurrence,
+                    priority,
+                    from: alarm.state,
+                    to: AlarmState::Normal,
+                    value: None,
+                };
+                self.event(now, event);
+            }
+            if self.retired.len() < MOST_RETIRED {
                 self.retired.push((device, id, alarm.occurrence));
             }
         }
     }
+}
+
+fn find_alarm(plant: &Plant, stored: &StoredAlarm) -> Option<usize> {
+    plant.alarms.iter().position(|settings| {
+        settings.id == stored.id && plant.device(settings.device).id == stored.device
+    })
 }

@@ -42,12 +42,14 @@ struct OfDevice {
     last_piece: u64,
 }
 
-/// A device that is not configured any more.
+/// A device that is not configured any more, or has no state any more.
 #[derive(Debug)]
 pub(super) struct Gone {
     id: Arc<str>,
     /// The calendar that it followed, if that is known and still there.
     calendar: Option<CalendarIndex>,
+    /// The tiers that were published of it.
+    publishes: TierSet,
     past: OfDevice,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
@@ -63,10 +65,11 @@ impl OfDevice {
 }
 
 impl Gone {
-    pub(super) fn new(id: &Arc<str>, calendar: Option<CalendarIndex>) -> Gone {
+    pub(super) fn new(id: &Arc<str>, calendar: Option<CalendarIndex>, publishes: TierSet) -> Gone {
         Gone {
             id: id.clone(),
             calendar,
+            publishes,
             past: OfDevice::default(),
             summaries: [0; 4],
         }
@@ -167,9 +170,11 @@ impl Past {
             return Some((index, self.tags.get_mut(usize::from(index.0))?));
         }
         let devices = &plant.devices;
-        let is_at = |index: &usize| devices.get(*index).is_some_and(|device| device.id == *id);
+        // A device that has no state any more ends its windows, as one that is gone.
+        let is_it = |device: &Device| device.id == *id && device.model.state.is_some();
+        let is_at = |index: &usize| devices.get(*index).is_some_and(is_it);
         let found = Some(row).filter(is_at);
-        match found.or_else(|| devices.iter().position(|device| device.id == *id)) {
+        match found.or_else(|| devices.iter().position(is_it)) {
             Some(index) => Some((devices[index].calendar, &mut self.devices[index])),
             None => {
                 let only = plant.other_calendars.is_empty();
@@ -189,7 +194,7 @@ pub(super) fn calendar_with_id(plant: &Plant, id: &str) -> Option<CalendarIndex>
 fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>, calendar: Option<CalendarIndex>) -> usize {
     let known = gone.iter().position(|gone| gone.id == *id);
     known.unwrap_or_else(|| {
-        gone.push(Gone::new(id, calendar));
+        gone.push(Gone::new(id, calendar, TierSet::ALL));
         gone.len() - 1
     })
 }
@@ -269,6 +274,9 @@ impl Engine {
 
     fn publish_gone(&mut self, gone: &mut Gone, now: Mono, summary: Summary) {
         self.tally.windows += 1;
+        if !gone.publishes.contains(summary.tier) {
+            return;
+        }
         let n = &mut gone.summaries[summary.tier as usize];
         *n += 1;
         self.store(now, *n, Body::Summary(Box::new(summary)));

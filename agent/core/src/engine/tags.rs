@@ -23,7 +23,10 @@ use alloc::vec::Vec;
 const NONE: u32 = u32::MAX;
 
 /// Where the counters of a device stand, by tag.
-pub(super) type CountersOf = (Arc<str>, Vec<(Arc<str>, Counted)>);
+pub(super) type CountersOf = (Arc<str>, Vec<StoredCounter>);
+
+/// A counter by its name, with the fingerprint of its source and where it stands.
+pub(super) type StoredCounter = (Arc<str>, u32, Counted);
 
 /// Every tag that is told, with the windows that all of them have.
 #[derive(Debug)]
@@ -340,7 +343,7 @@ impl Engine {
     }
 
     /// The counters of a device, but for those of parts that its machine counts.
-    pub(super) fn counters(&self, index: usize) -> Vec<(Arc<str>, Counted)> {
+    pub(super) fn counters(&self, index: usize) -> Vec<StoredCounter> {
         let (device, entry) = (&self.plant.devices[index], &self.devices[index]);
         let tags = device.model.tags.iter().enumerate();
         let counters = tags.filter(|(_, tag)| {
@@ -350,7 +353,8 @@ impl Engine {
             .filter_map(|(at, tag)| {
                 let track = usize::try_from(*self.tags.of_slot.get(entry.first_slot + at)?).ok()?;
                 let counted = self.tags.tracks.get(track)?.counted()?;
-                Some((tag.name.clone(), counted))
+                let source = tag.source.fingerprint(device.unit);
+                Some((tag.name.clone(), source, counted))
             })
             .collect()
     }
@@ -368,11 +372,15 @@ impl Engine {
             let is_open = |tier: &Tier| open[*tier as usize].is_some();
             let goes_on: TierSet = Tier::ALL.into_iter().filter(is_open).collect();
             let first = self.devices[index].first_slot;
-            for (name, counted) in counters {
-                let tag = plant.devices[index].model.tag(name);
-                let slot = tag.map(|tag| first + usize::from(tag.0));
-                if let Some(track) = slot.and_then(|slot| self.tags.track(slot)) {
-                    track.count_on(counted, goes_on);
+            for (name, source, counted) in counters {
+                let device = &plant.devices[index];
+                let Some(tag) = device.model.tag(name) else {
+                    continue;
+                };
+                let now = &device.model.tags[usize::from(tag.0)].source;
+                let same = now.fingerprint(device.unit) == *source;
+                if let Some(track) = self.tags.track(first + usize::from(tag.0)) {
+                    track.count_on(counted, same, goes_on);
                 }
             }
         }

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 
 mod calendar;
 mod calendars;
+mod changed;
 mod history;
 mod late;
 mod power;
@@ -217,6 +218,20 @@ impl Bench {
         self.engine
             .handle_read(ReadIndex(0), at(ms), Err(Reason::Timeout));
         self.drain();
+    }
+
+    /// Goes on as another plant at this moment, with all that has been told so far.
+    fn changed(mut self, plant: Plant, ms: u64) -> Bench {
+        self.engine.keep_tags();
+        let checkpoint = self.engine.checkpoint();
+        self.drain();
+        let left = Some(Left::Newest(&checkpoint));
+        let mut bench = Bench::kept(plant, now(ms), left, &self.pages);
+        let (mut records, mut pages) = (self.records, self.pages);
+        records.append(&mut bench.records);
+        pages.append(&mut bench.pages);
+        (bench.records, bench.pages) = (records, pages);
+        bench
     }
 
     /// The minutes so far.

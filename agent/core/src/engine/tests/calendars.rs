@@ -105,20 +105,6 @@ impl Bench {
         }
     }
 
-    /// Goes on as another plant at this moment, with all that has been told so far.
-    fn changed(mut self, plant: Plant, ms: u64) -> Bench {
-        self.engine.keep_tags();
-        let checkpoint = self.engine.checkpoint();
-        self.drain();
-        let left = Some(Left::Newest(&checkpoint));
-        let mut bench = Bench::kept(plant, now(ms), left, &self.pages);
-        let (mut records, mut pages) = (self.records, self.pages);
-        records.append(&mut bench.records);
-        pages.append(&mut bench.pages);
-        (bench.records, bench.pages) = (records, pages);
-        bench
-    }
-
     fn check(&self) {
         for (index, device) in self.engine.plant.devices.iter().enumerate() {
             if device.model.state.is_some() {
