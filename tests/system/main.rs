@@ -4,6 +4,7 @@
 //! files in `target/system/NAME/`.
 
 mod broker_goes_away;
+mod changed_config;
 mod config_is_refused;
 mod dead_unit;
 mod hostile_payloads;
