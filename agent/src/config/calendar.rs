@@ -27,6 +27,7 @@ struct CalendarPart {
     calendar: Calendar,
     /// Where it is written; none if it is not.
     span: Option<Range<usize>>,
+    /// Where `crews` stands, right or wrong.
     rotation_span: Option<Range<usize>>,
     shifts: Vec<ShiftPart>,
 }
@@ -68,12 +69,7 @@ pub(super) fn calendars(
         calendars.add(part, out);
     }
     for part in &mut calendars.all {
-        crews::check(
-            &part.shifts,
-            part.calendar.rotation,
-            part.rotation_span.as_ref(),
-            out,
-        );
+        crews::check(&part.shifts, part.rotation_span.as_ref(), out);
         let shifts = part.shifts.iter().map(|part| part.shift.clone());
         part.calendar.shifts = shifts.collect();
     }
@@ -95,8 +91,8 @@ fn calendar(mut section: Section<'_>, zone: TimeZone, several: bool) -> Calendar
     calendar.holidays = section.read("holidays", &days).unwrap_or_default();
     let worked = list("a list such as [\"2026-10-10\"]", date);
     calendar.workdays = section.read("workdays", worked).unwrap_or_default();
-    let rotation = section.place("crews", crews::rotation);
-    calendar.rotation = rotation.as_ref().map(|rotation| rotation.value);
+    let rotation_span = section.peek("crews").map(|item| item.span);
+    calendar.rotation = section.read("crews", crews::rotation);
     section.finish();
     CalendarPart {
         span: Some(id.as_ref().map_or(span, |id| id.span.clone())),
@@ -104,7 +100,7 @@ fn calendar(mut section: Section<'_>, zone: TimeZone, several: bool) -> Calendar
             id: id.map_or_else(|| "".into(), |id| id.value),
             ..calendar
         },
-        rotation_span: rotation.map(|rotation| rotation.span),
+        rotation_span,
         shifts: Vec::new(),
     }
 }

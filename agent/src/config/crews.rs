@@ -53,19 +53,15 @@ fn turn(item: &Item<'_>) -> Option<NonZeroU16> {
     }
 }
 
-/// Whether the crews of the shifts of one calendar can take turns together.
-pub(super) fn check(
-    shifts: &[ShiftPart],
-    rotation: Option<Rotation>,
-    rotation_span: Option<&Range<usize>>,
-    out: &Findings,
-) {
+/// Whether the crews of the shifts of one calendar can take turns together; `rotation` is where it is
+/// said how.
+pub(super) fn check(shifts: &[ShiftPart], rotation: Option<&Range<usize>>, out: &Findings) {
     let longest = shifts.iter().max_by_key(|part| part.shift.crews.len());
     let Some(longest) = longest else {
         return;
     };
     let most = longest.shift.crews.len();
-    if let (Some(span), 0..=1) = (rotation_span, most) {
+    if let (Some(span), 0..=1) = (rotation, most) {
         let what = "no shift has crews that take turns";
         let hint = "write them into each [[shift]]: `crews = [\"A\", \"B\"]`";
         out.warn(Finding::at(span.clone(), what).hint(hint));

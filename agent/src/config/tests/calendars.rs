@@ -128,6 +128,20 @@ fn a_roster_that_does_not_fit_is_told() {
     );
 }
 
+#[test]
+fn a_rotation_that_is_wrong_is_told_once() {
+    let report = with(&[
+        (DAY, "name = \"day\"\ncrews = [\"A\", \"B\"]"),
+        (
+            "[calendar]",
+            "[calendar]\ncrews = { from = \"2026-11-23\", every = \"weekly\" }",
+        ),
+    ])
+    .expect_err("no such time");
+    let told: Vec<Entry<'_>> = report.entries().collect();
+    assert_eq!(told.len(), 1, "{report}");
+}
+
 const PAINT: &str = r#"
 [[calendar]]
 day_start = "08:00"
