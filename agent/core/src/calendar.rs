@@ -139,8 +139,9 @@ impl Calendar {
             }
         };
         let mut inside: Option<(Turn, bool)> = None;
-        // A shift lasts at most 24 h: yesterday's may still run, tomorrow's begins in the horizon.
-        for turn in self.turns(today, -1..=1) {
+        // A shift lasts at most 24 h: yesterday's may still run, tomorrow's begins in the horizon. The
+        // date before that is yesterday's where a zone skipped one.
+        for turn in self.turns(today, -2..=1) {
             cut(turn.start);
             cut(turn.end);
             let within = turn.start <= at && at < turn.end;
@@ -171,6 +172,7 @@ impl Calendar {
     /// The shifts that take place on the days from `today` + first to `today` + last.
     fn turns(&self, today: Date, days: RangeInclusive<i32>) -> impl Iterator<Item = Turn> + '_ {
         let dates = days.filter_map(move |days| today.checked_add(days.days()).ok());
+        let dates = dates.filter(|date| self.exists(*date));
         dates.flat_map(move |date| {
             let shifts = self.shifts.iter().enumerate();
             shifts
@@ -203,6 +205,13 @@ impl Calendar {
     pub fn date_of(&self, at: Wall) -> Option<Date> {
         let instant = Timestamp::from_millisecond(at.0).ok()?;
         Some(self.zone.to_datetime(instant).date())
+    }
+
+    /// Whether there is such a date: zones on the date line have skipped one when they moved to its
+    /// other side.
+    fn exists(&self, date: Date) -> bool {
+        const NOON: MinuteOfDay = 12 * 60;
+        self.date_of(self.instant(date, NOON)) == Some(date)
     }
 
     /// Whether a date is a holiday.

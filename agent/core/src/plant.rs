@@ -80,7 +80,7 @@ impl Plant {
 
 /// Bytes of a payload that tells what tags come to, without the tags and the names of gateway, device
 /// and line.
-const TAGS_HEAD: usize = 600;
+const TAGS_HEAD: usize = 760;
 
 /// Keys that a tag has in it, and what their suffixes and numbers take at their longest.
 const TAG_KEYS: usize = 5;

@@ -418,6 +418,56 @@ fn zones_that_changed_their_rules_are_followed() {
     );
 }
 
+#[test]
+fn a_date_that_a_zone_skipped_has_no_shifts() {
+    // Samoa moved over the date line: 29 December 2011 was followed by the 31st.
+    let mut calendar = zone("Pacific/Apia");
+    calendar.day_start = 8 * 60;
+    calendar.shifts = vec![
+        shift("day", ALL_DAYS, "08:00", "20:00", &[]),
+        shift("night", ALL_DAYS, "20:00", "08:00", &[]),
+    ];
+    expect(
+        &calendar,
+        "2011-12-29T18:00:00Z",
+        "2011-12-31T18:00:00Z",
+        &[
+            (
+                "day",
+                "2011-12-29",
+                None,
+                "2011-12-29T18:00:00Z",
+                "2011-12-30T06:00:00Z",
+                720,
+            ),
+            (
+                "night",
+                "2011-12-29",
+                None,
+                "2011-12-30T06:00:00Z",
+                "2011-12-30T18:00:00Z",
+                720,
+            ),
+            (
+                "day",
+                "2011-12-31",
+                None,
+                "2011-12-30T18:00:00Z",
+                "2011-12-31T06:00:00Z",
+                720,
+            ),
+            (
+                "night",
+                "2011-12-31",
+                None,
+                "2011-12-31T06:00:00Z",
+                "2011-12-31T18:00:00Z",
+                720,
+            ),
+        ],
+    );
+}
+
 /// Day and night of `press-line.toml`, with two crews that change each Monday.
 fn two_crews() -> Calendar {
     let mut calendar = zone("Asia/Shanghai");
