@@ -115,8 +115,9 @@ fn a_device_that_comes_back_begins_anew_and_has_its_past() {
 
 #[test]
 fn a_counter_that_is_read_elsewhere_is_another_counter() {
+    type Change = fn(&mut Point);
     type Written = fn(u16) -> [u16; 3];
-    let cases: [(&str, fn(&mut Point), Written); 4] = [
+    let cases: [(&str, Change, Written); 4] = [
         (
             "order",
             |point| point.order = Order::Badc,
