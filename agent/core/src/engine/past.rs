@@ -23,6 +23,8 @@ pub(super) struct Past {
     devices: Vec<OfDevice>,
     /// By calendar, the windows of the tags whose devices follow it.
     tags: Vec<OfDevice>,
+    /// By calendar, the frames of the row that was added last: mostly those of the next one too.
+    frames: Vec<Option<(Head, Frames)>>,
     /// What tags had come to.
     open_tags: Vec<OpenTags>,
     /// Devices that are not configured any more.
@@ -87,6 +89,7 @@ impl Past {
         let mut past = Past {
             devices: plant.devices.iter().map(OfDevice::of).collect(),
             tags: plant.calendars().map(|_| OfDevice::default()).collect(),
+            frames: plant.calendars().map(|_| None).collect(),
             open_tags: Vec::new(),
             gone: before.map_or_else(Vec::new, |before| before.gone(plant)),
             page: last.unwrap_or(0),
@@ -117,8 +120,7 @@ impl Past {
             let calendar = plant.calendar_at(calendar);
             Frames::over(calendar, head.window.start, head.window.end)
         };
-        // Mostly those of the row before.
-        let mut known: Option<(CalendarIndex, Head, Frames)> = None;
+        let mut known = core::mem::take(&mut self.frames);
         for (at, row) in rows.rows.iter().enumerate() {
             let head = row.own.as_ref().unwrap_or(&rows.head);
             let Some((calendar, of_device)) = self.of_device(plant, &row.device, at) else {
@@ -132,11 +134,12 @@ impl Past {
             if number <= *last_piece {
                 continue;
             }
-            let frames = match known {
-                Some((of, whose, frames)) if (of, whose) == (calendar, *head) => frames,
+            let place = usize::from(calendar.0);
+            let frames = match known[place] {
+                Some((whose, frames)) if whose == *head => frames,
                 _ => frames_of(calendar, head),
             };
-            known = Some((calendar, *head, frames));
+            known[place] = Some((*head, frames));
             let see = |tier, closed| {
                 if let Some(recent) = recent {
                     recent.push(tier, &closed);
@@ -155,6 +158,7 @@ impl Past {
                 tiers.recall_minute(&head.window, &row.sum, head.cut, &frames, see);
             }
         }
+        self.frames = known;
     }
 
     /// The device with this id, with its calendar; mostly the rows stand in the order of the devices.
