@@ -52,6 +52,7 @@ fn changed_config() -> Outcome {
             .wait_current(&format!("{device}/now"), "crew", crew)?;
     }
     let end = next_minute(now_ms());
+    sleep_until(end);
     line.recorder
         .wait_record("the last minute of press-9", |record| {
             record.tail == "press-9/kpi/1m" && record.int("end_ms").is_ok_and(|at| at >= end)
