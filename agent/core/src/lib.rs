@@ -30,8 +30,11 @@ pub mod limits;
 
 pub mod modbus;
 
+pub mod capacity;
+pub mod conditions;
 pub mod count;
 pub mod fault;
+pub mod motion;
 
 pub mod machine;
 pub mod tag_sums;

@@ -170,7 +170,8 @@ pub struct Device {
     pub manners: Manners,
     /// Tags and state mapping, shared by the devices of a profile.
     pub model: Arc<Model>,
-    /// Rated rate in thousandths of a part per hour.
+    /// Rated rate in thousandths of a part per hour; none where it follows a tag
+    /// ([`Model::rates`]) or is not known.
     pub rated_rate: Option<u64>,
     /// Time after the last good sample from which the state is unknown.
     pub stale_after_ms: u64,
@@ -196,6 +197,18 @@ impl Device {
             exposure_ms: self.min_exposure_ms,
             no_scrap: self.no_scrap,
         }
+    }
+
+    /// Its rated rate while it makes `product`, in thousandths of a part per hour.
+    pub fn rate_of(&self, product: Option<&Value>) -> Option<u64> {
+        let follows = || self.model.rates.as_ref()?.of(product);
+        self.rated_rate.or_else(follows)
+    }
+
+    /// The highest rated rate of any product.
+    pub fn highest_rate(&self) -> Option<u64> {
+        let follows = || self.model.rates.as_ref()?.highest();
+        self.rated_rate.or_else(follows)
     }
 
     /// Whether what a tag comes to is told, over any window.
@@ -227,7 +240,9 @@ pub struct Model {
     /// Its tags.
     pub tags: Vec<Tag>,
     /// How its state is told; without one it has no state, no times and no figures.
-    pub state: Option<StateMap>,
+    pub state: Option<States>,
+    /// The rated rate of each product, if it follows a tag.
+    pub rates: Option<Rates>,
     /// What raw status values mean, for people.
     pub codes: Vec<Code>,
 }
@@ -237,6 +252,84 @@ impl Model {
     pub fn tag(&self, name: &str) -> Option<TagIndex> {
         let at = self.tags.iter().position(|tag| &*tag.name == name)?;
         u16::try_from(at).ok().map(TagIndex)
+    }
+}
+
+/// How the state of a machine is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum States {
+    /// By the value of a status tag.
+    Status(StateMap),
+    /// By conditions over several tags, by a counter, or by both.
+    Derived(Derived),
+}
+
+impl States {
+    /// The tags that tell it.
+    pub fn tags(&self) -> &[TagIndex] {
+        match self {
+            States::Status(map) => core::slice::from_ref(&map.from),
+            States::Derived(derived) => &derived.tags,
+        }
+    }
+}
+
+/// A state that follows from several tags of the machine itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Derived {
+    /// In the order of the file: the first condition that holds decides. Their leaves are tags of
+    /// the machine itself; the model is that of many, so the device that they name says nothing.
+    pub rules: Vec<(Rule, State)>,
+    /// What decides where no condition holds.
+    pub otherwise: Otherwise,
+    /// Every tag that any of this asks for, once each.
+    pub tags: Vec<TagIndex>,
+}
+
+/// What decides where no condition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Nothing: the state is unknown.
+    Unknown,
+    /// It is this one.
+    State(State),
+    /// Whether a counter moves.
+    Moving(Moving),
+}
+
+/// A machine that produces while its counter moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moving {
+    /// The counter.
+    pub tag: TagIndex,
+    /// Milliseconds without a movement after which the machine stands.
+    pub idle_after_ms: u64,
+    /// What it does then.
+    pub stopped: State,
+}
+
+/// A rated rate that follows a tag.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rates {
+    /// The tag that names the product.
+    pub by: TagIndex,
+    /// Products with their rates in thousandths of a part per hour.
+    pub map: Vec<(Value, u64)>,
+    /// The rate of every other product, and while none is known.
+    pub otherwise: Option<u64>,
+}
+
+impl Rates {
+    /// The rate of a product, in thousandths of a part per hour; none if nobody says.
+    pub fn of(&self, product: Option<&Value>) -> Option<u64> {
+        let named = |product: &Value| self.map.iter().find(|(name, _)| name == product);
+        let rate = product.and_then(named).map(|(_, rate)| *rate);
+        rate.or(self.otherwise)
+    }
+
+    fn highest(&self) -> Option<u64> {
+        let rates = self.map.iter().map(|(_, rate)| *rate);
+        rates.chain(self.otherwise).max()
     }
 }
 
@@ -258,6 +351,8 @@ pub enum Match {
     Text(Box<str>),
     /// Exactly this truth value.
     Bool(bool),
+    /// An integer whose bit with this number, 0 the least significant, is 1 (true) or 0.
+    Bit(u8, bool),
 }
 
 impl Match {
@@ -271,6 +366,7 @@ impl Match {
             }
             (Match::Text(text), Value::Text(t)) => **text == **t,
             (Match::Bool(b), Value::Bool(v)) => b == v,
+            (Match::Bit(bit, set), Value::Int(i)) => (i >> bit.min(&63) & 1 == 1) == *set,
             (Match::Range(low, high), Value::Bool(v)) => (low..=high).contains(&&i64::from(*v)),
             _ => false,
         }

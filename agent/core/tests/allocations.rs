@@ -7,7 +7,7 @@ use andon_core::engine::Engine;
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::{
-    Alarm, Device, Gateway, Link, Manners, Match, Model, Plant, Priority, StateMap,
+    Alarm, Device, Gateway, Link, Manners, Match, Model, Plant, Priority, StateMap, States,
 };
 use andon_core::record::Run;
 use andon_core::rule::{Name, parse};
@@ -114,13 +114,14 @@ fn plant() -> Plant {
     let model = Arc::new(Model {
         every_ms: 1000,
         tags: (0..REGISTERS).map(tag).collect(),
-        state: Some(StateMap {
+        state: Some(States::Status(StateMap {
             from: TagIndex(0),
             rules: vec![
                 (Match::Range(2, 2), State::Producing),
                 (Match::Range(4, 99), State::Faulted),
             ],
-        }),
+        })),
+        rates: None,
         codes: vec![],
     });
     let devices = (0..DEVICES).map(|n| Device {
