@@ -74,10 +74,12 @@ impl Capacities {
         }
     }
 
-    /// Goes on at this rate after a restart, perhaps with another configuration.
-    pub const fn resume(&mut self, rate: Option<u64>) {
+    /// Goes on after a restart: at this rate, of a device that is still rated or is not any more.
+    pub const fn resume(&mut self, rate: Option<u64>, is_rated: bool) {
         self.rate = rate;
-        self.last = rate;
+        if rate.is_some() || !is_rated {
+            self.last = rate;
+        }
     }
 
     /// The rated rate is another from now on.
@@ -114,8 +116,8 @@ impl Capacities {
         self.unrated_ms
     }
 
-    /// Of the open window; none if a part of it had no rated rate, for what the rest would have made
-    /// is no measure for all that was.
+    /// Of the open window; none if there is no rated rate, or if a part of it had none, for what
+    /// the rest would have made is no measure for all that was.
     pub fn of_window(&self, uncounted: Uncounted) -> Option<Capacity> {
         let unrated_ms = self.unrated_ms - self.window.unrated_ms + uncounted.unrated_ms;
         let rate = self.last.filter(|_| unrated_ms == 0)?;

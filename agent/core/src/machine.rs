@@ -143,7 +143,8 @@ impl Machine {
         let follows_product = device.model.rates.is_some();
         let product = before.product.clone().filter(|_| follows_product);
         let mut capacities = before.capacities;
-        capacities.resume(device.rate_of(product.as_ref()));
+        let is_rated = device.highest_rate().is_some();
+        capacities.resume(device.rate_of(product.as_ref()), is_rated);
         self.ledger = Ledger {
             counting,
             capacities,

@@ -13,9 +13,11 @@ use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod derived;
 mod history;
 mod late;
 mod power;
+mod rates;
 mod restart;
 mod shown;
 mod source_time;

@@ -1,7 +1,7 @@
 //! Several files: what they come to together, and how mistakes in any of them are told.
 
 use super::*;
-use andon_core::plant::Otherwise;
+use andon_core::plant::{Device, Otherwise};
 use andon_core::sample::Value;
 use std::fs;
 
@@ -260,7 +260,7 @@ fn states_and_rates_by_product_stand_in_cells() {
     let main = format!("{main}[[profile]]\nid = \"mill\"\n{tags}\n");
     let csv = "id;profile;modbus_tcp;rated_rate;state\n\
         mill-1;mill;10.0.0.6;90/h;\"{ counter = \"\"good\"\", idle_after = \"\"60 s\"\" }\"\n\
-        mill-2;mill;10.0.0.7;\"{ by = \"\"good\"\", map = { 7 = \"\"80/h\"\" } }\";\"{ producing = \"\"run\"\", idle = \"\"else\"\" }\"\n";
+        mill-2;mill;10.0.0.7;\"{ by = \"\"good\"\", map = { 7 = \"\"80/h\"\" } }\";\"{ setup = \"\"run\"\", idle = \"\"else\"\" }\"\n";
     let folder = Folder::new(&[
         ("andon.toml", main.as_bytes()),
         ("devices.csv", csv.as_bytes()),
@@ -269,7 +269,7 @@ fn states_and_rates_by_product_stand_in_cells() {
     let [_, one, two] = settings.plant.devices.as_slice() else {
         panic!("three devices");
     };
-    let otherwise = |device: &andon_core::plant::Device| match &device.model.state {
+    let otherwise = |device: &Device| match &device.model.state {
         Some(States::Derived(derived)) => derived.otherwise,
         other => panic!("not derived: {other:?}"),
     };

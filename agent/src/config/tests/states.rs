@@ -1,7 +1,7 @@
 //! States that no status value tells, and rates that follow a tag.
 
 use super::*;
-use andon_core::plant::{Derived, Moving, Otherwise, Rates};
+use andon_core::plant::{Derived, Model, Moving, Otherwise, Rates};
 use andon_core::sample::Value;
 use andon_core::tag::TagIndex;
 
@@ -21,7 +21,7 @@ fn loaded(keys: &str) -> Loaded {
     load_text(&machine(keys)).unwrap_or_else(|report| panic!("{report}"))
 }
 
-fn model(keys: &str) -> std::sync::Arc<andon_core::plant::Model> {
+fn model(keys: &str) -> Arc<Model> {
     let loaded = loaded(keys);
     assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
     loaded.settings.plant.devices[0].model.clone()
