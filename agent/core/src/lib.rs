@@ -30,9 +30,10 @@ pub mod limits;
 
 pub mod modbus;
 
-pub mod capacity;
 pub mod conditions;
 pub mod count;
+
+pub mod capacity;
 pub mod fault;
 pub mod motion;
 

@@ -5,16 +5,18 @@
 //! only ever moves forward, in stretches over which one state holds, so the seven times of a window
 //! add up to its length whatever happens.
 
+mod derived;
+
 use crate::capacity::Capacities;
-use crate::conditions::{Inputs, Rests};
+use crate::conditions::Inputs;
 use crate::count::{Counting, Dial, Odometer};
 use crate::fault::Faults;
 use crate::motion::Motion;
-use crate::plant::{Derived, Device, Moving, Otherwise, States};
-use crate::sample::{Quality, Reading, Reason, Value};
+use crate::plant::Device;
+use crate::sample::{Quality, Reason, Value};
 use crate::state::{State, Times};
 use crate::summary::{Needs, Sum, Summary, Tier};
-use crate::tag::{Counts, TagIndex};
+use crate::tag::Counts;
 use crate::time::{Mono, Wall};
 use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
@@ -116,7 +118,7 @@ impl Machine {
             code: None,
             quality: Quality::Bad(Reason::NeverRead),
             failing: None,
-            inputs: derived(device).map_or_else(Inputs::default, |it| Inputs::new(&it.tags)),
+            inputs: derived::inputs(device),
             ledger: Ledger {
                 window_start: start,
                 times: Times::default(),
@@ -127,7 +129,7 @@ impl Machine {
                 capacities: Capacities::new(device.rate_of(None)),
                 faults: Faults::default(),
                 product: None,
-                motion: moving(device).map(|moving| Motion::new(dial(device, moving.tag))),
+                motion: derived::motion(device),
             },
         }
     }
@@ -304,78 +306,6 @@ impl Machine {
         is_other
     }
 
-    /// A reading of a tag at the accounted moment, which can be used until `until`: an input of the
-    /// state if that is derived from it. [`Machine::derive`] says what follows.
-    pub fn take(&mut self, device: &Device, tag: TagIndex, reading: &Reading, until: Mono) {
-        self.inputs.take(tag, reading, self.to, until);
-        let now = self.ledger.odometer();
-        let (Some(moving), Some(motion)) = (moving(device), &mut self.ledger.motion) else {
-            return;
-        };
-        if moving.tag == tag
-            && reading.is_live()
-            && let Some(Value::Int(raw)) = reading.value()
-        {
-            motion.read(*raw, &now, device.highest_rate(), moving);
-        }
-    }
-
-    /// What the readings since the last time show together, from the accounted moment on: several
-    /// tags that were read at once are one picture of the machine.
-    pub fn derive(&mut self, derived: &Derived, merge_faults_ms: u64) {
-        if !self.inputs.take_changed() {
-            return;
-        }
-        match self.derived(derived) {
-            Ok(showing) => self.show(&showing, merge_faults_ms),
-            Err(why) => self.lose(why, merge_faults_ms),
-        }
-    }
-
-    /// What the inputs show, or why nobody knows.
-    fn derived(&self, derived: &Derived) -> Result<Showing<'static>, Reason> {
-        let mut before: Option<Rests> = None;
-        for (rule, state) in &derived.rules {
-            let answer = self.inputs.ask(rule, self.to)?;
-            let rests = before.map_or(answer.rests, |before| before.and(answer.rests));
-            if answer.yes {
-                return Ok(showing(*state, rests));
-            }
-            before = Some(rests);
-        }
-        match (derived.otherwise, before) {
-            (Otherwise::Moving(moving), before) => {
-                let of_counter = self.inputs.rests(moving.tag, self.to)?;
-                let rests = before.map_or(of_counter, |before| before.and(of_counter));
-                self.moved(&moving, rests).ok_or(Reason::NeverRead)
-            }
-            (Otherwise::State(state), Some(rests)) => Ok(showing(state, rests)),
-            (Otherwise::Unknown, Some(rests)) => Ok(Showing {
-                quality: Quality::Bad(Reason::Unmapped),
-                ..showing(State::Unknown, rests)
-            }),
-            (_, None) => Err(Reason::NeverRead),
-        }
-    }
-
-    /// What the counter shows, if it was ever read.
-    fn moved(&self, moving: &Moving, rests: Rests) -> Option<Showing<'static>> {
-        let moved = self.ledger.motion?.at(self.ledger.elapsed_ms, moving)?;
-        let shows = showing(moved.state, rests);
-        Some(Showing {
-            quality: match moved.state {
-                State::Unknown => Quality::Bad(Reason::NotMoved),
-                _ => shows.quality,
-            },
-            turn: moved.stands_in_ms.map(|ms| Turn {
-                at: self.to + ms,
-                state: moving.stopped,
-                quality: shows.quality,
-            }),
-            ..shows
-        })
-    }
-
     /// A silence of unknown length lies before the window that begins at the accounted moment. It
     /// is in no window; parts that are learned across it are learned across unknown time.
     pub const fn skip(&mut self) {
@@ -501,44 +431,6 @@ impl Ledger {
             made: self.capacities.made(),
             unrated_ms: self.capacities.unrated_ms(),
         }
-    }
-}
-
-/// A state that is derived, as long as what it rests on.
-fn showing(state: State, rests: Rests) -> Showing<'static> {
-    Showing {
-        state,
-        code: None,
-        quality: rests.quality(),
-        fresh_until: rests.until,
-        failing: rests.failing,
-        turn: None,
-    }
-}
-
-fn derived(device: &Device) -> Option<&Derived> {
-    match &device.model.state {
-        Some(States::Derived(derived)) => Some(derived),
-        _ => None,
-    }
-}
-
-/// The counter that tells the state, if one does.
-fn moving(device: &Device) -> Option<&Moving> {
-    match &derived(device)?.otherwise {
-        Otherwise::Moving(moving) => Some(moving),
-        _ => None,
-    }
-}
-
-/// What a counter is that tells whether the machine works: how many parts a count is does not
-/// matter.
-fn dial(device: &Device, counter: TagIndex) -> Dial {
-    let tag = device.model.tags.get(usize::from(counter.0));
-    let role = tag.and_then(|tag| tag.role);
-    Dial {
-        parts: role.map_or(1, |role| role.parts),
-        top: tag.and_then(|tag| tag.last_count()),
     }
 }
 

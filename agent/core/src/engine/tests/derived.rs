@@ -299,3 +299,108 @@ fn the_counter_goes_on_over_a_restart() {
     bench.tell(1_000, &[(GOOD, number(10))]);
     assert_eq!(bench.shows(), unknown, "the first reading that counts");
 }
+
+/// One message of a stream: after how many tenths of a second, and what it has of each tag.
+type Told = (u64, [Option<Reading>; 3], Option<Reading>);
+
+const TENTH: u64 = 100;
+
+fn messages() -> impl Strategy<Value = Vec<Told>> {
+    let contacts = || {
+        prop_oneof![
+            3 => Just(None),
+            5 => Just(Some(contact(false))),
+            1 => any::<bool>().prop_map(|closed| Some(contact(closed))),
+            1 => Just(Some(Reading::Bad(Reason::Timeout))),
+        ]
+    };
+    let count = prop_oneof![
+        2 => Just(None),
+        4 => Just(Some(0)),
+        2 => (1_i64..4).prop_map(Some),
+        1 => Just(Some(-1000)),
+    ];
+    let count = count.prop_map(|by| by.map(number));
+    let message = (1_u64..40, [contacts(), contacts(), contacts()], count);
+    prop::collection::vec(message, 1..60)
+}
+
+/// What such a machine does at a moment, looked up in everything that was read before it.
+fn reference(read: &[(u64, TagIndex, Value)], now: u64) -> State {
+    let last = |tag: TagIndex| {
+        let mut before = read
+            .iter()
+            .rev()
+            .filter(|(ms, of, _)| *of == tag && *ms <= now);
+        let (ms, _, value) = before.next()?;
+        (now < ms + STALE).then_some(value)
+    };
+    let closed = |tag: TagIndex| last(tag).map(|value| *value == Value::Bool(true));
+    match (closed(TRIP), closed(DOOR)) {
+        (Some(true), _) | (_, Some(true)) => return State::Faulted,
+        (Some(false), Some(false)) => {}
+        _ => return State::Unknown,
+    }
+    match closed(RUN) {
+        Some(true) => return State::Setup,
+        Some(false) => {}
+        None => return State::Unknown,
+    }
+    if last(GOOD).is_none() {
+        return State::Unknown;
+    }
+    let (mut still_from, mut worked) = (None, false);
+    let mut before: Option<(u64, i64)> = None;
+    for (ms, _, value) in read
+        .iter()
+        .filter(|(ms, tag, _)| *tag == GOOD && *ms <= now)
+    {
+        let Value::Int(count) = value else { continue };
+        match before {
+            Some((then, known)) if *count > known => {
+                (still_from, worked) = (Some(*ms), ms - then <= 10_000);
+            }
+            Some(_) => {}
+            None => still_from = Some(*ms),
+        }
+        before = Some((*ms, *count));
+    }
+    match still_from {
+        Some(from) if now >= from + 10_000 => State::Delayed,
+        _ if worked => State::Producing,
+        _ => State::Unknown,
+    }
+}
+
+proptest! {
+    /// Every moment is accounted as what can be known of it, however the readings come.
+    #[test]
+    fn times_are_those_of_every_single_moment(messages in messages()) {
+        let rules = [("trip or door", State::Faulted), ("run", State::Setup)];
+        let mut bench = derived(&rules, MOVING);
+        let mut read = Vec::new();
+        let (mut ms, mut good) = (0, 5_000);
+        for (after, contacts, count) in messages {
+            ms += after * TENTH;
+            let mut tags = Vec::new();
+            for (tag, reading) in [TRIP, DOOR, RUN].into_iter().zip(contacts) {
+                tags.extend(reading.map(|reading| (tag, reading)));
+            }
+            if let Some(Reading::Good(Value::Int(by))) = count {
+                good = (good + by).max(0);
+                tags.push((GOOD, number(good)));
+            }
+            for (tag, reading) in &tags {
+                read.extend(reading.value().map(|value| (ms, *tag, value.clone())));
+            }
+            bench.tell(ms, &tags);
+        }
+        let end = (ms / 60_000 + 1) * 60_000;
+        bench.pass(end);
+        let mut times = [0; 7];
+        for moment in (0..end).step_by(TENTH as usize) {
+            times[reference(&read, moment) as usize] += TENTH;
+        }
+        prop_assert_eq!(State::ALL.map(|state| bench.spent(state)), times);
+    }
+}
