@@ -32,6 +32,7 @@ pub mod modbus;
 
 pub mod count;
 pub mod fault;
+pub mod quality;
 
 pub mod machine;
 pub mod tag_sums;

@@ -209,6 +209,16 @@ impl Machine {
             .read(role, value, &now, window_from_ms, rate)
     }
 
+    /// What a counter showed last is not to be counted from: its next reading is taken for a reset.
+    pub const fn forget_count(&mut self, role: Counts) {
+        self.ledger.counting.forget(role);
+    }
+
+    /// What a counter showed last was wrong: it was `raw`.
+    pub const fn put_back_count(&mut self, role: Counts, raw: i64) {
+        self.ledger.counting.put_back(role, raw);
+    }
+
     /// A silence of unknown length lies before the window that begins at the accounted moment. It
     /// is in no window; parts that are learned across it are learned across unknown time.
     pub const fn skip(&mut self) {

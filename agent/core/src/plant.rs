@@ -7,7 +7,7 @@ use crate::rule::Rule;
 use crate::sample::Value;
 use crate::state::State;
 use crate::summary::{Needs, TierSet};
-use crate::tag::{Counts, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
+use crate::tag::{Counts, Detectors, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -186,6 +186,8 @@ pub struct Device {
     pub min_exposure_ms: u64,
     /// A fault back within this time is the same one.
     pub merge_faults_ms: u64,
+    /// Which lies of its source are looked for, by tag; none in tags that are not listed.
+    pub detect: Arc<[Detectors]>,
 }
 
 impl Device {
@@ -196,6 +198,12 @@ impl Device {
             exposure_ms: self.min_exposure_ms,
             no_scrap: self.no_scrap,
         }
+    }
+
+    /// Which lies of its source are looked for in a tag.
+    pub fn detectors(&self, tag: TagIndex) -> Detectors {
+        let of_tag = self.detect.get(usize::from(tag.0));
+        of_tag.copied().unwrap_or(Detectors::NONE)
     }
 
     /// Whether what a tag comes to is told, over any window.

@@ -123,6 +123,19 @@ pub enum Reason {
     BadAtSource,
     /// The device answered with this HTTP status, which is no success.
     HttpStatus(HttpStatus),
+    /// It normally moves and does not, while the machine says that it runs.
+    Frozen,
+    /// The whole answer is zeros, and what was in it before cannot all be zero.
+    AllZero,
+    /// A counter that does not count, while the machine says that it produces.
+    StandingStill,
+    /// Further from the value before than it can move.
+    ImplausibleStep,
+    /// A counter that counts more than the machine could have made.
+    ImplausibleCount,
+    /// The time stamps of its source lie behind by a constant: its clock is slow, or what it sends
+    /// is late by that.
+    ClockBehind,
 }
 
 impl fmt::Display for Reason {
@@ -146,6 +159,12 @@ impl fmt::Display for Reason {
             Reason::ClockAhead => "clock-ahead",
             Reason::BadAtSource => "bad-at-source",
             Reason::HttpStatus(status) => return write!(f, "http-{status}"),
+            Reason::Frozen => "frozen",
+            Reason::AllZero => "all-zero",
+            Reason::StandingStill => "standing-still",
+            Reason::ImplausibleStep => "implausible-step",
+            Reason::ImplausibleCount => "implausible-count",
+            Reason::ClockBehind => "clock-behind",
         })
     }
 }

@@ -141,6 +141,7 @@ fn plant() -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: Arc::default(),
     });
     let when = |device| {
         parse("r60 > 5000 and state == producing", 10.0, &|_, name| {

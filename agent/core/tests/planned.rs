@@ -89,6 +89,7 @@ fn plant() -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: Arc::default(),
     });
     let mut calendar = Calendar::always(jiff::tz::TimeZone::UTC);
     calendar.shifts = (0..12)

@@ -2,6 +2,7 @@
 
 use super::newest::Slot;
 use super::recent::Slots;
+use super::sources::{self, OfDevice, Trouble, Watch};
 use super::{Action, Entry};
 use crate::alarm::Alarm;
 use crate::limits::{actions, messages, tags, texts, tracks};
@@ -48,6 +49,21 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "newest time stamp of each message tag",
             count: messages(plant),
             each: size_of::<Option<Wall>>(),
+        },
+        Allocation {
+            what: "what is normal for each tag that is watched",
+            count: sources::watched(plant),
+            each: size_of::<Watch>(),
+        },
+        Allocation {
+            what: "how each tag was found to lie",
+            count: tags(plant),
+            each: size_of::<u32>() + size_of::<Trouble>() + size_of::<bool>(),
+        },
+        Allocation {
+            what: "how each device was found to lie",
+            count: devices,
+            each: size_of::<OfDevice>(),
         },
         Allocation {
             what: "what each tag comes to over its windows",

@@ -1,10 +1,11 @@
 //! Samples into the tables: newest value of each tag, status and counters to the machine.
 
 use super::age::Aged;
-use super::{Action, Engine, UNMAPPED, device_index, lies_in_data};
+use super::{Action, Engine, UNMAPPED, device_index, lies_in_data, sources};
 use crate::limits;
 use crate::modbus::decode::{Words, decode, scale};
 use crate::modbus::plan::ReadIndex;
+use crate::quality::Jump;
 use crate::record::Event;
 use crate::sample::{Quality, Reading, Reason, Sample, Value};
 use crate::state::State;
@@ -28,6 +29,10 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(read.device).model;
         self.begin(read.device, at);
+        let is_dead = answer.as_ref().is_ok_and(|words| {
+            let tags = || read.tags.iter().copied();
+            self.is_dead_block(read.device, at, tags, sources::is_zero(*words))
+        });
         for scaled in IN_ORDER {
             for &index in read.tags.iter() {
                 let tag = &model.tags[usize::from(index.0)];
@@ -38,6 +43,7 @@ impl Engine {
                     continue;
                 }
                 let reading = match &answer {
+                    Ok(_) if is_dead => Reading::Bad(Reason::AllZero),
                     Ok(words) => match decode(point, *words, read.start) {
                         Ok(value) => Reading::Good(value),
                         Err(reason) => Reading::Bad(reason),
@@ -61,13 +67,19 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(device).model;
         self.begin(device, at);
+        let is_zero = sources::are_zero(plant.device(device), samples.clone().into_iter());
+        let tags = || samples.clone().into_iter().map(|(index, _)| *index);
+        let is_dead = self.is_dead_block(device, at, tags, is_zero);
         for scaled in IN_ORDER {
             for (index, sample) in samples.clone() {
                 let tag = &model.tags[usize::from(index.0)];
                 if tag.power_of_ten().is_some() != scaled {
                     continue;
                 }
-                if let Some(aged) = self.age(device, *index, at, sample) {
+                if is_dead {
+                    let aged = Aged::now(Reading::Bad(Reason::AllZero));
+                    self.take(device, *index, tag, at, aged);
+                } else if let Some(aged) = self.age(device, *index, at, sample) {
                     self.take(device, *index, tag, at, aged);
                 }
             }
@@ -90,6 +102,8 @@ impl Engine {
     fn take(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono, aged: Aged) {
         let Aged { reading, age_ms } = aged;
         let reading = within_range(tag, self.scaled(device, tag, reading));
+        let said = reading.value().cloned();
+        let (reading, jump) = self.watch(device, index, at, reading);
         let from = at.before(age_ms);
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
@@ -104,12 +118,16 @@ impl Engine {
         let told =
             quality.reason().is_some_and(lies_in_data) && quality != self.newest.quality(slot);
         self.newest.put(slot, &reading, from);
+        self.tell_source(device, index, &reading, said.as_ref(), at);
+        if let (Some(value), true) = (&said, jump != Jump::None) {
+            self.jump(device, index, value, jump);
+        }
         let until = from + self.stale_after(device, index);
         self.track(device, index, &reading, at, until);
         if told && self.actions.len() < limits::QUALITIES {
             self.act(Action::Quality(device, index, quality));
         }
-        if tag.role.is_some() {
+        if tag.role.is_some() && jump != Jump::Held {
             self.count(device, &reading, tag);
         }
         let map = self.plant.device(device).model.state.as_ref();
@@ -159,6 +177,9 @@ impl Engine {
             Reading::Good(value) | Reading::Uncertain(value, _) => value,
             Reading::Bad(reason) => {
                 machine.fail(*reason);
+                if *reason != Reason::Frozen {
+                    self.claim(device, State::Unknown, at);
+                }
                 return self.mark(usize::from(device.0));
             }
         };
@@ -182,6 +203,7 @@ impl Engine {
             };
             self.event(at, event);
         }
+        self.claim(device, state, fresh_until);
         self.mark(usize::from(device.0));
     }
 
@@ -216,11 +238,11 @@ impl Engine {
     }
 }
 
-/// Whether the value is the source's present one, whatever its clock shows.
+/// Whether the value is the source's present one, whatever else is said of it.
 const fn is_live(reading: &Reading) -> bool {
-    matches!(
+    !matches!(
         reading,
-        Reading::Good(_) | Reading::Uncertain(_, Reason::ClockAhead)
+        Reading::Bad(_) | Reading::Uncertain(_, Reason::Retained)
     )
 }
 

@@ -153,8 +153,10 @@ impl<'a> Parser<'a> {
             None => (None, subject.text),
         };
         let name = (self.resolve)(device, name).map_err(|what| subject.mistake(what, None))?;
-        if let Name::NoData(device) = name {
-            return Ok(Rule::NoData(device));
+        match name {
+            Name::NoData(device) => return Ok(Rule::NoData(device)),
+            Name::Suspect(device) => return Ok(Rule::Suspect(device)),
+            _ => {}
         }
         let op_token = self.next();
         let op = match op_token.text {
@@ -214,6 +216,7 @@ impl<'a> Parser<'a> {
             }
             Name::Figure => self.limit(operand).map(|_| Rule::Figure),
             Name::NoData(device) => Ok(Rule::NoData(device)),
+            Name::Suspect(device) => Ok(Rule::Suspect(device)),
         }
     }
 

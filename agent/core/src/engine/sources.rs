@@ -1,0 +1,543 @@
+//! Sources that lie: what the detectors say of each reading, and who is told.
+
+use super::Engine;
+use crate::limits;
+use crate::modbus::decode::Words;
+use crate::plant::{Device, Plant};
+use crate::quality::{Behind, Block, Counted, Jump, Level, Meter, Poll, is_of_zeros};
+use crate::record::Event;
+use crate::sample::{Reading, Reason, Sample, Value};
+use crate::state::State;
+use crate::tag::{Detector, Detectors, DeviceIndex, Kind, Summed, Tag, TagIndex};
+use crate::tag_sums::Number;
+use crate::time::{Mono, Wall};
+use alloc::vec::Vec;
+
+/// No watch for this tag.
+const NONE: u32 = u32::MAX;
+
+/// Readings without trouble after which it is over: what comes and goes is told once.
+const CALM: u8 = 10;
+
+/// Events of one device that may follow one upon the other, and the time in milliseconds after
+/// which one more may: a source that lies all the time would fill the outbox with it.
+const BURST: u8 = 16;
+const EACH_MS: u64 = 300_000;
+
+/// A device whose values all stand still sends a copy; fewer than this prove nothing.
+const LEAST_STILL: u16 = 2;
+
+/// What is watched of every tag and device.
+#[derive(Debug)]
+pub(super) struct Sources {
+    watches: Vec<Watch>,
+    /// By slot of [`super::newest`].
+    of_slot: Vec<u32>,
+    troubles: Vec<Trouble>,
+    /// By slot: whether it stands in an answer of zeros from a source that is dead.
+    is_dead: Vec<bool>,
+    devices: Vec<OfDevice>,
+}
+
+/// What is normal for a tag.
+#[derive(Debug, Clone)]
+pub(super) enum Watch {
+    Level(Level),
+    Meter(Meter),
+}
+
+/// How a tag, or a device as a whole, lies.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Trouble {
+    /// Since it began, until it has been calm for a while.
+    why: Option<Reason>,
+    calm: u8,
+    told: bool,
+}
+
+/// What concerns all tags of a device.
+#[derive(Debug, Default)]
+pub(super) struct OfDevice {
+    /// What it says that it does, and until when that holds.
+    producing_until: Option<Mono>,
+    /// How often it was seen to stop.
+    stops: u8,
+    /// Tags for which it is known how long they may stand still, and those that do for longer.
+    judged: u16,
+    still: u16,
+    /// Counters among these.
+    meters_still: u16,
+    /// Its status moved while everything else stood still.
+    status_moves: bool,
+    status: Option<Value>,
+    behind: Behind,
+    /// In the order of [`WHOLE`].
+    troubles: [Trouble; WHOLE.len()],
+    /// How many troubles there are.
+    suspects: u16,
+    told: u8,
+    told_at: Mono,
+}
+
+/// Lies that concern all tags of a device and are told of it as a whole.
+const WHOLE: [Reason; 3] = [Reason::AllZero, Reason::ClockAhead, Reason::ClockBehind];
+
+/// Lies that concern one tag.
+const OF_TAG: [Reason; 6] = [
+    Reason::Frozen,
+    Reason::StandingStill,
+    Reason::ImplausibleStep,
+    Reason::ImplausibleCount,
+    Reason::OutOfRange,
+    Reason::Stale,
+];
+
+impl Sources {
+    pub(super) fn new(plant: &Plant) -> Sources {
+        let mut sources = Sources {
+            watches: Vec::with_capacity(watched(plant)),
+            of_slot: Vec::with_capacity(limits::tags(plant)),
+            troubles: alloc::vec![Trouble::default(); limits::tags(plant)],
+            is_dead: alloc::vec![false; limits::tags(plant)],
+            devices: Vec::with_capacity(plant.devices.len()),
+        };
+        for device in &plant.devices {
+            sources.devices.push(OfDevice::default());
+            for index in (0..).map(TagIndex).take(device.model.tags.len()) {
+                let mut place = NONE;
+                if let Some(watch) = Watch::of(device, index) {
+                    place = u32::try_from(sources.watches.len()).unwrap_or(NONE);
+                    sources.watches.push(watch);
+                }
+                sources.of_slot.push(place);
+            }
+        }
+        sources
+    }
+
+    /// What was believed of a tag lately, and whether it has not been zero for a long time.
+    fn before(&self, slot: usize, at: Mono) -> (Option<f64>, bool) {
+        let place = self.of_slot.get(slot).map(|place| *place as usize);
+        match place.and_then(|place| self.watches.get(place)) {
+            Some(Watch::Level(level)) => (level.lately(at), level.is_never_zero(at)),
+            Some(Watch::Meter(meter)) => (meter.last(), false),
+            None => (None, false),
+        }
+    }
+}
+
+/// Tags that have a watch.
+pub(super) fn watched(plant: &Plant) -> usize {
+    let of_device = |device: &Device| {
+        let indexes = (0..).map(TagIndex).take(device.model.tags.len());
+        indexes
+            .filter(|index| Watch::of(device, *index).is_some())
+            .count()
+    };
+    plant.devices.iter().map(of_device).sum()
+}
+
+impl Watch {
+    /// None for what does not measure: contacts, texts, moments, the status, powers of ten.
+    fn of(device: &Device, index: TagIndex) -> Option<Watch> {
+        let model = &device.model;
+        let tag = &model.tags[usize::from(index.0)];
+        let is_number = !matches!(tag.kind(), Kind::Bool | Kind::Text) && !tag.kind().is_time();
+        let is_power = || {
+            let mut powers = model.tags.iter().filter_map(Tag::power_of_ten);
+            powers.any(|power| power == index)
+        };
+        if device.detectors(index) == Detectors::NONE
+            || !is_number
+            || is_status(device, index)
+            || is_power()
+        {
+            return None;
+        }
+        Some(if tag.role.is_some() || tag.summed == Summed::Counter {
+            Watch::Meter(Meter::new())
+        } else {
+            Watch::Level(Level::new())
+        })
+    }
+
+    /// Whether it is known how long the value may stand still, whether it does for longer, and
+    /// whether it is a counter that does.
+    const fn standing(&self) -> [bool; 3] {
+        match self {
+            Watch::Level(level) => {
+                let (judged, still) = level.standing();
+                [judged, still, false]
+            }
+            Watch::Meter(meter) => {
+                let (judged, still) = meter.standing();
+                [judged, still, still]
+            }
+        }
+    }
+}
+
+impl OfDevice {
+    fn is_running(&self, at: Mono) -> bool {
+        self.producing_until.is_some_and(|until| at < until)
+    }
+
+    /// All that normally moves stands still while the machine says that it runs: it is a copy that
+    /// somebody keeps, and the status is of it.
+    const fn is_copy(&self) -> bool {
+        self.judged >= LEAST_STILL && self.still == self.judged && !self.status_moves
+    }
+
+    /// Whether one more event may be told.
+    fn may_tell(&mut self, at: Mono) -> bool {
+        let more = at.since(self.told_at) / EACH_MS;
+        if more > 0 {
+            self.told_at = at;
+            self.told = self
+                .told
+                .saturating_sub(u8::try_from(more).unwrap_or(u8::MAX));
+        }
+        let may = self.told < BURST;
+        self.told += u8::from(may);
+        may
+    }
+}
+
+impl Trouble {
+    /// What is to be told of a reading with this reason: whether one begins or ends.
+    fn take(&mut self, why: Option<Reason>) -> Option<(Reason, bool)> {
+        match (why, self.why) {
+            (Some(why), _) => {
+                self.calm = 0;
+                if self.why != Some(why) && !self.told {
+                    self.why = Some(why);
+                }
+            }
+            (None, Some(_)) => self.calm = (self.calm + 1).min(CALM),
+            (None, None) => return None,
+        }
+        let why = self.why?;
+        match (self.calm < CALM, self.told) {
+            (true, false) => Some((why, true)),
+            (false, true) => Some((why, false)),
+            (false, false) => {
+                *self = Trouble::default();
+                None
+            }
+            (true, true) => None,
+        }
+    }
+
+    /// It was told that it begins, or that it ended.
+    fn tell(&mut self, begins: bool) {
+        if begins {
+            self.told = true;
+        } else {
+            *self = Trouble::default();
+        }
+    }
+}
+
+impl Engine {
+    /// What the detectors make of a reading, and of a count.
+    pub(super) fn watch(
+        &mut self,
+        device: DeviceIndex,
+        index: TagIndex,
+        at: Mono,
+        reading: Reading,
+    ) -> (Reading, Jump) {
+        let settings = self.plant.device(device);
+        let tag = &settings.model.tags[usize::from(index.0)];
+        let entry = &self.devices[usize::from(device.0)];
+        let slot = entry.first_slot + usize::from(index.0);
+        let of_device = &mut self.sources.devices[usize::from(device.0)];
+        if is_status(settings, index) {
+            return (of_device.status(reading), Jump::None);
+        }
+        let Reading::Good(value) = &reading else {
+            return (reading, Jump::None);
+        };
+        let place = self.sources.of_slot.get(slot).map(|place| *place as usize);
+        let watch = place.and_then(|place| self.sources.watches.get_mut(place));
+        let (Some(watch), Some(number)) = (watch, value.number()) else {
+            return (reading, Jump::None);
+        };
+        let poll = Poll {
+            at,
+            every_ms: tag.every_ms,
+            running: of_device.is_running(at),
+            stops: settings.model.state.is_some().then_some(of_device.stops),
+        };
+        let detectors = settings.detectors(index);
+        let before = watch.standing();
+        let (why, jump) = match watch {
+            Watch::Level(level) => {
+                let whole = matches!(value, Value::Int(_));
+                (level.take(number, whole, &poll, detectors), Jump::None)
+            }
+            Watch::Meter(meter) => meter.take(number, Counted::of(settings, tag), &poll, detectors),
+        };
+        let after = watch.standing();
+        let tallies = [
+            &mut of_device.judged,
+            &mut of_device.still,
+            &mut of_device.meters_still,
+        ];
+        for ((tally, before), after) in tallies.into_iter().zip(before).zip(after) {
+            *tally = *tally + u16::from(after) - u16::from(before);
+        }
+        if of_device.still < of_device.judged {
+            of_device.status_moves = false;
+        }
+        let reading = match (why, reading) {
+            (Some(why @ (Reason::StandingStill | Reason::ImplausibleCount)), Reading::Good(v)) => {
+                Reading::Uncertain(v, why)
+            }
+            (Some(why), _) => Reading::Bad(why),
+            (None, reading) => reading,
+        };
+        (reading, jump)
+    }
+
+    /// The machine says at `at` that it is in this state, which holds until `until`.
+    pub(super) fn claim(&mut self, device: DeviceIndex, state: State, until: Mono) {
+        let of_device = &mut self.sources.devices[usize::from(device.0)];
+        let runs = state == State::Producing;
+        if !runs && of_device.producing_until.is_some() {
+            of_device.stops = of_device.stops.saturating_add(1);
+        }
+        of_device.producing_until = runs.then_some(until);
+    }
+
+    /// A counter jumped: where it goes on from.
+    pub(super) fn jump(&mut self, device: DeviceIndex, index: TagIndex, value: &Value, jump: Jump) {
+        let from = match jump {
+            Jump::None | Jump::Held => return,
+            Jump::Anew => Number::of(value),
+            Jump::Back(count) => match value {
+                Value::Int(_) => Some(Number::Int(count as i64)),
+                _ => Some(Number::Float(count)),
+            },
+        };
+        let entry = &mut self.devices[usize::from(device.0)];
+        let slot = entry.first_slot + usize::from(index.0);
+        let tag = &self.plant.device(device).model.tags[usize::from(index.0)];
+        if let (Some(machine), Some(role)) = (&mut entry.machine, tag.role) {
+            match (jump, from) {
+                (Jump::Back(_), Some(Number::Int(raw))) => {
+                    machine.put_back_count(role.counts, raw);
+                }
+                _ => machine.forget_count(role.counts),
+            }
+        }
+        if let (Some(track), Some(from)) = (self.tags.track(slot), from) {
+            track.count_from(from);
+        }
+    }
+
+    /// Whether an answer is zeros from a source that is dead; `tags` are those in it.
+    pub(super) fn is_dead_block<I: Iterator<Item = TagIndex>>(
+        &mut self,
+        device: DeviceIndex,
+        at: Mono,
+        tags: impl Fn() -> I,
+        is_zero: bool,
+    ) -> bool {
+        let settings = self.plant.device(device);
+        let first = self.devices[usize::from(device.0)].first_slot;
+        let looks = |index: &TagIndex| settings.detectors(*index).has(Detector::AllZero);
+        let looked_at = || tags().filter(looks);
+        if looked_at().next().is_none() {
+            return false;
+        }
+        let slot = |index: TagIndex| first + usize::from(index.0);
+        let sources = &self.sources;
+        let is_dead = is_zero
+            && (looked_at().any(|index| sources.is_dead[slot(index)]) || {
+                let mut block = Block::default();
+                for index in looked_at() {
+                    let tag = &settings.model.tags[usize::from(index.0)];
+                    let (before, never_zero) = sources.before(slot(index), at);
+                    block.add(tag, before, never_zero);
+                }
+                block.is_lie()
+            });
+        for index in looked_at() {
+            self.sources.is_dead[slot(index)] = is_dead;
+        }
+        self.whole(device, Reason::AllZero, is_dead, at, None);
+        is_dead
+    }
+
+    /// Whether the time stamp of a sample shows that the clock of its source is slow, which came at
+    /// `at` and is older than `stale_after`.
+    pub(super) fn is_clock_behind(
+        &mut self,
+        device: DeviceIndex,
+        index: TagIndex,
+        at: Mono,
+        stamp: Wall,
+        age_ms: u64,
+    ) -> bool {
+        let settings = self.plant.device(device);
+        let every_ms = settings.model.tags[usize::from(index.0)].every_ms;
+        let looks = settings.detectors(index).has(Detector::ClockBehind);
+        let of_device = &mut self.sources.devices[usize::from(device.0)];
+        looks && of_device.behind.take(stamp, age_ms, at, every_ms)
+    }
+
+    /// The clock of a source is right, or wrong for this reason: `ahead_ms` before the gateway's.
+    pub(super) fn clock_of(
+        &mut self,
+        device: DeviceIndex,
+        why: Option<Reason>,
+        ahead_ms: i64,
+        at: Mono,
+    ) {
+        if why.is_none() {
+            self.sources.devices[usize::from(device.0)]
+                .behind
+                .is_right();
+        }
+        for reason in [Reason::ClockAhead, Reason::ClockBehind] {
+            let by = Value::Int(ahead_ms);
+            self.whole(device, reason, why == Some(reason), at, Some(&by));
+        }
+    }
+
+    /// A lie that concerns a device as a whole is there, or not.
+    fn whole(
+        &mut self,
+        device: DeviceIndex,
+        why: Reason,
+        is_there: bool,
+        at: Mono,
+        value: Option<&Value>,
+    ) {
+        let Some(place) = WHOLE.iter().position(|reason| *reason == why) else {
+            return;
+        };
+        let of_device = &mut self.sources.devices[usize::from(device.0)];
+        let trouble = &mut of_device.troubles[place];
+        let before = trouble.why.is_some();
+        let tell = trouble.take(is_there.then_some(why));
+        if let Some((why, begins)) = tell
+            && self.actions.len() < limits::SOURCES
+            && of_device.may_tell(at)
+        {
+            of_device.troubles[place].tell(begins);
+            let event = Event::Source {
+                device: self.plant.device(device).id.clone(),
+                tag: None,
+                reason: why,
+                begins,
+                value: value.filter(|_| begins).cloned(),
+            };
+            self.event(at, event);
+        }
+        let of_device = &mut self.sources.devices[usize::from(device.0)];
+        let after = of_device.troubles[place].why.is_some();
+        of_device.suspects = of_device.suspects + u16::from(after) - u16::from(before);
+    }
+
+    /// Tells of a reading of a tag what is new about its source. `said` is what it was before it
+    /// was judged.
+    pub(super) fn tell_source(
+        &mut self,
+        device: DeviceIndex,
+        index: TagIndex,
+        reading: &Reading,
+        said: Option<&Value>,
+        at: Mono,
+    ) {
+        let slot = self.devices[usize::from(device.0)].first_slot + usize::from(index.0);
+        let reason = reading.quality().reason();
+        let why = reason.filter(|reason| OF_TAG.contains(reason));
+        if why.is_none() && reason.is_some() {
+            // Not read, or a matter of the whole device: no word on this.
+            return;
+        }
+        let trouble = &mut self.sources.troubles[slot];
+        let of_device = &mut self.sources.devices[usize::from(device.0)];
+        let before = trouble.why.is_some();
+        if let Some((why, begins)) = trouble.take(why)
+            && self.actions.len() < limits::SOURCES
+            && of_device.may_tell(at)
+        {
+            trouble.tell(begins);
+            let settings = self.plant.device(device);
+            let event = Event::Source {
+                device: settings.id.clone(),
+                tag: Some(settings.model.tags[usize::from(index.0)].name.clone()),
+                reason: why,
+                begins,
+                value: said.filter(|_| begins).cloned(),
+            };
+            self.event(at, event);
+        }
+        let after = self.sources.troubles[slot].why.is_some();
+        let of_device = &mut self.sources.devices[usize::from(device.0)];
+        of_device.suspects = of_device.suspects + u16::from(after) - u16::from(before);
+    }
+
+    /// Whether a source of a device lies; none while it says nothing.
+    pub(super) fn lies(&self, device: DeviceIndex) -> Option<bool> {
+        let suspects = self.sources.devices[usize::from(device.0)].suspects;
+        match suspects {
+            0 if self.is_silent(device) => None,
+            suspects => Some(suspects > 0),
+        }
+    }
+}
+
+impl OfDevice {
+    /// What the status is worth beside everything else that the device says.
+    fn status(&mut self, reading: Reading) -> Reading {
+        let Reading::Good(value) = reading else {
+            return reading;
+        };
+        if self.status.as_ref() != Some(&value) {
+            self.status_moves = self.status.is_some();
+            self.status = Some(value.clone());
+        }
+        if self.is_copy() {
+            Reading::Bad(Reason::Frozen)
+        } else if self.meters_still > 0 {
+            Reading::Uncertain(value, Reason::StandingStill)
+        } else {
+            Reading::Good(value)
+        }
+    }
+}
+
+/// Whether all registers or bits of an answer are 0.
+pub(super) fn is_zero(words: Words<'_>) -> bool {
+    match words {
+        Words::Registers(registers) => registers.iter().all(|register| *register == 0),
+        Words::Bits(bits) => bits.iter().all(|bit| !bit),
+    }
+}
+
+/// Whether samples are what a Modbus answer of zeros comes to, piece by piece.
+pub(super) fn are_zero<'r>(
+    device: &Device,
+    samples: impl Iterator<Item = &'r (TagIndex, Sample)>,
+) -> bool {
+    let mut any = false;
+    for (index, sample) in samples {
+        let tag = &device.model.tags[usize::from(index.0)];
+        match sample.reading.value() {
+            Some(value) if !is_of_zeros(tag, value) => return false,
+            Some(_) => any = true,
+            // Refused, or not there: it says nothing.
+            None => {}
+        }
+    }
+    any
+}
+
+fn is_status(device: &Device, index: TagIndex) -> bool {
+    let map = device.model.state.as_ref();
+    map.is_some_and(|map| map.from == index)
+}
