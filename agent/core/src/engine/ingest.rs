@@ -101,9 +101,9 @@ impl Engine {
 
     fn take(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono, aged: Aged) {
         let Aged { reading, age_ms } = aged;
-        let reading = within_range(tag, self.scaled(device, tag, reading));
+        let reading = self.scaled(device, tag, reading);
         let said = reading.value().cloned();
-        let (reading, jump) = self.watch(device, index, at, reading);
+        let (reading, jump) = self.watch(device, index, at, within_range(tag, reading));
         let from = at.before(age_ms);
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
@@ -177,7 +177,9 @@ impl Engine {
             Reading::Good(value) | Reading::Uncertain(value, _) => value,
             Reading::Bad(reason) => {
                 machine.fail(*reason);
-                if *reason != Reason::Frozen {
+                if *reason == Reason::Frozen {
+                    self.claim_on(device, at + settings.stale_after_ms);
+                } else {
                     self.claim(device, State::Unknown, at);
                 }
                 return self.mark(usize::from(device.0));

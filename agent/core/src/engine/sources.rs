@@ -19,8 +19,9 @@ const NONE: u32 = u32::MAX;
 /// Readings without trouble after which it is over: what comes and goes is told once.
 const CALM: u8 = 10;
 
-/// Events of one device that may follow one upon the other, and the time in milliseconds after
-/// which one more may: a source that lies all the time would fill the outbox with it.
+/// Lies of one device that may be told one upon the other, and the time in milliseconds after which
+/// one more may: a source that lies all the time would fill the outbox with it. What was told to
+/// begin is always told to end.
 const BURST: u8 = 16;
 const EACH_MS: u64 = 300_000;
 
@@ -310,6 +311,12 @@ impl Engine {
         of_device.producing_until = runs.then_some(until);
     }
 
+    /// The machine goes on to say what it said, although nobody believes it.
+    pub(super) fn claim_on(&mut self, device: DeviceIndex, until: Mono) {
+        let of_device = &mut self.sources.devices[usize::from(device.0)];
+        of_device.producing_until = of_device.producing_until.map(|_| until);
+    }
+
     /// A counter jumped: where it goes on from.
     pub(super) fn jump(&mut self, device: DeviceIndex, index: TagIndex, value: &Value, jump: Jump) {
         let from = match jump {
@@ -424,7 +431,7 @@ impl Engine {
         let tell = trouble.take(is_there.then_some(why));
         if let Some((why, begins)) = tell
             && self.actions.len() < limits::SOURCES
-            && of_device.may_tell(at)
+            && (!begins || of_device.may_tell(at))
         {
             of_device.troubles[place].tell(begins);
             let event = Event::Source {
@@ -463,7 +470,7 @@ impl Engine {
         let before = trouble.why.is_some();
         if let Some((why, begins)) = trouble.take(why)
             && self.actions.len() < limits::SOURCES
-            && of_device.may_tell(at)
+            && (!begins || of_device.may_tell(at))
         {
             trouble.tell(begins);
             let settings = self.plant.device(device);

@@ -17,6 +17,7 @@ mod power;
 mod restart;
 mod shown;
 mod source_time;
+mod sources;
 mod storm;
 mod tags;
 

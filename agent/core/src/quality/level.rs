@@ -28,7 +28,7 @@ pub struct Level {
     /// Steps that were learned.
     steps: u16,
     /// Where it seems to have jumped to, and for how many polls.
-    strange: f32,
+    strange: f64,
     strange_polls: u8,
     frozen: bool,
     judged: bool,
@@ -132,7 +132,7 @@ impl Level {
             self.strange_polls = 0;
             return false;
         }
-        let step = (value - self.value).abs() as f32;
+        let step = ((value - self.value).abs() as f32).min(f32::MAX);
         let limit = (STEP_FACTOR * self.largest).max(SPAN_FACTOR * (self.high - self.low));
         if step <= limit || !self.knows_steps(whole, poll) {
             self.strange_polls = 0;
@@ -142,9 +142,9 @@ impl Level {
             self.largest = self.largest.max(step);
             return false;
         }
-        let stays = self.strange_polls > 0 && (value as f32 - self.strange).abs() <= limit;
+        let stays = self.strange_polls > 0 && (value - self.strange).abs() <= f64::from(limit);
         self.strange_polls = if stays { self.strange_polls + 1 } else { 1 };
-        self.strange = value as f32;
+        self.strange = value;
         if self.strange_polls < BELIEVED_AT {
             return true;
         }

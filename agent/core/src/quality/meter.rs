@@ -23,6 +23,16 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Parts, so many in an hour at rated rate.
+    #[cfg(test)]
+    pub(super) fn parts(rated: Option<u64>) -> Counted {
+        Counted {
+            by_producing: true,
+            parts: true,
+            rated: rated.map(|rate| rate as f64),
+        }
+    }
+
     /// What a tag of a device counts.
     pub fn of(device: &Device, tag: &Tag) -> Counted {
         let rate = |role| device.rated_rate.map(|rate| (rate, role));

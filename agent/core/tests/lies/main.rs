@@ -11,7 +11,7 @@ use andon_core::quality::limits;
 use andon_core::record::{Body, Event, Record, Run};
 use andon_core::sample::{Quality, Reason};
 use andon_core::state::State;
-use andon_core::summary::{Tier, TierSet};
+use andon_core::summary::{Summary, Tier, TierSet};
 use andon_core::tag::{
     Counts, Detectors, DeviceIndex, Kind, LinkIndex, Point, Role, Source, Summed, Table, Tag,
     TagIndex,
@@ -23,7 +23,6 @@ use std::sync::Arc;
 const STATUS: usize = 0;
 const GOOD: usize = 1;
 const ENERGY: usize = 3;
-const SET_POINT: usize = 8;
 
 /// Name, first register, type, scale, of everything that the machine shows.
 const TAGS: [(&str, u16, Kind, f64); 18] = [
@@ -229,11 +228,7 @@ impl Bench {
 
     /// Tags that were found to lie, as events tell it.
     fn events(&self) -> Vec<(Option<&str>, Reason, bool)> {
-        let of = |record: &'_ Record| match &record.body {
-            Body::Event(Event::Source { .. }) => true,
-            _ => false,
-        };
-        let told = self.records.iter().filter(|record| of(record));
+        let told = self.records.iter();
         told.filter_map(|record| match &record.body {
             Body::Event(Event::Source {
                 tag,
@@ -246,12 +241,22 @@ impl Bench {
         .collect()
     }
 
+    fn minutes(&self) -> impl Iterator<Item = &Summary> {
+        self.records.iter().filter_map(|record| match &record.body {
+            Body::Summary(summary) => Some(&**summary),
+            _ => None,
+        })
+    }
+
+    /// Parts that were counted in closed minutes.
     fn good(&self) -> u64 {
-        let of = |record: &Record| match &record.body {
-            Body::Summary(summary) => summary.parts.good.unwrap_or(0),
-            _ => 0,
-        };
-        self.records.iter().map(of).sum()
+        self.minutes().filter_map(|minute| minute.parts.good).sum()
+    }
+
+    /// Parts that the machine has really made.
+    fn made(&self) -> u64 {
+        let registers = self.machine.registers;
+        u64::from(registers[1]) * 65_536 + u64::from(registers[2]) - 100_000
     }
 
     fn no_alarm(&self) {
@@ -282,7 +287,7 @@ fn a_month(seed: u64, rest: Rest, every_s: u64, rated: Option<u64>) {
 
 #[test]
 fn a_month_of_a_machine_that_rests_over_night_is_no_lie() {
-    a_month(1, Rest::Idle, 10, RATED);
+    a_month(1, Rest::Idle, 15, RATED);
 }
 
 #[test]
@@ -293,4 +298,274 @@ fn a_month_of_a_machine_whose_sensors_are_switched_off_is_no_lie() {
 #[test]
 fn a_month_of_a_machine_that_is_switched_off_is_no_lie() {
     a_month(3, Rest::Off, 60, RATED);
+}
+
+/// A machine at which everything is normal for as long as it takes to learn that, and the longest
+/// run of polls for which each tag was the same while it produced.
+fn learned(seed: u64) -> (Bench, [u32; TAGS.len()]) {
+    let mut bench = Bench::new(seed, Rest::Idle, 10, RATED);
+    let mut runs = [0; TAGS.len()];
+    let mut longest = [0; TAGS.len()];
+    let mut before = bench.machine.registers;
+    while bench.machine.t < 4 * DAY + 7 * 3600 {
+        bench.poll(|_| {});
+        let registers = bench.machine.registers;
+        for (index, (_, at, kind, _)) in TAGS.iter().enumerate() {
+            let at = usize::from(*at);
+            let of = at..at + usize::from(kind.registers());
+            let same = bench.machine.producing && registers[of.clone()] == before[of];
+            runs[index] = if same { runs[index] + 1 } else { 0 };
+            longest[index] = longest[index].max(runs[index]);
+        }
+        before = registers;
+    }
+    bench.no_alarm();
+    (bench, longest)
+}
+
+fn place(tag: usize) -> std::ops::Range<usize> {
+    let (_, at, kind, _) = TAGS[tag];
+    usize::from(at)..usize::from(at) + usize::from(kind.registers())
+}
+
+fn is_producing(bench: &Bench) -> bool {
+    let machine = bench.engine.machine(DeviceIndex(0)).unwrap();
+    machine.state() == State::Producing
+}
+
+/// Polls until `tag` has this quality, of which at most `most` while the machine says that it
+/// produces.
+fn found(
+    bench: &mut Bench,
+    tag: usize,
+    quality: Quality,
+    most: u32,
+    lie: impl Fn(&mut [u16; REGISTERS]),
+) {
+    let mut polls = 0;
+    while bench.quality(tag) != quality {
+        let name = TAGS[tag].0;
+        assert!(polls < most, "{name} is not found within {most} polls");
+        bench.poll(&lie);
+        polls += u32::from(bench.machine.producing);
+    }
+}
+
+/// What holds the registers of a tag as they are.
+fn held(bench: &Bench, tag: usize) -> impl Fn(&mut [u16; REGISTERS]) + use<> {
+    let registers = bench.machine.registers;
+    move |now| now[place(tag)].copy_from_slice(&registers[place(tag)])
+}
+
+/// Twenty polls, or four times the longest run that the detector has seen; it may have been one poll
+/// shorter or longer than the test saw it.
+fn limit(longest: u32) -> u32 {
+    ((longest + 1) * limits::RUN_FACTOR).max(limits::LEAST_RUN) + 3
+}
+
+#[test]
+fn each_level_that_freezes_is_found_within_its_learned_limit() {
+    let (mut bench, longest) = learned(11);
+    for tag in LEVELS {
+        bench.until_it_produces();
+        // At rest, that is at zero, anything may stay.
+        while bench.machine.registers[place(tag)].iter().all(|r| *r == 0) {
+            bench.poll(|_| {});
+        }
+        let lie = held(&bench, tag);
+        for _ in 0..5 {
+            bench.poll(&lie);
+            assert_eq!(bench.quality(tag), Quality::Good, "{}", TAGS[tag].0);
+        }
+        let frozen = Quality::Bad(Reason::Frozen);
+        found(&mut bench, tag, frozen, limit(longest[tag]), &lie);
+        let others = (0..TAGS.len()).filter(|other| *other != tag);
+        for other in others {
+            assert_eq!(bench.quality(other), Quality::Good, "{}", TAGS[other].0);
+        }
+        // It moves again, and is good at once.
+        let last = bench.machine.registers;
+        bench.poll(|now| now[place(tag)][0] = last[place(tag)][0] ^ 1);
+        assert_eq!(bench.quality(tag), Quality::Good, "{}", TAGS[tag].0);
+        bench.run(300);
+    }
+    // Each was told twice: that it began and that it ended.
+    let mut expected = vec![];
+    for tag in LEVELS {
+        expected.push((Some(TAGS[tag].0), Reason::Frozen, true));
+        expected.push((Some(TAGS[tag].0), Reason::Frozen, false));
+    }
+    assert_eq!(bench.events(), expected);
+}
+
+#[test]
+fn each_level_that_slips_is_found_at_once_and_where_it_stays_it_is_believed() {
+    let (mut bench, _) = learned(12);
+    let slip = Quality::Bad(Reason::ImplausibleStep);
+    for tag in LEVELS {
+        bench.until_it_produces();
+        while bench.machine.registers[place(tag)].iter().all(|r| *r == 0) {
+            bench.poll(|_| {});
+        }
+        // All ones; of a float, a million.
+        let lie = |now: &mut [u16; REGISTERS]| {
+            now[place(tag)].copy_from_slice(&[0x7FFF, 0xFFFF][..place(tag).len()]);
+            if place(tag).len() == 2 {
+                now[place(tag)].copy_from_slice(&[0x4974, 0x2400]);
+            }
+        };
+        bench.poll(lie);
+        assert_eq!(bench.quality(tag), slip, "{}", TAGS[tag].0);
+        bench.poll(|_| {});
+        assert_eq!(bench.quality(tag), Quality::Good, "{}", TAGS[tag].0);
+        bench.run(300);
+        while bench.machine.registers[place(tag)].iter().all(|r| *r == 0) {
+            bench.poll(|_| {});
+        }
+        for poll in 1..=5 {
+            bench.poll(lie);
+            let believed = poll >= limits::BELIEVED_AT;
+            let quality = if believed { Quality::Good } else { slip };
+            assert_eq!(bench.quality(tag), quality, "{} {poll}", TAGS[tag].0);
+        }
+        bench.run(300);
+    }
+}
+
+#[test]
+fn a_counter_that_stands_still_is_found_and_the_state_says_so() {
+    let (mut bench, longest) = learned(13);
+    for tag in [GOOD, ENERGY] {
+        bench.until_it_produces();
+        let lie = held(&bench, tag);
+        let still = Quality::Uncertain(Reason::StandingStill);
+        found(&mut bench, tag, still, limit(longest[tag]), &lie);
+        bench.poll(&lie);
+        if bench.machine.producing {
+            assert_eq!(bench.quality(STATUS), still);
+            assert!(is_producing(&bench), "what it says is still accounted");
+        }
+        bench.poll(|_| {});
+        bench.poll(|_| {});
+        assert_eq!(bench.quality(tag), Quality::Good);
+        assert_eq!(bench.quality(STATUS), Quality::Good);
+        bench.run(300);
+    }
+}
+
+#[test]
+fn a_counter_that_never_counts_is_found_by_the_rated_rate() {
+    let mut bench = Bench::new(14, Rest::Idle, 10, RATED);
+    let lie = |now: &mut [u16; REGISTERS]| now[place(GOOD)].fill(17);
+    let still = Quality::Uncertain(Reason::StandingStill);
+    while !bench.machine.producing {
+        bench.poll(lie);
+    }
+    let hour = 360;
+    found(&mut bench, GOOD, still, 20 * hour, lie);
+}
+
+#[test]
+fn a_copy_of_a_machine_makes_its_time_unknown() {
+    let (mut bench, longest) = learned(15);
+    bench.until_it_produces();
+    let registers = bench.machine.registers;
+    let lie = |now: &mut [u16; REGISTERS]| *now = registers;
+    let frozen = Quality::Bad(Reason::Frozen);
+    let slowest = longest.into_iter().enumerate();
+    let slowest = slowest.filter(|(tag, _)| LEVELS.contains(tag) || [GOOD, ENERGY].contains(tag));
+    let most = slowest.map(|(_, longest)| limit(longest)).max().unwrap();
+    // The machine itself says nothing any more: each poll counts.
+    let polls = (0..=most).find(|_| {
+        bench.poll(lie);
+        bench.quality(STATUS) == frozen
+    });
+    assert!(polls.is_some(), "it is not found within {most} polls");
+    for _ in 0..20 {
+        assert_eq!(bench.quality(STATUS), frozen);
+        bench.poll(lie);
+    }
+    assert!(!is_producing(&bench));
+    let told = bench.events().len();
+    // Of what moves again one is enough; it takes the poll after.
+    bench.poll(|_| {});
+    bench.poll(|_| {});
+    assert_eq!(bench.quality(STATUS), Quality::Good);
+    bench.run(600);
+    let ended = bench.events()[told..].iter().all(|(_, _, begins)| !begins);
+    assert!(ended && bench.events().len() == 2 * told);
+}
+
+#[test]
+fn zeros_for_a_dead_controller_are_found_at_once_and_reset_no_counter() {
+    for at_rest in [false, true] {
+        let (mut bench, _) = learned(16);
+        if at_rest {
+            while bench.machine.producing || bench.machine.t % DAY < 23 * 3600 {
+                bench.poll(|_| {});
+            }
+        } else {
+            bench.until_it_produces();
+        }
+        for _ in 0..8 {
+            bench.poll(|now| now.fill(0));
+            for tag in 0..TAGS.len() {
+                assert_eq!(bench.quality(tag), Quality::Bad(Reason::AllZero));
+            }
+        }
+        assert!(!is_producing(&bench));
+        bench.until_it_produces();
+        bench.run(120);
+        let counted = bench.good();
+        assert!(counted.abs_diff(bench.made()) <= 15, "{counted}");
+        let whole = [true, false].map(|begins| (None, Reason::AllZero, begins));
+        assert_eq!(bench.events(), whole);
+    }
+}
+
+#[test]
+fn a_count_that_slips_is_not_counted_and_nothing_is_lost() {
+    let (mut bench, _) = learned(17);
+    bench.until_it_produces();
+    let slip = |now: &mut [u16; REGISTERS]| now[1] += 3;
+    for _ in 0..2 {
+        bench.poll(slip);
+        let why = Quality::Uncertain(Reason::ImplausibleCount);
+        assert_eq!(bench.quality(GOOD), why);
+        bench.poll(|_| {});
+        assert_eq!(bench.quality(GOOD), Quality::Good);
+        bench.run(300);
+    }
+    let drop = |now: &mut [u16; REGISTERS]| now[place(GOOD)].fill(0);
+    bench.poll(drop);
+    bench.poll(|_| {});
+    bench.run(300);
+    assert!(
+        bench.good().abs_diff(bench.made()) <= 15,
+        "{}",
+        bench.good()
+    );
+}
+
+#[test]
+fn a_counter_that_was_exchanged_goes_on_from_where_it_is() {
+    let (mut bench, _) = learned(18);
+    bench.until_it_produces();
+    let exchanged = |now: &mut [u16; REGISTERS]| now[1] += 3;
+    for poll in 1..=4 {
+        bench.poll(exchanged);
+        let is_held = poll < limits::BELIEVED_AT;
+        assert_eq!(bench.quality(GOOD) != Quality::Good, is_held, "{poll}");
+    }
+    for _ in 0..100 {
+        bench.poll(exchanged);
+    }
+    let uncounted: u64 = bench.minutes().map(|minute| minute.uncounted_ms).sum();
+    assert_eq!(uncounted, 30_000, "since the last count that was believed");
+    // What was made in these thirty seconds, and what the open minute has.
+    assert!(
+        bench.good().abs_diff(bench.made()) <= 20,
+        "{}",
+        bench.good()
+    );
 }
