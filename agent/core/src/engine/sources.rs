@@ -1,29 +1,24 @@
-//! Sources that lie: what the detectors say of each reading, and who is told.
+//! Sources that lie: what the detectors make of each reading.
+
+mod telling;
+
+pub(super) use telling::Trouble;
 
 use super::Engine;
 use crate::limits;
 use crate::modbus::decode::Words;
 use crate::plant::{Device, Plant};
 use crate::quality::{Behind, Block, Counted, Jump, Level, Meter, Poll, is_of_zeros};
-use crate::record::Event;
 use crate::sample::{Reading, Reason, Sample, Value};
 use crate::state::State;
 use crate::tag::{Detector, Detectors, DeviceIndex, Kind, Summed, Tag, TagIndex};
 use crate::tag_sums::Number;
 use crate::time::{Mono, Wall};
 use alloc::vec::Vec;
+use telling::Telling;
 
 /// No watch for this tag.
 const NONE: u32 = u32::MAX;
-
-/// Readings without trouble after which it is over: what comes and goes is told once.
-const CALM: u8 = 10;
-
-/// Lies of one device that may be told one upon the other, and the time in milliseconds after which
-/// one more may: a source that lies all the time would fill the outbox with it. What was told to
-/// begin is always told to end.
-const BURST: u8 = 16;
-const EACH_MS: u64 = 300_000;
 
 /// A device whose values all stand still sends a copy; fewer than this prove nothing.
 const LEAST_STILL: u16 = 2;
@@ -47,21 +42,13 @@ pub(super) enum Watch {
     Meter(Meter),
 }
 
-/// How a tag, or a device as a whole, lies.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Trouble {
-    /// Since it began, until it has been calm for a while.
-    why: Option<Reason>,
-    calm: u8,
-    told: bool,
-}
-
 /// What concerns all tags of a device.
 #[derive(Debug, Default)]
 pub(super) struct OfDevice {
     /// What it says that it does, and until when that holds.
     producing_until: Option<Mono>,
-    /// How often it was seen to stop.
+    /// Whether it last said that it produces, and how often it was seen to stop.
+    produced: bool,
     stops: u8,
     /// Tags for which it is known how long they may stand still, and those that do for longer.
     judged: u16,
@@ -72,26 +59,8 @@ pub(super) struct OfDevice {
     status_moves: bool,
     status: Option<Value>,
     behind: Behind,
-    /// In the order of [`WHOLE`].
-    troubles: [Trouble; WHOLE.len()],
-    /// How many troubles there are.
-    suspects: u16,
-    told: u8,
-    told_at: Mono,
+    telling: Telling,
 }
-
-/// Lies that concern all tags of a device and are told of it as a whole.
-const WHOLE: [Reason; 3] = [Reason::AllZero, Reason::ClockAhead, Reason::ClockBehind];
-
-/// Lies that concern one tag.
-const OF_TAG: [Reason; 6] = [
-    Reason::Frozen,
-    Reason::StandingStill,
-    Reason::ImplausibleStep,
-    Reason::ImplausibleCount,
-    Reason::OutOfRange,
-    Reason::Stale,
-];
 
 impl Sources {
     pub(super) fn new(plant: &Plant) -> Sources {
@@ -183,59 +152,11 @@ impl OfDevice {
         self.producing_until.is_some_and(|until| at < until)
     }
 
-    /// All that normally moves stands still while the machine says that it runs: it is a copy that
-    /// somebody keeps, and the status is of it.
+    /// All that normally moves stands still while the machine says that it runs, and not its counters
+    /// alone: it is a copy that somebody keeps, and the status is of it.
     const fn is_copy(&self) -> bool {
-        self.judged >= LEAST_STILL && self.still == self.judged && !self.status_moves
-    }
-
-    /// Whether one more event may be told.
-    fn may_tell(&mut self, at: Mono) -> bool {
-        let more = at.since(self.told_at) / EACH_MS;
-        if more > 0 {
-            self.told_at = at;
-            self.told = self
-                .told
-                .saturating_sub(u8::try_from(more).unwrap_or(u8::MAX));
-        }
-        let may = self.told < BURST;
-        self.told += u8::from(may);
-        may
-    }
-}
-
-impl Trouble {
-    /// What is to be told of a reading with this reason: whether one begins or ends.
-    fn take(&mut self, why: Option<Reason>) -> Option<(Reason, bool)> {
-        match (why, self.why) {
-            (Some(why), _) => {
-                self.calm = 0;
-                if self.why != Some(why) && !self.told {
-                    self.why = Some(why);
-                }
-            }
-            (None, Some(_)) => self.calm = (self.calm + 1).min(CALM),
-            (None, None) => return None,
-        }
-        let why = self.why?;
-        match (self.calm < CALM, self.told) {
-            (true, false) => Some((why, true)),
-            (false, true) => Some((why, false)),
-            (false, false) => {
-                *self = Trouble::default();
-                None
-            }
-            (true, true) => None,
-        }
-    }
-
-    /// It was told that it begins, or that it ended.
-    fn tell(&mut self, begins: bool) {
-        if begins {
-            self.told = true;
-        } else {
-            *self = Trouble::default();
-        }
+        let all = self.judged >= LEAST_STILL && self.still == self.judged;
+        all && self.still > self.meters_still && !self.status_moves
     }
 }
 
@@ -305,10 +226,12 @@ impl Engine {
     pub(super) fn claim(&mut self, device: DeviceIndex, state: State, until: Mono) {
         let of_device = &mut self.sources.devices[usize::from(device.0)];
         let runs = state == State::Producing;
-        if !runs && of_device.producing_until.is_some() {
-            of_device.stops = of_device.stops.saturating_add(1);
-        }
         of_device.producing_until = runs.then_some(until);
+        if state != State::Unknown {
+            let stops = of_device.produced && !runs;
+            of_device.stops = of_device.stops.saturating_add(u8::from(stops));
+            of_device.produced = runs;
+        }
     }
 
     /// The machine goes on to say what it said, although nobody believes it.
@@ -410,90 +333,6 @@ impl Engine {
         for reason in [Reason::ClockAhead, Reason::ClockBehind] {
             let by = Value::Int(ahead_ms);
             self.whole(device, reason, why == Some(reason), at, Some(&by));
-        }
-    }
-
-    /// A lie that concerns a device as a whole is there, or not.
-    fn whole(
-        &mut self,
-        device: DeviceIndex,
-        why: Reason,
-        is_there: bool,
-        at: Mono,
-        value: Option<&Value>,
-    ) {
-        let Some(place) = WHOLE.iter().position(|reason| *reason == why) else {
-            return;
-        };
-        let of_device = &mut self.sources.devices[usize::from(device.0)];
-        let trouble = &mut of_device.troubles[place];
-        let before = trouble.why.is_some();
-        let tell = trouble.take(is_there.then_some(why));
-        if let Some((why, begins)) = tell
-            && self.actions.len() < limits::SOURCES
-            && (!begins || of_device.may_tell(at))
-        {
-            of_device.troubles[place].tell(begins);
-            let event = Event::Source {
-                device: self.plant.device(device).id.clone(),
-                tag: None,
-                reason: why,
-                begins,
-                value: value.filter(|_| begins).cloned(),
-            };
-            self.event(at, event);
-        }
-        let of_device = &mut self.sources.devices[usize::from(device.0)];
-        let after = of_device.troubles[place].why.is_some();
-        of_device.suspects = of_device.suspects + u16::from(after) - u16::from(before);
-    }
-
-    /// Tells of a reading of a tag what is new about its source. `said` is what it was before it
-    /// was judged.
-    pub(super) fn tell_source(
-        &mut self,
-        device: DeviceIndex,
-        index: TagIndex,
-        reading: &Reading,
-        said: Option<&Value>,
-        at: Mono,
-    ) {
-        let slot = self.devices[usize::from(device.0)].first_slot + usize::from(index.0);
-        let reason = reading.quality().reason();
-        let why = reason.filter(|reason| OF_TAG.contains(reason));
-        if why.is_none() && reason.is_some() {
-            // Not read, or a matter of the whole device: no word on this.
-            return;
-        }
-        let trouble = &mut self.sources.troubles[slot];
-        let of_device = &mut self.sources.devices[usize::from(device.0)];
-        let before = trouble.why.is_some();
-        if let Some((why, begins)) = trouble.take(why)
-            && self.actions.len() < limits::SOURCES
-            && (!begins || of_device.may_tell(at))
-        {
-            trouble.tell(begins);
-            let settings = self.plant.device(device);
-            let event = Event::Source {
-                device: settings.id.clone(),
-                tag: Some(settings.model.tags[usize::from(index.0)].name.clone()),
-                reason: why,
-                begins,
-                value: said.filter(|_| begins).cloned(),
-            };
-            self.event(at, event);
-        }
-        let after = self.sources.troubles[slot].why.is_some();
-        let of_device = &mut self.sources.devices[usize::from(device.0)];
-        of_device.suspects = of_device.suspects + u16::from(after) - u16::from(before);
-    }
-
-    /// Whether a source of a device lies; none while it says nothing.
-    pub(super) fn lies(&self, device: DeviceIndex) -> Option<bool> {
-        let suspects = self.sources.devices[usize::from(device.0)].suspects;
-        match suspects {
-            0 if self.is_silent(device) => None,
-            suspects => Some(suspects > 0),
         }
     }
 }

@@ -78,13 +78,13 @@ impl Level {
         let is_same = value.to_bits() == self.value.to_bits();
         self.rests_at_zero |= is_same && value == 0.0 && self.has_been_zero;
         self.has_been_zero |= value == 0.0;
-        self.look_at_run(is_same, whole, poll);
+        self.look_at_run(is_same, whole, poll, detectors);
         self.low = self.low.min(value as f32);
         self.high = self.high.max(value as f32);
         self.bins |= 1 << bin(value);
         self.value = value;
         self.at = poll.at;
-        (self.frozen && detectors.has(Detector::Frozen)).then_some(Reason::Frozen)
+        self.frozen.then_some(Reason::Frozen)
     }
 
     /// Whether it is known for how long it may stay the same, and whether it has for longer.
@@ -103,11 +103,9 @@ impl Level {
         !self.value.is_nan() && !self.has_been_zero && at.since(self.since) >= NEVER_ZERO_MS
     }
 
-    fn look_at_run(&mut self, is_same: bool, whole: bool, poll: &Poll) {
-        let limit = self
-            .runs
-            .limit(poll, false)
-            .filter(|_| self.is_measured(whole));
+    fn look_at_run(&mut self, is_same: bool, whole: bool, poll: &Poll, detectors: Detectors) {
+        let judges = detectors.has(Detector::Frozen) && self.is_measured(whole);
+        let limit = self.runs.limit(poll, false).filter(|_| judges);
         self.judged = limit.is_some();
         // What rests may rest.
         let running = poll.running && !(self.rests_at_zero && self.value == 0.0);

@@ -111,10 +111,11 @@ impl Meter {
         poll: &Poll,
         detectors: Detectors,
     ) -> (Option<Reason>, Jump) {
-        let limit = self.runs.limit(poll, counted.parts);
+        let judges = detectors.has(Detector::StandingStill) && counted.by_producing;
+        let limit = self.runs.limit(poll, counted.parts).filter(|_| judges);
         if count == self.last {
             self.held_polls = 0;
-            return (self.stay(limit, counted, poll, detectors), Jump::None);
+            return (self.stay(limit, judges, counted, poll), Jump::None);
         }
         let checks = detectors.has(Detector::ImplausibleCount);
         let jump = if checks {
@@ -132,7 +133,7 @@ impl Meter {
         }
         self.runs.change(poll, limit);
         self.still = false;
-        self.judged = limit.is_some() && counted.by_producing;
+        self.judged = limit.is_some();
         self.held_polls = 0;
         self.last = count;
         self.changed = poll.at;
@@ -152,29 +153,24 @@ impl Meter {
     fn stay(
         &mut self,
         learned: Option<u32>,
+        judges: bool,
         counted: Counted,
         poll: &Poll,
-        detectors: Detectors,
     ) -> Option<Reason> {
-        let cycles = |n: u64| {
-            counted
-                .rated
-                .map(|rate| (n as f64 * 3_600_000.0 / rate) as u64)
+        let by_rate = || {
+            let cycles_ms = RATED_CYCLES as f64 * 3_600_000.0 / counted.rated?;
+            Some(poll.polls((cycles_ms as u64).max(RATED_STILL_MS)))
         };
-        let limit = match learned {
-            Some(limit) => Some(limit),
-            None => cycles(RATED_CYCLES).map(|ms| poll.polls(ms.max(RATED_STILL_MS))),
-        };
-        self.judged = limit.is_some() && counted.by_producing;
+        let limit = learned.or_else(by_rate).filter(|_| judges);
+        self.judged = limit.is_some();
         if poll.running {
             self.runs.stay();
-            self.still = self.judged && limit.is_some_and(|limit| self.runs.run() > limit);
+            self.still = limit.is_some_and(|limit| self.runs.run() > limit);
         } else {
             self.runs.cut(poll, learned);
             self.still = false;
         }
-        let looked_for = detectors.has(Detector::StandingStill);
-        (self.still && looked_for).then_some(Reason::StandingStill)
+        self.still.then_some(Reason::StandingStill)
     }
 
     /// What is to be made of a count that differs from the last one.
