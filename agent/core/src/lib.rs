@@ -51,4 +51,6 @@ pub mod segments;
 
 pub mod message;
 
+pub mod sms;
+
 pub mod engine;
