@@ -30,6 +30,10 @@ impl Allocation {
     }
 }
 
+/// Bytes for each tag that tell whether it lies: where its watch is, its trouble, and whether it is
+/// one of a block of zeros.
+const OF_TAG: usize = size_of::<u32>() + size_of::<Trouble>() + size_of::<bool>();
+
 /// What the core allocates for a plant.
 pub fn allocations(plant: &Plant) -> Vec<Allocation> {
     let devices = plant.devices.len();
@@ -38,7 +42,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "newest sample of each tag",
             count: tags(plant),
-            each: size_of::<Slot>() + size_of::<u32>(),
+            each: size_of::<Slot>() + size_of::<u32>() + OF_TAG,
         },
         Allocation {
             what: "newest text of each tag that has one",
@@ -56,16 +60,6 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Watch>(),
         },
         Allocation {
-            what: "how each tag was found to lie",
-            count: tags(plant),
-            each: size_of::<u32>() + size_of::<Trouble>() + size_of::<bool>(),
-        },
-        Allocation {
-            what: "how each device was found to lie",
-            count: devices,
-            each: size_of::<OfDevice>(),
-        },
-        Allocation {
             what: "what each tag comes to over its windows",
             count: tracks(plant),
             each: size_of::<Track>(),
@@ -73,7 +67,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "accounting of each device",
             count: devices,
-            each: size_of::<Entry>() + size_of::<plant::Device>() + 512,
+            each: size_of::<Entry>() + size_of::<OfDevice>() + size_of::<plant::Device>() + 512,
         },
         Allocation {
             what: "last hours and days of each device",

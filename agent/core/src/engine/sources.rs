@@ -387,3 +387,6 @@ fn is_status(device: &Device, index: TagIndex) -> bool {
     let map = device.model.state.as_ref();
     map.is_some_and(|map| map.from == index)
 }
+
+// What docs/quality.md says that it costs.
+const _: () = assert!(size_of::<Watch>() == 80 && size_of::<OfDevice>() == 128);

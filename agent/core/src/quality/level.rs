@@ -182,5 +182,3 @@ fn bin(value: f64) -> u32 {
     let hashed = value.to_bits().wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (hashed >> 59) as u32
 }
-
-const _: () = assert!(size_of::<Level>() <= 80);

@@ -237,5 +237,3 @@ impl Default for Meter {
         Meter::new()
     }
 }
-
-const _: () = assert!(size_of::<Meter>() <= 80);
