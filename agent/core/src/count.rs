@@ -179,6 +179,12 @@ impl Counting {
         counter.last.replace((*raw, *now)).is_none()
     }
 
+    /// What a counter showed last.
+    pub fn last(&self, role: Counts) -> Option<i64> {
+        let counter = self.counters[role as usize].as_ref()?;
+        counter.last.map(|(last, _)| last)
+    }
+
     /// What a counter showed last is not to be counted from: its next reading is taken for a reset.
     pub const fn forget(&mut self, role: Counts) {
         // Every reading is less, and from so far up none is a wrap.

@@ -261,6 +261,7 @@ impl Engine {
         }
         let past = engine.remember(past);
         engine.resume(before, past, now);
+        engine.recall_counts(start);
         engine.catch_up(now.mono);
         engine
     }

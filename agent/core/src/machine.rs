@@ -209,6 +209,11 @@ impl Machine {
             .read(role, value, &now, window_from_ms, rate)
     }
 
+    /// What a counter showed last.
+    pub fn last_count(&self, role: Counts) -> Option<i64> {
+        self.ledger.counting.last(role)
+    }
+
     /// What a counter showed last is not to be counted from: its next reading is taken for a reset.
     pub const fn forget_count(&mut self, role: Counts) {
         self.ledger.counting.forget(role);

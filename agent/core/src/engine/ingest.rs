@@ -103,8 +103,8 @@ impl Engine {
         let Aged { reading, age_ms } = aged;
         let reading = self.scaled(device, tag, reading);
         let said = reading.value().cloned();
-        let (reading, jump) = self.watch(device, index, at, within_range(tag, reading));
         let from = at.before(age_ms);
+        let (reading, jump) = self.watch(device, index, (at, from), within_range(tag, reading));
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
         let slot = entry.first_slot + usize::from(index.0);

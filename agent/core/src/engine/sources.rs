@@ -11,7 +11,7 @@ use crate::plant::{Device, Plant};
 use crate::quality::{Behind, Block, Counted, Jump, Level, Meter, Poll, is_of_zeros};
 use crate::sample::{Reading, Reason, Sample, Value};
 use crate::state::State;
-use crate::tag::{Detector, Detectors, DeviceIndex, Kind, Summed, Tag, TagIndex};
+use crate::tag::{Detector, Detectors, DeviceIndex, Kind, Role, Summed, Tag, TagIndex};
 use crate::tag_sums::Number;
 use crate::time::{Mono, Wall};
 use alloc::vec::Vec;
@@ -83,6 +83,11 @@ impl Sources {
             }
         }
         sources
+    }
+
+    fn watch(&mut self, slot: usize) -> Option<&mut Watch> {
+        let place = *self.of_slot.get(slot)? as usize;
+        self.watches.get_mut(place)
     }
 
     /// What was believed of a tag lately, and whether it has not been zero for a long time.
@@ -161,12 +166,12 @@ impl OfDevice {
 }
 
 impl Engine {
-    /// What the detectors make of a reading, and of a count.
+    /// What the detectors make of a reading that came at `at` and is of `from`, and of a count.
     pub(super) fn watch(
         &mut self,
         device: DeviceIndex,
         index: TagIndex,
-        at: Mono,
+        (at, from): (Mono, Mono),
         reading: Reading,
     ) -> (Reading, Jump) {
         let settings = self.plant.device(device);
@@ -174,8 +179,9 @@ impl Engine {
         let entry = &self.devices[usize::from(device.0)];
         let slot = entry.first_slot + usize::from(index.0);
         let of_device = &mut self.sources.devices[usize::from(device.0)];
+        let detectors = settings.detectors(index);
         if is_status(settings, index) {
-            return (of_device.status(reading), Jump::None);
+            return (of_device.status(reading, detectors), Jump::None);
         }
         let Reading::Good(value) = &reading else {
             return (reading, Jump::None);
@@ -186,12 +192,11 @@ impl Engine {
             return (reading, Jump::None);
         };
         let poll = Poll {
-            at,
+            at: from,
             every_ms: tag.every_ms,
             running: of_device.is_running(at),
             stops: settings.model.state.is_some().then_some(of_device.stops),
         };
-        let detectors = settings.detectors(index);
         let before = watch.standing();
         let (why, jump) = match watch {
             Watch::Level(level) => {
@@ -220,6 +225,28 @@ impl Engine {
             (None, reading) => reading,
         };
         (reading, jump)
+    }
+
+    /// Counters stood there at `at`, says the run before: what they show next is judged by that.
+    pub(super) fn recall_counts(&mut self, at: Mono) {
+        for (device, entry) in self.plant.devices.iter().zip(&self.devices) {
+            for (slot, tag) in (entry.first_slot..).zip(&device.model.tags) {
+                let Some(Watch::Meter(meter)) = self.sources.watch(slot) else {
+                    continue;
+                };
+                let counted = |role: Role| entry.machine.as_ref()?.last_count(role.counts);
+                let count = match tag.role {
+                    Some(role) => counted(role).map(|count| count as f64),
+                    None => {
+                        let track = self.tags.track(slot);
+                        track.and_then(|track| track.last()).map(Number::as_f64)
+                    }
+                };
+                if let Some(count) = count {
+                    meter.recall(count, at);
+                }
+            }
+        }
     }
 
     /// The machine says at `at` that it is in this state, which holds until `until`.
@@ -339,7 +366,7 @@ impl Engine {
 
 impl OfDevice {
     /// What the status is worth beside everything else that the device says.
-    fn status(&mut self, reading: Reading) -> Reading {
+    fn status(&mut self, reading: Reading, detectors: Detectors) -> Reading {
         let Reading::Good(value) = reading else {
             return reading;
         };
@@ -347,9 +374,9 @@ impl OfDevice {
             self.status_moves = self.status.is_some();
             self.status = Some(value.clone());
         }
-        if self.is_copy() {
+        if self.is_copy() && detectors.has(Detector::Frozen) {
             Reading::Bad(Reason::Frozen)
-        } else if self.meters_still > 0 {
+        } else if self.meters_still > 0 && detectors.has(Detector::StandingStill) {
             Reading::Uncertain(value, Reason::StandingStill)
         } else {
             Reading::Good(value)

@@ -140,6 +140,12 @@ impl Meter {
         (None, jump)
     }
 
+    /// It showed this count at `at`, before anything was learned.
+    pub const fn recall(&mut self, count: f64, at: Mono) {
+        self.last = count;
+        self.changed = at;
+    }
+
     /// The last count that was believed.
     pub fn last(&self) -> Option<f64> {
         (!self.last.is_nan()).then_some(self.last)

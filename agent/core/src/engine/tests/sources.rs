@@ -102,3 +102,22 @@ fn a_source_that_lies_all_day_is_told_some_times() {
     let told = told(&bench).len();
     assert!((2 * 16..=2 * (16 + 29)).contains(&told), "{told}");
 }
+
+#[test]
+fn a_count_is_judged_by_that_of_the_run_before() {
+    let mut bench = Bench::left(watched(), now(0), None);
+    bench.read(1000, [2, 100, 20]);
+    bench.read(2000, [2, 101, 20]);
+    let checkpoint = bench.engine.checkpoint();
+    let left = Some(Left::Newest(&checkpoint[..]));
+    let mut bench = Bench::left(watched(), now(20_000), left);
+    bench.read(21_000, [2, 60_000, 20]);
+    let good = |bench: &Bench| bench.engine.newest.quality(1);
+    let held = Quality::Uncertain(Reason::ImplausibleCount);
+    assert_eq!(good(&bench), held);
+    bench.read(22_000, [2, 120, 20]);
+    assert_eq!(good(&bench), Quality::Good);
+    bench.pass(60_000);
+    let parts = bench.summaries()[0].parts;
+    assert_eq!((parts.good, parts.gap_total), (Some(20), 0));
+}
