@@ -43,7 +43,9 @@ impl Engine {
                     continue;
                 }
                 let reading = match &answer {
-                    Ok(_) if is_dead => Reading::Bad(Reason::AllZero),
+                    Ok(_) if is_dead && self.is_dead(read.device, index) => {
+                        Reading::Bad(Reason::AllZero)
+                    }
                     Ok(words) => match decode(point, *words, read.start) {
                         Ok(value) => Reading::Good(value),
                         Err(reason) => Reading::Bad(reason),
@@ -76,7 +78,7 @@ impl Engine {
                 if tag.power_of_ten().is_some() != scaled {
                     continue;
                 }
-                if is_dead {
+                if is_dead && self.is_dead(device, *index) {
                     let aged = Aged::now(Reading::Bad(Reason::AllZero));
                     self.take(device, *index, tag, at, aged);
                 } else if let Some(aged) = self.age(device, *index, at, sample) {

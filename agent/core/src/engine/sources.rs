@@ -327,6 +327,12 @@ impl Engine {
         is_dead
     }
 
+    /// Whether a tag stands in an answer of zeros from a source that is dead.
+    pub(super) fn is_dead(&self, device: DeviceIndex, tag: TagIndex) -> bool {
+        let first = self.devices[usize::from(device.0)].first_slot;
+        self.sources.is_dead[first + usize::from(tag.0)]
+    }
+
     /// Whether the time stamp of a sample shows that the clock of its source is slow, which came at
     /// `at` and is older than `stale_after`.
     pub(super) fn is_clock_behind(
