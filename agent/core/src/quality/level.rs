@@ -112,13 +112,9 @@ impl Level {
         if !is_same {
             self.runs.change(&Poll { running, ..*poll }, limit);
             self.frozen = false;
-        } else if self.frozen {
-            // Until it moves, whatever the machine says meanwhile.
-        } else if running {
+        } else if running && !self.frozen {
             self.runs.stay();
             self.frozen = limit.is_some_and(|limit| self.runs.run() > limit);
-        } else {
-            self.runs.cut(poll, limit);
         }
     }
 

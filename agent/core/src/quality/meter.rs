@@ -171,11 +171,8 @@ impl Meter {
         self.judged = limit.is_some();
         if poll.running {
             self.runs.stay();
-            self.still = limit.is_some_and(|limit| self.runs.run() > limit);
-        } else {
-            self.runs.cut(poll, learned);
-            self.still = false;
         }
+        self.still = poll.running && limit.is_some_and(|limit| self.runs.run() > limit);
         self.still.then_some(Reason::StandingStill)
     }
 

@@ -9,7 +9,8 @@ use super::limits::{
 /// What was learned of the runs of one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Runs {
-    /// Polls for which the present value is the same, while running.
+    /// Polls for which the present value is the same, while running; a stop between them is no
+    /// change.
     run: u32,
     /// The longest such run.
     longest: u32,
@@ -37,19 +38,10 @@ impl Runs {
         self.polls = self.polls.saturating_add(1);
     }
 
-    /// The value changed.
+    /// The value changed. A run beyond the limit was a lie, or else the limit was too low: it counts
+    /// as long as the limit, so that another lie of the same length is still found, and another truth
+    /// is not taken for one so soon.
     pub(super) fn change(&mut self, poll: &Poll, limit: Option<u32>) {
-        self.cut(poll, limit);
-        if poll.running {
-            self.polls = self.polls.saturating_add(1);
-            self.changes = self.changes.saturating_add(1);
-        }
-    }
-
-    /// The machine stopped: the run is at least so long. One beyond the limit was a lie, or else the
-    /// limit was too low: it counts as long as the limit, so that another lie of the same length is
-    /// still found, and another truth is not taken for one so soon.
-    pub(super) fn cut(&mut self, poll: &Poll, limit: Option<u32>) {
         let run = match limit {
             Some(limit) if self.run > limit => limit.min(longest(poll).max(self.longest)),
             _ => self.run,
@@ -62,6 +54,10 @@ impl Runs {
             self.long = self.long.saturating_add(1);
         }
         self.run = 0;
+        if poll.running {
+            self.polls = self.polls.saturating_add(1);
+            self.changes = self.changes.saturating_add(1);
+        }
     }
 
     /// Polls for which the present value is the same, while running.

@@ -1,6 +1,8 @@
 //! A machine as they are: two shifts, minor stops, tool changes that nobody reports, warm-ups, rest
 //! over night and over the weekend. It is deterministic, by its seed.
 
+use std::f64::consts::TAU;
+
 /// Registers of the machine.
 pub const REGISTERS: usize = 30;
 
@@ -129,7 +131,7 @@ impl Machine {
 
         // A heater that swings around its set point, and cools when it is off.
         let target = if shift {
-            self.set_point + 3.0 * (self.t as f64 / 1800.0 * 6.28).sin()
+            self.set_point + 3.0 * (self.t as f64 / 1800.0 * TAU).sin()
         } else {
             22.0
         };
@@ -184,7 +186,7 @@ impl Machine {
         };
         self.whole(17, on, self.weight.round());
         let hour = self.t as f64 / HOUR as f64;
-        let ambient = 25.0 + 5.0 * ((hour - 9.0) / 24.0 * 6.283).sin();
+        let ambient = 25.0 + 5.0 * ((hour - 9.0) / 24.0 * TAU).sin();
         let shown = ambient * 10.0 + 0.8 * self.noise.normal();
         self.whole(18, on, shown);
         let wanted = if works { 50.0 } else { 0.0 };

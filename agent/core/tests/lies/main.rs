@@ -161,7 +161,7 @@ impl Bench {
         Now {
             mono: Mono(5_000_000_000 + t * 1000),
             // A Monday, 00:00 UTC.
-            wall: Wall(1_789_948_800_000 + i64::try_from(t).unwrap() * 1000),
+            wall: Wall(1_789_948_800_000 + t.cast_signed() * 1000),
             clock: ClockState::Synced,
         }
     }
@@ -223,7 +223,7 @@ impl Bench {
     fn quality(&self, tag: usize) -> Quality {
         let now = Bench::now(self.machine.t).mono;
         let mut tags = self.engine.tags(DeviceIndex(0), now);
-        tags.nth(tag).unwrap().quality
+        tags.nth(tag).expect("the tag is there").quality
     }
 
     /// Tags that were found to lie, as events tell it.
@@ -313,8 +313,12 @@ fn learned(seed: u64) -> (Bench, [u32; TAGS.len()]) {
         for (index, (_, at, kind, _)) in TAGS.iter().enumerate() {
             let at = usize::from(*at);
             let of = at..at + usize::from(kind.registers());
-            let same = bench.machine.producing && registers[of.clone()] == before[of];
-            runs[index] = if same { runs[index] + 1 } else { 0 };
+            let same = registers[of.clone()] == before[of];
+            runs[index] = match (same, bench.machine.producing) {
+                (true, true) => runs[index] + 1,
+                (true, false) => runs[index],
+                (false, _) => 0,
+            };
             longest[index] = longest[index].max(runs[index]);
         }
         before = registers;
@@ -329,8 +333,8 @@ fn place(tag: usize) -> std::ops::Range<usize> {
 }
 
 fn is_producing(bench: &Bench) -> bool {
-    let machine = bench.engine.machine(DeviceIndex(0)).unwrap();
-    machine.state() == State::Producing
+    let machine = bench.engine.machine(DeviceIndex(0));
+    machine.is_some_and(|machine| machine.state() == State::Producing)
 }
 
 /// Polls until `tag` has this quality, of which at most `most` while the machine says that it
