@@ -78,7 +78,7 @@ impl Level {
         let is_same = value.to_bits() == self.value.to_bits();
         self.rests_at_zero |= is_same && value == 0.0 && self.has_been_zero;
         self.has_been_zero |= value == 0.0;
-        self.look_at_run(is_same, whole, poll, detectors);
+        self.look_at_run(value, whole, poll, detectors);
         self.low = self.low.min(value as f32);
         self.high = self.high.max(value as f32);
         self.bins |= 1 << bin(value);
@@ -103,16 +103,17 @@ impl Level {
         !self.value.is_nan() && !self.has_been_zero && at.since(self.since) >= NEVER_ZERO_MS
     }
 
-    fn look_at_run(&mut self, is_same: bool, whole: bool, poll: &Poll, detectors: Detectors) {
+    fn look_at_run(&mut self, value: f64, whole: bool, poll: &Poll, detectors: Detectors) {
         let judges = detectors.has(Detector::Frozen) && self.is_measured(whole);
         let limit = self.runs.limit(poll, false).filter(|_| judges);
-        self.judged = limit.is_some();
-        // What rests may rest.
-        let running = poll.running && !(self.rests_at_zero && self.value == 0.0);
-        if !is_same {
+        let rests = self.rests_at_zero && value == 0.0;
+        self.judged = limit.is_some() && !rests;
+        if value.to_bits() != self.value.to_bits() {
+            // What rested may have rested for long.
+            let running = poll.running && !(self.rests_at_zero && self.value == 0.0);
             self.runs.change(&Poll { running, ..*poll }, limit);
             self.frozen = false;
-        } else if running && !self.frozen {
+        } else if poll.running && !rests && !self.frozen {
             self.runs.stay();
             self.frozen = limit.is_some_and(|limit| self.runs.run() > limit);
         }
