@@ -57,10 +57,21 @@ impl Engine {
             Reading::Good(_) | Reading::Uncertain(..)
                 if age >= 0 && age.unsigned_abs() >= self.stale_after(device, tag) =>
             {
-                Reading::Bad(Reason::Stale)
+                let late = age.unsigned_abs();
+                Reading::Bad(match self.is_clock_behind(device, tag, at, time, late) {
+                    true => Reason::ClockBehind,
+                    false => Reason::Stale,
+                })
             }
             reading => reading,
         };
+        match reading.quality().reason() {
+            Some(why @ (Reason::ClockAhead | Reason::ClockBehind)) => {
+                self.clock_of(device, Some(why), -age, at);
+            }
+            Some(_) => {}
+            None => self.clock_of(device, None, 0, at),
+        }
         Some(Aged {
             reading,
             age_ms: age.max(0).unsigned_abs(),
