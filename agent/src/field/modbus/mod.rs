@@ -44,7 +44,7 @@ use andon_core::tag::DeviceIndex;
 use andon_core::time::Mono;
 use connection::Connection;
 use errand::Errand;
-use refused::Refused;
+use refused::{Refused, is_refusal};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -233,7 +233,7 @@ impl Poller {
         }
         match self.request(ask).await? {
             Outcome::Answer(answer) => self.answered(slot, &read, Ok(answer)).await,
-            Outcome::Exception(code) if refused::is_refusal(code) => {
+            Outcome::Exception(code) if is_refusal(code) => {
                 Box::pin(self.was_refused(slot, ask, code)).await
             }
             Outcome::Exception(code) => self.answered(slot, &read, Err(code)).await,
@@ -353,6 +353,12 @@ impl Poller {
     }
 
     async fn tell(&mut self, slot: Slot, answer: Result<Answer, Reason>) -> Result<(), EngineGone> {
+        // What a device has not got today it will not have in some seconds.
+        let is_final =
+            |reason: &Reason| matches!(reason, Reason::Exception(code) if is_refusal(*code));
+        if answer.as_ref().is_err_and(|reason| !is_final(reason)) {
+            self.schedule.missed(slot, clock::mono());
+        }
         let read = self.schedule.read(slot);
         self.outlet
             .send(FromField::Read {
