@@ -302,11 +302,18 @@ fn slow_reads_that_were_missed_are_made_soon_after_their_unit_is_back() {
     // Only the probes of one read are made, and each of them costs the others no more than before.
     let in_vain = bench.asked.iter().filter(|asked| !asked.2).count();
     assert!((4..=8).contains(&in_vain), "{:?}", bench.asked);
-    assert_eq!(bench.asked_of(3), [500], "what was read waits for its period");
+    assert_eq!(
+        bench.asked_of(3),
+        [500],
+        "what was read waits for its period"
+    );
     bench.dead.clear();
     bench.run_until(150_000);
     for read in 0..3 {
-        let answered = bench.asked.iter().filter(|asked| asked.1 == read && asked.2);
+        let answered = bench
+            .asked
+            .iter()
+            .filter(|asked| asked.1 == read && asked.2);
         let times: Vec<u64> = answered.map(|asked| asked.0).collect();
         assert!(
             matches!(times[..], [once] if once < 142_000),
