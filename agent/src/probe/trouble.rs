@@ -53,6 +53,10 @@ pub enum Trouble {
         unit: u8,
         /// Where.
         place: String,
+        /// The same as a command takes it.
+        link: String,
+        /// It may be a converter instead; how a command takes that.
+        converter: Option<String>,
         /// For so long, more than once.
         patience: Duration,
     },
@@ -143,13 +147,24 @@ impl fmt::Display for Trouble {
             Trouble::NoAnswer {
                 unit,
                 place,
+                link,
+                converter,
                 patience,
-            } => write!(
-                f,
-                "unit {unit} at {place} does not answer within {}: `andon scan {place}` finds the \
-                 units that do; a slow device may need more --timeout",
-                shown(*patience)
-            ),
+            } => {
+                write!(
+                    f,
+                    "unit {unit} at {place} does not answer within {}: `andon scan {link}` finds \
+                     the units that do; a slow device may need more --timeout",
+                    shown(*patience)
+                )?;
+                match converter {
+                    Some(converter) => write!(
+                        f,
+                        "; a converter that passes serial bytes as they are is {converter}"
+                    ),
+                    None => Ok(()),
+                }
+            }
             Trouble::Refused { unit, code } => {
                 write!(
                     f,
@@ -233,10 +248,16 @@ mod tests {
         let said = Trouble::NoAnswer {
             unit: 3,
             place: place(),
+            link: "plc".into(),
+            converter: Some("rtu-tcp://10.1.3.7:502".into()),
             patience: Duration::from_millis(500),
         }
         .to_string();
-        for part in ["unit 3", "10.1.3.7:502", "500 ms", "andon scan"] {
+        for part in [
+            "unit 3 at 10.1.3.7:502 does not answer within 500 ms",
+            "`andon scan plc`",
+            "is rtu-tcp://10.1.3.7:502",
+        ] {
             assert!(said.contains(part), "{part} is missing in {said}");
         }
         let said = Trouble::Refused { unit: 3, code: 2 }.to_string();
