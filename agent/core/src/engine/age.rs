@@ -82,7 +82,8 @@ impl Engine {
             let tags = (0..).map(TagIndex).zip(&device.model.tags);
             let matters = tags.filter(|(index, tag)| {
                 let comes_by_message = matches!(tag.source, Source::Message(_));
-                comes_by_message && (tag.summed == Summed::Counter || status == Some(*index))
+                let counts = tag.role.is_some() || tag.summed == Summed::Counter;
+                comes_by_message && (counts || status == Some(*index))
             });
             let newest = &mut self.newest;
             let times: Vec<_> = matters
