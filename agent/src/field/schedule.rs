@@ -245,6 +245,11 @@ impl Schedule {
         self.unit(slot).failing.is_some()
     }
 
+    /// Whether no unit at all answered when it was last asked.
+    pub fn nobody_answers(&self) -> bool {
+        self.units.iter().all(|unit| unit.failing.is_some())
+    }
+
     /// A read came to nothing, whatever the reason: it is due again soon.
     pub fn missed(&mut self, slot: Slot, now: Mono) {
         if self.entries[slot.0].every_ms > AGAIN_MS {

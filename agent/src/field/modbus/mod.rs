@@ -11,6 +11,10 @@
 //!   told once per period as [`Reason::Disconnected`].
 //! - A unit that answers is asked again after a fault as often as its device says (`retries`); one
 //!   that is only probed is not, so that it costs the others no more than one probe.
+//! - Some devices hear nothing for a while after they are connected to, and a timeout leads to a new
+//!   connection. Where nobody answers, what follows a connection that was of no use is given time
+//!   before it is used ([`WARM_UP`]), so that such a device is read also if nobody has said
+//!   `after_connect`.
 //! - A line on which nobody is heard for [`DEAF_MS`] is opened anew: a port that was unplugged may
 //!   never say so.
 
@@ -54,6 +58,9 @@ const RECONNECT_LAST_MS: u64 = 5_000;
 
 /// From so long without an answer from anybody, an open line is opened anew.
 const DEAF_MS: u64 = 30_000;
+
+/// Time that a new connection is given before it is used, where the last one was of no use.
+const WARM_UP: Duration = Duration::from_secs(1);
 
 /// No answer is later than so many times the deadline of its unit, or than this.
 const LATE_FACTOR: u32 = 3;
@@ -101,6 +108,10 @@ struct Poller {
     /// From so long without that an open line is opened anew.
     deaf_ms: u64,
     backoff: Backoff,
+    /// The last connection was closed before anything was answered on it.
+    in_vain: bool,
+    /// The present one was given time because of that.
+    warmed_up: bool,
     behind: Vec<Behind>,
     /// Units that need a pause, and until when.
     pauses: Vec<(u8, Instant)>,
@@ -175,6 +186,8 @@ impl Poller {
             heard: now,
             deaf_ms: DEAF_MS,
             backoff: Backoff::new(RECONNECT_LAST_MS, seed),
+            in_vain: false,
+            warmed_up: false,
             behind,
             pauses: Vec::new(),
             refused: Refused::default(),
@@ -284,6 +297,14 @@ impl Poller {
     ) -> Result<Outcome, EngineGone> {
         match reply {
             Ok(reply) => {
+                if !served && self.warmed_up {
+                    tracing::info!(
+                        link = self.outlet.id(),
+                        "answered after {WARM_UP:?} of rest on a new connection; if a reading is \
+                         lost after each connection, write `after_connect`"
+                    );
+                }
+                self.in_vain = false;
                 self.connection = Some(connection);
                 self.heard = clock::mono();
                 self.backoff.reset();
@@ -299,6 +320,7 @@ impl Poller {
                 if connection.survives(&fault) && !is_deaf {
                     self.connection = Some(connection);
                 } else {
+                    self.in_vain = !served;
                     tracing::debug!(link = self.outlet.id(), "connecting anew: {fault}");
                 }
                 Ok(Outcome::Fault(fault.reason(), fault.to_string()))
@@ -387,7 +409,11 @@ impl Poller {
                 self.meter.connected(true);
                 let manners = self.behind.iter().map(|behind| &behind.manners);
                 let after_ms = manners.map(|manners| manners.after_connect_ms).max();
-                tokio::time::sleep(Duration::from_millis(after_ms.unwrap_or(0))).await;
+                let after = Duration::from_millis(after_ms.unwrap_or(0));
+                // Never at the cost of somebody who answers.
+                self.warmed_up = self.in_vain && after < WARM_UP && self.schedule.nobody_answers();
+                let rest = if self.warmed_up { WARM_UP } else { after };
+                tokio::time::sleep(rest).await;
                 self.heard = clock::mono();
                 Ok(Some(connection))
             }
