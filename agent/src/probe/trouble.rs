@@ -1,7 +1,7 @@
 //! Why a device could not be asked, and what to do about it.
 
 use crate::config::show_ms;
-use crate::field::modbus::OpenError;
+use crate::field::modbus::{OpenError, meaning};
 use crate::settings::Endpoint;
 use std::fmt;
 use std::io;
@@ -186,23 +186,7 @@ fn shown(patience: Duration) -> String {
     show_ms(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// What an exception code means (Modbus Application Protocol 1.1b3, §7), and what to do.
-pub const fn meaning(code: u8) -> &'static str {
-    match code {
-        0x01 => "no such table: it does not know the function",
-        0x02 => "there is no such address",
-        0x03 => "it does not give so many addresses at once",
-        0x04 => "it failed while reading",
-        0x05 => "it needs longer than an answer may take",
-        0x06 => "it is busy, try again",
-        0x08 => "its memory is damaged",
-        0x0A => "the gateway has no way to it: check the unit and the gateway's settings",
-        0x0B => "the gateway gets no answer from it: check the unit, its wiring and line settings",
-        _ => "a code of its maker's own",
-    }
-}
-
-/// The same where there is little room.
+/// What an exception code means, where there is little room.
 pub fn short_meaning(code: u8) -> String {
     match code {
         0x01 => "no table".into(),

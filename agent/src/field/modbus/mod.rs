@@ -29,7 +29,7 @@ mod tcp;
 mod timer;
 
 pub use connection::OpenError;
-pub use request::{Fault, ask};
+pub use request::{Fault, ask, meaning};
 
 pub(super) use port::probe;
 
@@ -479,7 +479,8 @@ impl Poller {
             tracing::warn!(
                 link = self.outlet.id(),
                 unit = read.unit,
-                "{table}:{start}, {count} addresses: answered with exception {code}"
+                "{table}:{start}, {count} addresses: answered with exception {code}, {}",
+                meaning(code)
             );
         }
     }
