@@ -2,6 +2,7 @@ use super::*;
 use crate::state::Times;
 use crate::summary::{Capacity, Needs, Parts, Tier};
 use crate::time::Wall;
+use alloc::vec::Vec;
 
 /// The minute that contract.md §5 shows.
 fn example() -> Summary {
@@ -188,4 +189,77 @@ fn rates_need_exposure() {
     assert_eq!(value(&summary, Key::FaultRatePerH), Ok(0.0));
     assert_eq!(value(&summary, Key::MtbfS), Err(Why::NoFailures));
     assert_eq!(value(&summary, Key::MttrS), Err(Why::NoFailures));
+}
+
+/// The rows of the table in `text` whose header is `header`, cell by cell.
+fn table<'d>(text: &'d str, header: &str) -> Vec<Vec<&'d str>> {
+    let rows = text.lines().skip_while(|line| *line != header).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        row.split('|')
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect()
+    })
+    .collect()
+}
+
+/// The worked example of the documentation is computed, not remembered.
+#[test]
+fn the_worked_example_of_the_documentation() {
+    let text = include_str!("../../../docs/figures.md");
+    let parts = table(text, "| part | value | from |");
+    let part = |name: &str| -> u64 {
+        let row = parts.iter().find(|row| row[1] == name);
+        row.map_or(0, |row| row[2].parse().unwrap())
+    };
+    let mut times = Times::default();
+    for (state, name) in [
+        (State::Producing, "producing_ms"),
+        (State::Setup, "setup_ms"),
+        (State::Delayed, "delayed_ms"),
+        (State::Faulted, "faulted_ms"),
+        (State::Idle, "idle_ms"),
+        (State::PlannedStop, "planned_stop_ms"),
+        (State::Unknown, "unknown_ms"),
+    ] {
+        times.add(state, part(name));
+    }
+    let summary = Summary {
+        tier: Tier::Shift,
+        times,
+        parts: Parts {
+            good: Some(part("good")),
+            scrap: Some(part("scrap")),
+            total: Some(part("total")),
+            gap_total: part("gap_total"),
+            gap_before_ms: 0,
+        },
+        failures: part("failures") as u32,
+        repairs: part("repairs") as u32,
+        repair_ms: part("repair_ms"),
+        capacity: Some(Capacity {
+            planned: part("capacity"),
+            producing: part("capacity_producing"),
+            uncounted: 0,
+            rate: 1_200_000,
+        }),
+        ..example()
+    };
+    assert_eq!(summary.window_ms(), 43_200_000);
+    let rows = table(text, "| key | value | low | high | from |");
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (row[1], [2, 3, 4].map(|at| row[at].parse::<f64>().ok())))
+        .collect();
+    let computed: Vec<_> = figures(&summary)
+        .map(|figure| {
+            let bounds = figure.bounds.unwrap_or_default();
+            let all = [figure.value.ok(), bounds.0, bounds.1];
+            (
+                figure.key.names()[0],
+                all.map(|fixed| fixed.map(Fixed::as_f64)),
+            )
+        })
+        .collect();
+    assert_eq!(told, computed);
 }
