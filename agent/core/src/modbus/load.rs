@@ -164,7 +164,7 @@ mod tests {
                 .sum::<u64>()
         };
         assert_eq!(
-            turnarounds(&[model.clone()], 0),
+            turnarounds(core::slice::from_ref(&model), 0),
             0,
             "there is no other unit"
         );

@@ -133,7 +133,7 @@ async fn a_device_that_needs_a_pause_gets_it_and_the_others_are_asked_meanwhile(
 
 /// A device that does not hear what comes too early after a connection, and then hears nothing on
 /// that connection ever after.
-async fn late_riser(after: Duration) -> (u16, tokio::task::JoinHandle<()>) {
+async fn late_riser(after: Duration) -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let books = Arc::new(Books::default());
