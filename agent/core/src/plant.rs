@@ -95,6 +95,9 @@ pub struct Link {
     pub id: Arc<str>,
     /// What a reading costs on it.
     pub medium: Medium,
+    /// Microseconds of silence on a serial line, beyond the silent interval, before a request to
+    /// another unit than the last one.
+    pub turnaround_us: u64,
 }
 
 impl Link {
@@ -103,6 +106,7 @@ impl Link {
         Link {
             id: id.into(),
             medium: Medium::Network,
+            turnaround_us: 0,
         }
     }
 }

@@ -147,6 +147,30 @@ fn a_late_duplicate_is_no_reset() {
 }
 
 #[test]
+fn what_is_sent_once_more_after_a_restart_is_no_reset_either() {
+    let mut source = Publisher::new();
+    source.says(1000, GOOD, 100, 1000);
+    source.says(2000, GOOD, 105, 2000);
+    source.says(2000, STATUS, 3, 2000);
+    let checkpoint = source.bench.engine.checkpoint();
+    let left = Some(Left::Newest(&checkpoint));
+    let mut source = Publisher {
+        bench: Bench::left(publishing(), now(3000), left),
+    };
+    // A publisher sends again what nobody has acknowledged, and then goes on.
+    source.says(3100, GOOD, 100, 1000);
+    source.says(3100, STATUS, 2, 1000);
+    assert_eq!(source.state().0, State::Unknown, "it shows what was before");
+    source.says(3200, GOOD, 105, 2000);
+    source.says(3300, GOOD, 106, 3200);
+    source.says(3300, STATUS, 2, 3200);
+    assert_eq!(source.state(), (State::Producing, Quality::Good));
+    source.bench.pass(60_000);
+    let summary = source.bench.summaries()[0];
+    assert_eq!((summary.parts.good, summary.uncounted_ms), (Some(6), 0));
+}
+
+#[test]
 fn a_clock_that_was_ahead_and_is_set_right_is_believed_again() {
     let mut source = Publisher::new();
     source.says(1000, STATUS, 2, 86_400_000);
