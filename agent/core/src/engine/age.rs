@@ -4,6 +4,7 @@
 //! that was accounted is changed by a late one.
 
 use super::Engine;
+use crate::plant::States;
 use crate::sample::{Reading, Reason, Sample};
 use crate::tag::{DeviceIndex, Source, Summed, TagIndex};
 use crate::time::{ClockState, Mono, Wall};
@@ -89,12 +90,12 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let mut all = Vec::new();
         for (entry, device) in self.devices.iter().zip(&plant.devices) {
-            let status = device.model.state.as_ref().map(|map| map.from);
+            let telling = device.model.state.as_ref().map_or(&[][..], States::tags);
             let tags = (0..).map(TagIndex).zip(&device.model.tags);
             let matters = tags.filter(|(index, tag)| {
                 let comes_by_message = matches!(tag.source, Source::Message(_));
                 let counts = tag.role.is_some() || tag.summed == Summed::Counter;
-                comes_by_message && (counts || status == Some(*index))
+                comes_by_message && (counts || telling.contains(index))
             });
             let newest = &mut self.newest;
             let times: Vec<_> = matters
