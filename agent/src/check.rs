@@ -422,7 +422,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
-        assert!(text.lines().count() < 70, "{text}");
+        assert!(text.lines().count() < 75, "{text}");
         let told: serde_json::Value =
             serde_json::from_str(&as_json(&Ok(loaded), NOW)).expect("JSON");
         assert_eq!(told["files"][1]["devices"], 100);

@@ -16,6 +16,7 @@ mod marks;
 mod newest;
 mod past;
 mod recent;
+mod sources;
 mod tags;
 mod view;
 
@@ -46,6 +47,7 @@ use marks::Marked;
 use newest::Newest;
 use past::Past;
 use recent::Recent;
+use sources::Sources;
 use tags::Tags;
 
 /// Stale data, silent devices and the clock are looked at this often.
@@ -120,6 +122,7 @@ pub struct Engine {
     now: Mono,
     devices: Vec<Entry>,
     newest: Newest,
+    sources: Sources,
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
@@ -182,6 +185,7 @@ struct Told {
     state: State,
     code: Option<Value>,
     quality: Quality,
+    product: Option<Value>,
 }
 
 impl Engine {
@@ -231,6 +235,7 @@ impl Engine {
             next_housekeeping: now.mono,
             now: start,
             newest: Newest::new(&plant),
+            sources: Sources::new(&plant),
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
@@ -261,6 +266,7 @@ impl Engine {
         }
         let past = engine.remember(past);
         engine.resume(before, past, now);
+        engine.recall_counts(start);
         engine.catch_up(now.mono);
         engine
     }
@@ -356,9 +362,13 @@ impl Engine {
     }
 
     fn advance(&mut self, index: usize, to: Mono) {
-        if let Some(machine) = &mut self.devices[index].machine {
-            machine.advance(to, self.plant.devices[index].merge_faults_ms);
+        let merge_faults_ms = self.plant.devices[index].merge_faults_ms;
+        while let Some(machine) = &mut self.devices[index].machine {
+            let there = machine.advance(to, merge_faults_ms);
             self.mark(index);
+            if there {
+                break;
+            }
         }
     }
 
@@ -372,6 +382,7 @@ impl Engine {
         if let Some(told) = &entry.told
             && told.state == machine.state()
             && told.quality == quality
+            && told.product.as_ref() == machine.product()
             && !is_another_fault(told, machine.state(), machine.code())
         {
             return;
@@ -380,6 +391,7 @@ impl Engine {
             state: machine.state(),
             code: machine.code().cloned(),
             quality,
+            product: machine.product().cloned(),
         };
         let since = machine.since();
         let before = entry.told.replace(now.clone());

@@ -1,7 +1,7 @@
 //! Every capacity, from the configuration: memory is a plan. What the capacities cost in bytes is
 //! [`crate::engine::allocations`].
 
-use crate::plant::{Device, Plant};
+use crate::plant::{Device, Plant, States};
 use crate::tag::{Kind, Source};
 
 /// Tags of all devices together.
@@ -35,6 +35,16 @@ pub fn tracks(plant: &Plant) -> usize {
     plant.devices.iter().map(told).sum()
 }
 
+/// Tags that states are derived from, of all devices together.
+pub fn inputs(plant: &Plant) -> usize {
+    let states = plant
+        .devices
+        .iter()
+        .filter_map(|device| device.model.state.as_ref());
+    let derived = states.filter(|state| matches!(state, States::Derived(_)));
+    derived.map(|state| state.tags().len()).sum()
+}
+
 /// Actions that one call of the engine can ask for: that every device ends a window and more, in a
 /// turn of a long silence; besides, whatever follows from an input.
 pub fn actions(plant: &Plant) -> usize {
@@ -57,6 +67,7 @@ pub fn reserve(plant: &Plant) -> usize {
         + 8 * devices
         + 3 * plant.alarms.len()
         + QUALITIES
+        + SOURCES
         + 64
 }
 
@@ -67,6 +78,9 @@ fn published(plant: &Plant) -> usize {
     };
     plant.devices.iter().map(of_device).sum()
 }
+
+/// Events of lying sources that one call tells; the others are told with a later reading.
+pub const SOURCES: usize = 16;
 
 /// Changes of quality that one call tells; a read has up to 125 tags, and one line of the log names
 /// the trouble as well as all of them.

@@ -1,6 +1,6 @@
-//! Conditions of alarms: a small language with three-valued answers.
+//! Conditions of alarms and of states: a small language with three-valued answers.
 //!
-//! `state == faulted`, `temperature > 620`, `no_data`, joined by `and`, `or`, `not` and
+//! `state == faulted`, `temperature > 620`, `door_open`, `status bit 3`, `no_data`, joined by `and`, `or`, `not` and
 //! parentheses; `press-1.state` names another device. Bad or missing data is *undecided*
 //! (Kleene logic): it neither raises nor clears.
 
@@ -39,6 +39,8 @@ pub enum Rule {
     },
     /// No good sample of any tag of the device.
     NoData(DeviceIndex),
+    /// A source of the device lies (see [`crate::tag::Detector`]).
+    Suspect(DeviceIndex),
     /// A figure over a window; always undecided, reported as not active.
     Figure,
     /// Both.
@@ -80,6 +82,8 @@ pub enum Limit {
     Text(Box<str>),
     /// A truth value, for `==` and `!=`.
     Bool(bool),
+    /// The bit of a whole number with this number, 0 the least significant; `==` if it is 1.
+    Bit(u8),
 }
 
 /// What a name in a rule stands for.
@@ -91,8 +95,12 @@ pub enum Name {
     State(DeviceIndex),
     /// `no_data` of a device.
     NoData(DeviceIndex),
+    /// `suspect` of a device.
+    Suspect(DeviceIndex),
     /// A figure of the contract, such as `fault_rate_per_h`.
     Figure,
+    /// Something whose definition is wrong: any use of it may be right.
+    Lost,
 }
 
 /// What is wrong in the text of a rule, and where.
@@ -116,6 +124,8 @@ pub trait World {
     fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<Value>;
     /// Whether a device has no good sample.
     fn no_data(&self, device: DeviceIndex) -> bool;
+    /// Whether a source of a device lies, `None` while it says nothing.
+    fn suspect(&self, device: DeviceIndex) -> Option<bool>;
 }
 
 impl Rule {
@@ -140,6 +150,7 @@ impl Rule {
                 limit,
             } => limit.compare(*op, &world.value(*device, *tag)?, widen),
             Rule::NoData(device) => Some(world.no_data(*device)),
+            Rule::Suspect(device) => world.suspect(*device),
             Rule::Figure => None,
             Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
@@ -160,7 +171,7 @@ impl Rule {
         match self {
             Rule::And(a, b) | Rule::Or(a, b) => a.subject().or_else(|| b.subject()),
             Rule::Not(a) => a.subject(),
-            Rule::Figure | Rule::NoData(_) => None,
+            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) => None,
             leaf => Some(leaf),
         }
     }
@@ -197,10 +208,11 @@ impl Rule {
 }
 
 impl Limit {
-    fn compare(&self, op: Op, value: &Value, widen: f64) -> Option<bool> {
+    pub(crate) fn compare(&self, op: Op, value: &Value, widen: f64) -> Option<bool> {
         match (self, value) {
             (Limit::Text(text), Value::Text(v)) => op.of_equal(**text == **v),
             (Limit::Bool(b), Value::Bool(v)) => op.of_equal(b == v),
+            (Limit::Bit(bit), Value::Int(i)) => op.of_equal(i >> bit.min(&63) & 1 == 1),
             (Limit::Number { limit, deadband }, value) => {
                 let v = value.number()?;
                 let margin = widen * deadband;

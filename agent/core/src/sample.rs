@@ -111,7 +111,7 @@ pub enum Reason {
     Retained,
     /// Nothing good for longer than `stale_after`, or a value that is older by its own time stamp.
     Stale,
-    /// A status value that no rule of `[state]` maps.
+    /// A status value that no rule of `[state]` maps, or none of its conditions holds.
     Unmapped,
     /// Nothing was read since the start.
     NeverRead,
@@ -123,6 +123,22 @@ pub enum Reason {
     BadAtSource,
     /// The device answered with this HTTP status, which is no success.
     HttpStatus(HttpStatus),
+    /// The counter that tells whether the machine works has not moved since it is watched, and that
+    /// is not long enough to say that the machine stands.
+    NotMoved,
+    /// It normally moves and does not, while the machine says that it runs.
+    Frozen,
+    /// The whole answer is zeros, and what was in it before cannot all be zero.
+    AllZero,
+    /// A counter that does not count, while the machine says that it produces.
+    StandingStill,
+    /// Further from the value before than it can move.
+    ImplausibleStep,
+    /// A counter that counts more than the machine could have made.
+    ImplausibleCount,
+    /// The time stamps of its source lie behind by a constant: its clock is slow, or what it sends
+    /// is late by that.
+    ClockBehind,
 }
 
 impl fmt::Display for Reason {
@@ -146,6 +162,13 @@ impl fmt::Display for Reason {
             Reason::ClockAhead => "clock-ahead",
             Reason::BadAtSource => "bad-at-source",
             Reason::HttpStatus(status) => return write!(f, "http-{status}"),
+            Reason::NotMoved => "not-moved",
+            Reason::Frozen => "frozen",
+            Reason::AllZero => "all-zero",
+            Reason::StandingStill => "standing-still",
+            Reason::ImplausibleStep => "implausible-step",
+            Reason::ImplausibleCount => "implausible-count",
+            Reason::ClockBehind => "clock-behind",
         })
     }
 }
@@ -198,6 +221,14 @@ impl Reading {
             Reading::Good(value) | Reading::Uncertain(value, _) => Some(value),
             Reading::Bad(_) => None,
         }
+    }
+
+    /// Whether the value is the source's present one, whatever else is said of it.
+    pub const fn is_live(&self) -> bool {
+        !matches!(
+            self,
+            Reading::Bad(_) | Reading::Uncertain(_, Reason::Retained)
+        )
     }
 
     /// The quality with its reason.

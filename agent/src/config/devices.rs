@@ -3,11 +3,13 @@
 use super::addresses::ADDRESSES;
 use super::calendar::Calendars;
 use super::called::{Addresses, address};
+use super::detect::detectors;
 use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, publishes_tags, stale_after};
 use super::nearest::suggest;
 use super::pages::Paths;
+use super::rates::RatePart;
 use super::report::Finding;
 use super::shipped;
 use super::tags::{Comes, TagPart};
@@ -327,7 +329,11 @@ fn build(
         link,
         unit: unit?,
         manners,
-        rated_rate: own.rated_rate.or(base.rated_rate),
+        rated_rate: own
+            .rated_rate
+            .as_ref()
+            .or(base.rated_rate.as_ref())
+            .and_then(RatePart::fixed),
         stale_after_ms,
         publishes,
         publishes_tags: publishes_tags(own, base, publishes),
@@ -341,6 +347,7 @@ fn build(
             .or(base.min_exposure)
             .unwrap_or(MIN_EXPOSURE_MS),
         merge_faults_ms: own.merge_faults.or(base.merge_faults).unwrap_or(0),
+        detect: detectors(own, base, speaks),
         model,
     };
     Some((device, paths))

@@ -7,6 +7,7 @@ mod role;
 
 pub(super) use address::{address, from_manual};
 
+use super::detect::{Detect, detect};
 use super::pages::page_path;
 use super::report::Finding;
 use super::values::{boolean, integer, label, list, number, one_of, period};
@@ -19,8 +20,10 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Names that mean something else in the rules of alarms.
-const TAKEN: [&str; 7] = ["state", "no_data", "and", "or", "not", "true", "false"];
+/// Names that mean something else in conditions.
+const TAKEN: [&str; 10] = [
+    "state", "no_data", "suspect", "and", "or", "not", "true", "false", "bit", "else",
+];
 
 const ROLES: [(&str, Counts); 3] = [
     ("good_count", Counts::Good),
@@ -48,6 +51,7 @@ pub(super) struct TagPart {
     pub(super) name_span: Range<usize>,
     pub(super) role_span: Range<usize>,
     pub(super) every: Option<u64>,
+    pub(super) detect: Option<Detect>,
     /// The page it stands on, if its device is asked by HTTP.
     pub(super) path: Option<At<Arc<str>>>,
     /// That it does not fit the link of a device was told; its others are no news.
@@ -114,6 +118,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let every = section.read("every", period);
     let path = section.place("path", page_path);
     let publish = section.read("publish", boolean);
+    let detect = section.read("detect", detect);
     let counter = section.place("counter", boolean);
     let counting = Counting {
         role: section.place("role", one_of(&ROLES)),
@@ -160,6 +165,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         name_span: entry.key_span.clone(),
         role_span,
         every,
+        detect,
         path,
         told: Cell::new(false),
         power_of_ten,
@@ -217,7 +223,7 @@ fn check_name(entry: &Item<'_>) -> Option<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let (what, hint) = if TAKEN.contains(&name) || super::rules::is_figure(name) {
         (
-            format!("`{name}` means something else in the rules of alarms"),
+            format!("`{name}` means something else in conditions"),
             "choose another name, such as `status` or `mode`",
         )
     } else if name.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -3,7 +3,7 @@
 use super::*;
 use crate::settings::{Endpoint, Parity, Rs485};
 use andon_core::line::Line;
-use andon_core::plant::{Manners, Match, Medium, Priority};
+use andon_core::plant::{Manners, Match, Medium, Priority, States};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
 use andon_core::summary::{Tier, TierSet};
@@ -20,6 +20,7 @@ mod many;
 mod mistakes;
 mod mutations;
 mod serial;
+mod states;
 mod tags;
 
 const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
@@ -251,11 +252,11 @@ fn press_line_tags_are_what_the_file_says() {
 #[test]
 fn press_line_states_are_in_the_order_of_the_file() {
     let plant = press_line().settings.plant;
-    let state = plant.devices[0]
-        .model
-        .state
-        .as_ref()
-        .expect("a press has a state");
+    let map = |device: usize| match &plant.devices[device].model.state {
+        Some(States::Status(map)) => map,
+        other => panic!("not told by a status: {other:?}"),
+    };
+    let state = map(0);
     assert_eq!(state.from, TagIndex(0));
     assert_eq!(
         state.rules,
@@ -267,11 +268,7 @@ fn press_line_states_are_in_the_order_of_the_file() {
             (Match::Range(4, 99), State::Faulted),
         ]
     );
-    let oven = plant.devices[3]
-        .model
-        .state
-        .as_ref()
-        .expect("the oven has a state");
+    let oven = map(3);
     assert_eq!(
         oven.rules,
         [
@@ -806,7 +803,30 @@ fn a_serial_bus_that_is_asked_for_more_than_there_is_time_is_a_mistake() {
         "`rs485` would have to be in use for 187.5 % of the time at 19200 baud",
         "read less often, or raise `baud`",
         "meter-1 input:52, 2 registers every 10 ms: 8 + 9 characters of 11 bits = 9.7 ms, \
-         silence 2 x 2.0 ms, 5.0 ms for the answer: 18.8 ms",
+         silence 2 x 2.0 ms, 5.0 ms assumed until it answers: 18.8 ms",
+    ] {
+        assert!(report.contains(part), "{part} is missing in\n{report}");
+    }
+}
+
+#[test]
+fn a_turnaround_that_is_configured_is_what_the_bus_has_to_bear() {
+    let second = "[[device]]\nid = \"meter-2\"\nlink = \"rs485\"\nunit = 18\nevery = \"1 s\"\n\
+                  tags = { power = { at = \"input:52\", type = \"f32\", unit = \"W\" } }\n\n[[alarm]]\n";
+    let text = PRESS_LINE.replacen("[[alarm]]\n", second, 1).replacen(
+        "every = \"5 s\"",
+        "every = \"1 s\"",
+        1,
+    );
+    let slow = text.replacen("baud = 19200", "baud = 19200\nturnaround = \"500 ms\"", 1);
+    load_text(&text).unwrap_or_else(|report| panic!("{report}"));
+    let report = load_text(&slow)
+        .expect_err("half a second twice a second")
+        .to_string();
+    for part in [
+        "`rs485` would have to be in use for 103.7 % of the time",
+        "shorten `turnaround`",
+        "5.0 ms assumed until it answers, 500.0 ms turnaround between units: 518.8 ms",
     ] {
         assert!(report.contains(part), "{part} is missing in\n{report}");
     }

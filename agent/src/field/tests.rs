@@ -38,6 +38,7 @@ fn device(link: u16, source: Source) -> Device {
             tags: vec![tag(source)],
             state: None,
             codes: vec![],
+            rates: None,
         }),
         rated_rate: None,
         stale_after_ms: 3000,
@@ -48,6 +49,7 @@ fn device(link: u16, source: Source) -> Device {
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
         calendar: Default::default(),
+        detect: Arc::default(),
     }
 }
 

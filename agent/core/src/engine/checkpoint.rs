@@ -2,6 +2,7 @@
 //! behind a version byte; a form that is not understood counts as none.
 
 use super::Engine;
+use super::age::TimesOf;
 use super::past::{Gone, calendar_with_id};
 use super::tags::CountersOf;
 use crate::alarm::{Alarm, AlarmState};
@@ -16,7 +17,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 5;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -86,6 +87,8 @@ pub(super) struct Checkpoint {
     tags_minute: (Wall, u64),
     /// By device and tag, where counters stand.
     counters: Vec<CountersOf>,
+    /// By device and tag, the newest time stamps of sources.
+    source_times: Vec<TimesOf>,
     alarms: Vec<StoredAlarm>,
     /// Activations that may have been counted since.
     #[serde(skip)]
@@ -188,6 +191,7 @@ impl Engine {
             .map(|(index, device)| (device.id.clone(), self.counters(index)))
             .filter(|(_, counters)| !counters.is_empty())
             .collect();
+        let source_times = self.source_times();
         let alarms = self
             .alarms
             .iter()
@@ -218,6 +222,7 @@ impl Engine {
             devices,
             tags_minute: self.tags.open(now),
             counters,
+            source_times,
             alarms,
             lost_occurrences: 0,
         };
@@ -249,7 +254,7 @@ impl Engine {
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
             let known = devices.iter().find(|stored| stored.id == device.id);
             match (known, &mut entry.machine) {
-                (Some(stored), Some(machine)) => machine.resume(&stored.ledger),
+                (Some(stored), Some(machine)) => machine.resume(device, &stored.ledger),
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }
@@ -258,6 +263,7 @@ impl Engine {
         let (tags_start, tags_passed_ms) = before.tags_minute;
         self.tags.resume(tags_start, tags_passed_ms);
         self.resume_tags(&open_tags, &before.counters);
+        self.resume_source_times(&before.source_times);
         let without = devices
             .into_iter()
             .filter(|stored| !has_state(&plant, &stored.id))

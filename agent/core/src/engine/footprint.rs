@@ -3,10 +3,12 @@
 use super::course::Course;
 use super::newest::Slot;
 use super::recent::Slots;
+use super::sources::{self, OfDevice, Trouble, Watch};
 use super::{Action, Entry};
 use crate::alarm::Alarm;
 use crate::calendar::Calendar;
-use crate::limits::{actions, messages, tags, texts, tracks};
+use crate::conditions::Input;
+use crate::limits::{actions, inputs, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
 use crate::tag_sums::Track;
@@ -32,6 +34,10 @@ impl Allocation {
     }
 }
 
+/// Bytes for each tag that tell whether it lies: where its watch is, its trouble, and whether it is
+/// one of a block of zeros.
+const OF_TAG: usize = size_of::<u32>() + size_of::<Trouble>() + size_of::<bool>();
+
 /// What the core allocates for a plant.
 pub fn allocations(plant: &Plant) -> Vec<Allocation> {
     let devices = plant.devices.len();
@@ -40,7 +46,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "newest sample of each tag",
             count: tags(plant),
-            each: size_of::<Slot>() + size_of::<u32>(),
+            each: size_of::<Slot>() + size_of::<u32>() + OF_TAG,
         },
         Allocation {
             what: "newest text of each tag that has one",
@@ -53,6 +59,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Option<Wall>>(),
         },
         Allocation {
+            what: "what is normal for each tag that is watched",
+            count: sources::watched(plant),
+            each: size_of::<Watch>(),
+        },
+        Allocation {
             what: "what each tag comes to over its windows",
             count: tracks(plant),
             each: size_of::<Track>(),
@@ -60,7 +71,12 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "accounting of each device",
             count: devices,
-            each: size_of::<Entry>() + size_of::<plant::Device>() + 512,
+            each: size_of::<Entry>() + size_of::<OfDevice>() + size_of::<plant::Device>() + 512,
+        },
+        Allocation {
+            what: "tags that states are derived from",
+            count: inputs(plant),
+            each: size_of::<Input>(),
         },
         Allocation {
             what: "last hours and days of each device",

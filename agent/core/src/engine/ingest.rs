@@ -1,10 +1,13 @@
 //! Samples into the tables: newest value of each tag, status and counters to the machine.
 
 use super::age::Aged;
-use super::{Action, Engine, UNMAPPED, device_index, lies_in_data};
+use super::{Action, Current, Engine, UNMAPPED, device_index, lies_in_data, sources};
 use crate::limits;
+use crate::machine::Showing;
 use crate::modbus::decode::{Words, decode, scale};
 use crate::modbus::plan::ReadIndex;
+use crate::plant::States;
+use crate::quality::Jump;
 use crate::record::Event;
 use crate::sample::{Quality, Reading, Reason, Sample, Value};
 use crate::state::State;
@@ -28,6 +31,10 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(read.device).model;
         self.begin(read.device, at);
+        let is_dead = answer.as_ref().is_ok_and(|words| {
+            let tags = || read.tags.iter().copied();
+            self.is_dead_block(read.device, at, tags, sources::is_zero(*words))
+        });
         for scaled in IN_ORDER {
             for &index in read.tags.iter() {
                 let tag = &model.tags[usize::from(index.0)];
@@ -38,6 +45,9 @@ impl Engine {
                     continue;
                 }
                 let reading = match &answer {
+                    Ok(_) if is_dead && self.is_dead(read.device, index) => {
+                        Reading::Bad(Reason::AllZero)
+                    }
                     Ok(words) => match decode(point, *words, read.start) {
                         Ok(value) => Reading::Good(value),
                         Err(reason) => Reading::Bad(reason),
@@ -61,13 +71,19 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(device).model;
         self.begin(device, at);
+        let is_zero = sources::are_zero(plant.device(device), samples.clone().into_iter());
+        let tags = || samples.clone().into_iter().map(|(index, _)| *index);
+        let is_dead = self.is_dead_block(device, at, tags, is_zero);
         for scaled in IN_ORDER {
             for (index, sample) in samples.clone() {
                 let tag = &model.tags[usize::from(index.0)];
                 if tag.power_of_ten().is_some() != scaled {
                     continue;
                 }
-                if let Some(aged) = self.age(device, *index, at, sample) {
+                if is_dead && self.is_dead(device, *index) {
+                    let aged = Aged::now(Reading::Bad(Reason::AllZero));
+                    self.take(device, *index, tag, at, aged);
+                } else if let Some(aged) = self.age(device, *index, at, sample) {
                     self.take(device, *index, tag, at, aged);
                 }
             }
@@ -83,18 +99,21 @@ impl Engine {
     }
 
     fn finish(&mut self, device: DeviceIndex, at: Mono) {
+        self.derive(device);
         self.tell_state(usize::from(device.0));
         self.judge_device(device, at);
     }
 
     fn take(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono, aged: Aged) {
         let Aged { reading, age_ms } = aged;
-        let reading = within_range(tag, self.scaled(device, tag, reading));
+        let reading = self.scaled(device, tag, reading);
+        let said = reading.value().cloned();
         let from = at.before(age_ms);
+        let (reading, jump) = self.watch(device, index, (at, from), within_range(tag, reading));
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
         let slot = entry.first_slot + usize::from(index.0);
-        if is_live(&reading) {
+        if reading.is_live() {
             entry.last_good = entry.last_good.max(Some(from));
         }
         if let Reading::Bad(_) = &reading {
@@ -104,17 +123,29 @@ impl Engine {
         let told =
             quality.reason().is_some_and(lies_in_data) && quality != self.newest.quality(slot);
         self.newest.put(slot, &reading, from);
+        self.tell_source(device, index, &reading, said.as_ref(), at);
+        if let (Some(value), true) = (&said, jump != Jump::None) {
+            self.jump(device, index, value, jump);
+        }
         let until = from + self.stale_after(device, index);
         self.track(device, index, &reading, at, until);
         if told && self.actions.len() < limits::QUALITIES {
             self.act(Action::Quality(device, index, quality));
         }
-        if tag.role.is_some() {
+        if tag.role.is_some() && jump != Jump::Held {
             self.count(device, &reading, tag);
         }
-        let map = self.plant.device(device).model.state.as_ref();
-        if map.is_some_and(|map| map.from == index) {
-            self.show(device, &reading, at, from);
+        let model = &self.plant.device(device).model;
+        let makes = model.rates.as_ref().is_some_and(|rates| rates.by == index);
+        match &model.state {
+            Some(States::Status(map)) if map.from == index => {
+                self.show(device, &reading, at, from);
+            }
+            Some(States::Derived(_)) => self.note(device, index, &reading, from),
+            _ => {}
+        }
+        if makes {
+            self.make(device, &reading);
         }
     }
 
@@ -137,11 +168,11 @@ impl Engine {
     fn count(&mut self, device: DeviceIndex, reading: &Reading, tag: &Tag) {
         let entry = &mut self.devices[usize::from(device.0)];
         // A retained copy may be older than what was counted since: it would look like a reset.
-        let live = reading.value().filter(|_| is_live(reading));
+        let live = reading.value().filter(|_| reading.is_live());
         let (Some(machine), Some(value), Some(role)) = (&mut entry.machine, live, tag.role) else {
             return;
         };
-        let rate = self.plant.device(device).rated_rate;
+        let rate = self.plant.device(device).highest_rate();
         if machine.count(role.counts, value, rate) {
             // Lost with a crash, what is made from now on could not be counted.
             self.act(Action::Checkpoint);
@@ -152,13 +183,20 @@ impl Engine {
     fn show(&mut self, device: DeviceIndex, reading: &Reading, at: Mono, from: Mono) {
         let settings = self.plant.device(device);
         let entry = &mut self.devices[usize::from(device.0)];
-        let (Some(machine), Some(map)) = (&mut entry.machine, &settings.model.state) else {
+        let (Some(machine), Some(States::Status(map))) =
+            (&mut entry.machine, &settings.model.state)
+        else {
             return;
         };
         let value = match reading {
             Reading::Good(value) | Reading::Uncertain(value, _) => value,
             Reading::Bad(reason) => {
                 machine.fail(*reason);
+                if *reason == Reason::Frozen {
+                    self.claim_on(device, at + settings.stale_after_ms);
+                } else {
+                    self.claim(device, State::Unknown, at);
+                }
                 return self.mark(usize::from(device.0));
             }
         };
@@ -171,7 +209,15 @@ impl Engine {
         if fresh_until <= at {
             return machine.fail(Reason::Stale);
         }
-        machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
+        let showing = Showing {
+            state,
+            code: Some(value),
+            quality,
+            fresh_until,
+            failing: None,
+            turn: None,
+        };
+        machine.show(&showing, settings.merge_faults_ms);
         let is_new =
             rule.is_none() && !entry.unmapped.contains(value) && entry.unmapped.len() < UNMAPPED;
         if is_new {
@@ -182,7 +228,41 @@ impl Engine {
             };
             self.event(at, event);
         }
+        self.claim(device, state, fresh_until);
         self.mark(usize::from(device.0));
+    }
+
+    /// A tag that a state may be derived from was read, as it was at `from`.
+    fn note(&mut self, device: DeviceIndex, tag: TagIndex, reading: &Reading, from: Mono) {
+        let settings = self.plant.device(device);
+        if let Some(machine) = &mut self.devices[usize::from(device.0)].machine {
+            machine.take(settings, tag, reading, from + settings.stale_after_ms);
+        }
+    }
+
+    /// What was noted shows a state.
+    fn derive(&mut self, device: DeviceIndex) {
+        let settings = self.plant.device(device);
+        let entry = &mut self.devices[usize::from(device.0)];
+        if let (Some(machine), Some(States::Derived(derived))) =
+            (&mut entry.machine, &settings.model.state)
+        {
+            machine.derive(derived, settings.merge_faults_ms);
+            let (state, until) = (machine.shown(), machine.shown_until());
+            self.claim(device, state, until);
+            self.mark(usize::from(device.0));
+        }
+    }
+
+    /// The product was read. A retained copy is the last that there was, and as good.
+    fn make(&mut self, device: DeviceIndex, reading: &Reading) {
+        let settings = self.plant.device(device);
+        let machine = &mut self.devices[usize::from(device.0)].machine;
+        if let (Some(machine), Some(product)) = (machine, reading.value())
+            && machine.make(settings, product)
+        {
+            self.act(Action::Publish(Current::Info(device)));
+        }
     }
 
     /// The value of a tag if it can be used at the engine's moment.
@@ -214,14 +294,6 @@ impl Engine {
             .filter(|&index| self.is_silent(device_index(index)))
             .count()
     }
-}
-
-/// Whether the value is the source's present one, whatever its clock shows.
-const fn is_live(reading: &Reading) -> bool {
-    matches!(
-        reading,
-        Reading::Good(_) | Reading::Uncertain(_, Reason::ClockAhead)
-    )
 }
 
 fn within_range(tag: &Tag, reading: Reading) -> Reading {

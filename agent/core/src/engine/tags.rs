@@ -91,7 +91,7 @@ impl Tags {
         self.tiers.get(usize::from(calendar.0))?.as_ref()
     }
 
-    fn track(&mut self, slot: usize) -> Option<&mut Track> {
+    pub(super) fn track(&mut self, slot: usize) -> Option<&mut Track> {
         let at = usize::try_from(*self.of_slot.get(slot)?).ok()?;
         self.tracks.get_mut(at)
     }

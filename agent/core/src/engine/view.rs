@@ -69,6 +69,10 @@ impl Engine {
             gateway: &self.plant.gateway,
             run: &self.run,
             device: self.plant.device(device),
+            rate: match self.machine(device) {
+                Some(machine) => machine.rate(),
+                None => self.plant.device(device).rate_of(None),
+            },
         }
     }
 
@@ -87,6 +91,7 @@ impl Engine {
             code: machine.code(),
             cause: cause(&settings.model, machine.code()),
             quality: machine.quality(),
+            product: machine.product(),
         })
     }
 
@@ -97,7 +102,7 @@ impl Engine {
         let (machine, recent) = (entry.machine.as_ref()?, entry.recent.as_ref()?);
         let settings = self.plant.device(device);
         let now = self.timeline.label(self.now);
-        let minute = machine.ledger().so_far(settings);
+        let minute = machine.ledger().so_far();
         let minute_start = machine.ledger().window_start;
         let open = |tier: Tier| {
             let open = entry.tiers.so_far(tier);
@@ -183,7 +188,11 @@ impl Engine {
 
     fn device(&self, index: DeviceIndex, now: Mono) -> DeviceStatus<'_> {
         let device = self.plant.device(index);
-        let is_bad = |tag: &TagStatus<'_>| matches!(tag.quality, Quality::Bad(_));
+        // A retained value is a legitimate last state; any other caveat is a suspicion.
+        let is_bad = |tag: &TagStatus<'_>| {
+            let why = tag.quality.reason();
+            why.is_some_and(|why| why != Reason::Retained)
+        };
         let bad = || self.tags(index, now).filter(is_bad);
         let last_good = self.devices[usize::from(index.0)].last_good;
         let doing = self.machine(index).map(|machine| Doing {

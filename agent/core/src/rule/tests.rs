@@ -13,6 +13,7 @@ fn resolve(device: Option<&str>, name: &str) -> Result<Name, String> {
     match name {
         "state" => Ok(Name::State(device)),
         "no_data" => Ok(Name::NoData(device)),
+        "suspect" => Ok(Name::Suspect(device)),
         "temperature" => Ok(Name::Tag(device, TagIndex(0))),
         "mode" => Ok(Name::Tag(device, TagIndex(1))),
         "fault_rate_per_h" => Ok(Name::Figure),
@@ -42,6 +43,9 @@ impl World for Shop {
     fn no_data(&self, _: DeviceIndex) -> bool {
         self.temperature.is_none()
     }
+    fn suspect(&self, _: DeviceIndex) -> Option<bool> {
+        self.temperature.as_ref().map(|_| self.mode.is_none())
+    }
 }
 
 #[test]
@@ -59,6 +63,7 @@ fn conditions_of_the_example() {
         Some(false)
     );
     assert_eq!(parsed("no_data").evaluate(&shop, false), Some(true));
+    assert_eq!(parsed("suspect").evaluate(&shop, false), None);
     assert_eq!(parsed("temperature > 620").evaluate(&shop, false), None);
     shop.temperature = Some(Value::Float(615.0));
     assert_eq!(
@@ -102,6 +107,59 @@ fn undecided_parts_decide_only_where_they_cannot_matter() {
     assert_eq!(of("temperature > 1 and state == producing"), None);
     assert_eq!(of("temperature > 1 or press-2.state == faulted"), None);
     assert_eq!(of("not (temperature > 1)"), None);
+}
+
+#[test]
+fn a_contact_alone_is_a_condition() {
+    let contact = |closed| Shop {
+        temperature: Some(Value::Bool(closed)),
+        ..Shop::default()
+    };
+    for text in [
+        "temperature",
+        "(temperature)",
+        "temperature and not temperature == false",
+        "not (not temperature or temperature == false)",
+    ] {
+        assert_eq!(
+            parsed(text).evaluate(&contact(true), false),
+            Some(true),
+            "{text}"
+        );
+        assert_eq!(
+            parsed(text).evaluate(&contact(false), false),
+            Some(false),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        parsed("temperature").evaluate(&Shop::default(), false),
+        None
+    );
+}
+
+#[test]
+fn bits_are_counted_from_the_least_significant() {
+    let word = |value| Shop {
+        temperature: Some(Value::Int(value)),
+        ..Shop::default()
+    };
+    let of = |text: &str, value| parsed(text).evaluate(&word(value), false);
+    assert_eq!(of("temperature bit 0", 5), Some(true));
+    assert_eq!(of("temperature bit 1", 5), Some(false));
+    assert_eq!(
+        of("temperature bit 2 and not temperature bit 3", 5),
+        Some(true)
+    );
+    assert_eq!(of("temperature bit 15", -1), Some(true));
+    assert_eq!(of("temperature bit 63", i64::MIN), Some(true));
+    for (text, at) in [
+        ("temperature bit 64", 16),
+        ("temperature bit", 15),
+        ("state bit 1", 10),
+    ] {
+        assert_eq!(parse(text, 0.0, &resolve).unwrap_err().at, at, "{text}");
+    }
 }
 
 #[test]
@@ -161,7 +219,7 @@ proptest! {
     #[test]
     fn no_jumble_of_words_panics(words in proptest::collection::vec(
         prop::sample::select(vec!["state", "==", "faulted", "(", ")", "not", "and", "or",
-            "temperature", ">", "3", "'x", "no_data", "press-2.", ".", "<="]), 0..20)) {
+            "temperature", ">", "3", "'x", "no_data", "suspect", "press-2.", ".", "<="]), 0..20)) {
         let _ = parse(&words.join(" "), 0.0, &resolve);
     }
 }

@@ -27,6 +27,7 @@ fn plant() -> Plant {
         tags: vec![tag],
         state: None,
         codes: vec![],
+        rates: None,
     };
     Plant {
         gateway: Gateway {
@@ -57,6 +58,7 @@ fn plant() -> Plant {
             min_exposure_ms: 1_800_000,
             merge_faults_ms: 0,
             calendar: Default::default(),
+            detect: Arc::default(),
         }],
         alarms: vec![],
         max_payload: 9000,

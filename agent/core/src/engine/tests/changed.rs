@@ -173,7 +173,10 @@ fn a_counter_that_is_read_elsewhere_is_another_counter() {
 #[test]
 fn another_mapping_of_the_state_counts_from_the_restart_on() {
     let mapped = of(altered(|model| {
-        model.state.as_mut().unwrap().rules = vec![(Match::Range(2, 2), State::Setup)];
+        model.state = Some(States::Status(StateMap {
+            from: TagIndex(0),
+            rules: vec![(Match::Range(2, 2), State::Setup)],
+        }));
     }));
     let bench = over_a_change(of(press("press-1")), mapped, 300);
     let times = hours(&bench, "press-1")[0].times;

@@ -35,6 +35,7 @@ pub fn model(tags: Vec<Tag>) -> Arc<Model> {
         tags,
         state: None,
         codes: vec![],
+        rates: None,
     })
 }
 
@@ -58,6 +59,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
         calendar: Default::default(),
+        detect: Arc::default(),
     };
     let text = || Box::<str>::from("x");
     Plant {

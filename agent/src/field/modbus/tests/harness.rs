@@ -94,6 +94,7 @@ pub(super) fn behind(read: &Read, manners: Manners) -> Behind {
         tags: vec![],
         state: None,
         codes: vec![],
+        rates: None,
     };
     Behind {
         device: read.device,
@@ -123,6 +124,7 @@ pub(super) fn device(behind: &Behind) -> Device {
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
         calendar: Default::default(),
+        detect: Arc::default(),
     }
 }
 
