@@ -1,7 +1,7 @@
 //! Records: what is stored, numbered and delivered once. This is also their stored form
 //! (postcard): variants and fields are only ever appended, and [`STORED_VERSION`] rises with them.
 
-use crate::alarm::AlarmState;
+use crate::alarm::{Act, AlarmState, Verb};
 use crate::plant::Priority;
 use crate::sample::{Quality, Value};
 use crate::state::State;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of the stored form.
-pub const STORED_VERSION: u8 = 2;
+pub const STORED_VERSION: u8 = 3;
 
 /// Which run of the agent made a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -156,6 +156,10 @@ pub enum Event {
         to: AlarmState,
         /// The value that did it.
         value: Option<Value>,
+        /// Whether its condition holds.
+        active: bool,
+        /// What a person did, if that is why.
+        done: Option<Box<Done>>,
     },
     /// A link came up or went down.
     Link {
@@ -217,4 +221,24 @@ pub enum Event {
         /// The value.
         value: Value,
     },
+    /// A person stopped the sound of all alarms.
+    Silence {
+        /// Who.
+        act: Box<Act>,
+        /// How many alarms sounded.
+        count: u64,
+        /// Until when.
+        until: Wall,
+    },
+}
+
+/// What a person did to an alarm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// What.
+    pub verb: Verb,
+    /// Who, how and why.
+    pub act: Act,
+    /// Until when it is shelved.
+    pub until: Option<Wall>,
 }

@@ -23,7 +23,7 @@ mod local;
 mod loose;
 mod manners;
 mod models;
-mod nearest;
+pub(crate) mod nearest;
 mod pages;
 mod report;
 mod roots;

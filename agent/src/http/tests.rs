@@ -3,7 +3,7 @@
 use super::*;
 use crate::config;
 use crate::field::FromField;
-use crate::run::{Ask, Question};
+use crate::run::{Ask, Given, NotDone, Order, Question};
 use crate::settings::Settings;
 use andon_core::sample::Value;
 use andon_core::tag::{DeviceIndex, LinkIndex};
@@ -59,6 +59,7 @@ struct Bench {
     /// What answers on the control socket.
     socket: TowerToHyperService<Router>,
     questions: mpsc::Receiver<Ask>,
+    given: mpsc::Receiver<Given>,
     field: mpsc::Receiver<FromField>,
     stop: watch::Sender<bool>,
     folder: TempDir,
@@ -74,10 +75,12 @@ impl Bench {
 
     async fn of(settings: Settings, room: usize, folder: TempDir) -> Bench {
         let (asks, questions) = Asks::channel();
+        let (orders, given) = Orders::channel();
         let (tx, field) = mpsc::channel(room);
         let (stop, stopped) = watch::channel(false);
         let door = Door {
             asks,
+            orders,
             plant: Arc::new(settings.plant.clone()),
             scripts: Arc::new(Scripts::open(&settings, &tx, stopped).await),
             errands: Errands::default(),
@@ -86,6 +89,7 @@ impl Bench {
             socket: TowerToHyperService::new(router().merge(control()).with_state(door.clone())),
             router: TowerToHyperService::new(router().with_state(door)),
             questions,
+            given,
             field,
             stop,
             folder,

@@ -3,10 +3,12 @@
 //! One commit is on its way at a time; meanwhile records wait in [`Staging`]. A checkpoint is made
 //! at the moment its commit begins, so that it describes what the records before it have led to. The
 //! pages that it knows of are on disk before it is.
-//! Questions about how things stand are answered in between, one after the other ([`super::ask`]).
+//! Questions about how things stand are answered in between, one after the other ([`super::ask`]);
+//! orders ([`super::order`]) when the commit is done that holds what followed from them.
 
+use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
-use super::{FIELD_QUEUE, Journal};
+use super::order::{Given, NotDone, Order, Promises};
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::history::{History, NotKept};
@@ -18,7 +20,7 @@ use andon_core::modbus::decode::Words;
 use andon_core::record::{Body, Event};
 use andon_core::sample::Quality;
 use andon_core::tag::{DeviceIndex, TagIndex};
-use andon_core::time::Mono;
+use andon_core::time::{Mono, Wall};
 use serde::Serialize;
 use std::future::pending;
 use std::time::Duration;
@@ -52,6 +54,7 @@ pub(super) struct Shift {
     current: CurrentValues,
     health: watch::Sender<Health>,
     staging: Staging,
+    promises: Promises,
     commit: Option<JoinHandle<Commit>>,
     /// The disk takes nothing now.
     failing: bool,
@@ -62,11 +65,22 @@ pub(super) struct Shift {
     warnings: Warnings,
 }
 
+/// What the engine's task is told and asked besides readings.
+pub(super) struct Told {
+    /// What belongs into the journal.
+    pub(super) journal: mpsc::Receiver<Event>,
+    /// Questions.
+    pub(super) asks: mpsc::Receiver<Ask>,
+    /// Orders.
+    pub(super) orders: mpsc::Receiver<Given>,
+}
+
 enum Wake {
     Stop,
     Committed(Commit),
     Journal(Event),
     Ask(Ask),
+    Order(Given),
     Field(Option<FromField>),
     Time,
 }
@@ -91,6 +105,7 @@ impl Shift {
             current,
             health,
             staging: Staging::new(now),
+            promises: Promises::default(),
             commit: None,
             failing: false,
             history_failing: false,
@@ -119,8 +134,7 @@ impl Shift {
     pub(super) async fn work(
         mut self,
         mut field: mpsc::Receiver<FromField>,
-        mut journal: Journal,
-        mut asks: mpsc::Receiver<Ask>,
+        mut told: Told,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Tally, OutboxEnded> {
         loop {
@@ -130,8 +144,9 @@ impl Shift {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => Wake::Stop,
                 done = committed(&mut self.commit) => Wake::Committed(done),
-                Some(event) = journal.recv() => Wake::Journal(event),
-                Some(ask) = asks.recv() => Wake::Ask(ask),
+                Some(event) = told.journal.recv() => Wake::Journal(event),
+                Some(given) = told.orders.recv() => Wake::Order(given),
+                Some(ask) = told.asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
                 () = sleep_until(deadline) => Wake::Time,
             };
@@ -145,6 +160,7 @@ impl Shift {
                 Wake::Committed(done) => self.committed(done),
                 Wake::Journal(event) => self.tell(event),
                 Wake::Ask(ask) => self.answer(ask),
+                Wake::Order(given) => self.obey(given),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
             self.keep_time();
@@ -206,6 +222,44 @@ impl Shift {
         let now = clock::mono();
         self.engine.handle_event(now, event);
         self.act(now);
+    }
+
+    /// Carries out an order; it is answered when what follows is on disk, or at once where nothing does.
+    fn obey(&mut self, Given { order, answer }: Given) {
+        if answer.is_closed() {
+            return;
+        }
+        let now = clock::mono();
+        self.catch_up(now);
+        let json = match order {
+            Order::Alarm(command) => match self.engine.handle_command(now, command) {
+                Ok(index) => self.engine.any_alarm(index).as_ref().and_then(json),
+                Err(refused) => {
+                    // It has looked at the alarm, which may have changed by that.
+                    self.act(now);
+                    let _ = answer.send(Err(NotDone::Refused(refused)));
+                    return;
+                }
+            },
+            Order::Silence(act) => {
+                let silenced = self.engine.handle_silence(now, act);
+                let sound = self.engine.sound(now);
+                let json = json(&Silenced {
+                    silenced,
+                    silent_until_ms: sound.silent_until,
+                });
+                if silenced == 0 {
+                    let json = json.map(Into::into).ok_or(NotDone::NoAnswer);
+                    let _ = answer.send(json);
+                    return;
+                }
+                json
+            }
+        };
+        self.act(now);
+        if let Some(json) = json {
+            self.promises.make(answer, json.into());
+        }
     }
 
     /// Lets the engine do what it has a deadline for.
@@ -308,6 +362,7 @@ impl Shift {
             // It may have turned a last page.
             self.act(now);
         }
+        self.promises.committing();
         let pages = self.staging.take_pages();
         let (history, store) = (self.history.clone(), self.store.clone());
         self.commit = Some(tokio::spawn(async move {
@@ -329,6 +384,7 @@ impl Shift {
         }
         match done.stored {
             Ok(losses) => {
+                self.promises.committed(Ok(()));
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the outbox takes records again");
                 }
@@ -337,6 +393,7 @@ impl Shift {
                 }
             }
             Err(failed) => {
+                self.promises.committed(Err(&failed.error.to_string()));
                 self.gone = failed.error == StoreError::Closed;
                 if !std::mem::replace(&mut self.failing, true) && !self.gone {
                     tracing::error!(
@@ -370,15 +427,18 @@ impl Shift {
             }
         };
         match tokio::time::timeout(LAST_COMMIT, last).await {
-            Ok(Some(Commit { stored: Ok(_), .. })) => {}
+            Ok(Some(Commit { stored: Ok(_), .. })) => self.promises.committed(Ok(())),
             Ok(Some(Commit {
                 stored: Err(failed),
                 ..
-            })) => tracing::error!(
-                "{}; {} records and the open windows are lost",
-                failed.error,
-                failed.records.len()
-            ),
+            })) => {
+                self.promises.committed(Err(&failed.error.to_string()));
+                tracing::error!(
+                    "{}; {} records and the open windows are lost",
+                    failed.error,
+                    failed.records.len()
+                );
+            }
             Ok(None) | Err(_) => {
                 tracing::error!("the disk did not answer; what was not committed is lost");
             }
@@ -408,12 +468,28 @@ fn log_alarm(body: &Body) {
         occurrence,
         from,
         to,
+        done,
         ..
     }) = body
     {
         let (from, to) = (from.as_str(), to.as_str());
-        tracing::warn!("alarm {device}.{alarm} number {occurrence}: {from} to {to}");
+        let by = match done {
+            Some(done) => format!(
+                ", {} by {}",
+                done.verb.as_str(),
+                done.act.by.as_deref().unwrap_or("somebody")
+            ),
+            None => String::new(),
+        };
+        tracing::warn!("alarm {device}.{alarm} number {occurrence}: {from} to {to}{by}");
     }
+}
+
+/// What an order to be silent came to.
+#[derive(Serialize)]
+struct Silenced {
+    silenced: usize,
+    silent_until_ms: Option<Wall>,
 }
 
 /// Keeps a source that sends rubbish from filling the log.

@@ -3,7 +3,7 @@
 use super::newest::Slot;
 use super::recent::Slots;
 use super::{Action, Entry};
-use crate::alarm::Alarm;
+use crate::alarm::{Act, Alarm, LONGEST_BY, LONGEST_WHY};
 use crate::limits::{actions, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
@@ -68,6 +68,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "alarms",
             count: alarms,
             each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256,
+        },
+        Allocation {
+            what: "who acknowledged, shelved or took out of service each alarm, and why",
+            count: alarms,
+            each: 3 * (size_of::<Act>() + LONGEST_BY + LONGEST_WHY),
         },
         Allocation {
             what: "actions on their way",

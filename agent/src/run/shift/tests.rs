@@ -89,8 +89,13 @@ fn shift(dir: &std::path::Path, losses: Vec<Event>) -> Shift {
     )
 }
 
-fn nobody_asks() -> mpsc::Receiver<Ask> {
-    mpsc::channel(1).1
+/// Nobody tells or asks anything.
+fn nothing_told() -> Told {
+    Told {
+        journal: mpsc::channel(1).1,
+        asks: mpsc::channel(1).1,
+        orders: mpsc::channel(1).1,
+    }
 }
 
 fn loss(seq: u64) -> Event {
@@ -154,10 +159,9 @@ async fn a_flood_of_readings_does_not_hold_up_a_stop() {
         };
         flood.try_send(message).unwrap();
     }
-    let (_no_losses, journal) = mpsc::channel(1);
     let (_stop, stopped) = watch::channel(true);
     let tally = shift(dir.path(), vec![])
-        .work(field, journal, nobody_asks(), stopped)
+        .work(field, nothing_told(), stopped)
         .await
         .unwrap();
     assert_eq!(tally.samples, FIELD_QUEUE as u64);
@@ -174,10 +178,13 @@ async fn a_question_is_answered_after_the_readings_before_it() {
         readings: vec![(TagIndex(0), reading.into())],
     };
     readings.try_send(message).unwrap();
-    let (_no_losses, journal) = mpsc::channel(1);
     let (asks, questions) = Asks::channel();
     let (stop, stopped) = watch::channel(false);
-    let work = shift(dir.path(), vec![]).work(field, journal, questions, stopped);
+    let told = Told {
+        asks: questions,
+        ..nothing_told()
+    };
+    let work = shift(dir.path(), vec![]).work(field, told, stopped);
     let asking = async {
         let parsed = async |question| {
             let answer = asks.ask(question).await.unwrap();
@@ -212,12 +219,6 @@ async fn a_run_ends_when_its_outbox_has_ended() {
     shift.store.clone().close().await;
     shift.staging.hurry();
     let (_no_readings, field) = mpsc::channel(1);
-    let (_no_losses, journal) = mpsc::channel(1);
     let (_stop, stopped) = watch::channel(false);
-    assert!(
-        shift
-            .work(field, journal, nobody_asks(), stopped)
-            .await
-            .is_err()
-    );
+    assert!(shift.work(field, nothing_told(), stopped).await.is_err());
 }
