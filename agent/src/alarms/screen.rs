@@ -36,7 +36,7 @@ pub(super) fn silenced(count: u64) -> String {
         return "nothing sounds. 无声响。".into();
     }
     format!(
-        "{} silent for 10 min, and still to be acknowledged. {count} 个报警已消音 10 分钟，仍需确认。",
+        "silent for 10 min: {}, not acknowledged by that. {count} 个报警已消音 10 分钟，未确认。",
         plural(count, "alarm")
     )
 }
