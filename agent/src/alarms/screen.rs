@@ -35,9 +35,10 @@ pub(super) fn silenced(count: u64) -> String {
     if count == 0 {
         return "nothing sounds. 无声响。".into();
     }
+    let alarms = plural(count, "alarm");
     format!(
-        "silent for 10 min: {}, not acknowledged by that. {count} 个报警已消音 10 分钟，未确认。",
-        plural(count, "alarm")
+        "{alarms} silent for 10 min; silence acknowledges nothing.\n\
+         {count} 个报警已消音 10 分钟；消音不等于确认。"
     )
 }
 
@@ -250,6 +251,8 @@ oven-7.overheat  no. 12    medium 中  2 h 0 min ago
             outcome(&alarm.unwrap()),
             "press-1.fault number 4: active, acknowledged by li. 报警中，已确认（li）。"
         );
-        assert!(silenced(2).width() <= COLUMNS, "{}", silenced(2).width());
+        for text in [silenced(0), silenced(1), silenced(500)] {
+            assert!(text.lines().all(|line| line.width() <= COLUMNS), "{text}");
+        }
     }
 }
