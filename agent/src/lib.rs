@@ -23,6 +23,7 @@ pub mod probe;
 pub mod run;
 pub(crate) mod screen;
 pub mod settings;
+pub mod sms;
 pub mod staging;
 pub mod status;
 pub mod store;
