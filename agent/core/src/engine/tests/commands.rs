@@ -250,6 +250,7 @@ fn nobody_shelves_for_longer_than_a_shift() {
 #[test]
 fn in_a_planned_stop_an_alarm_can_be_suppressed() {
     let mut plant = plant();
+    plant.alarms.truncate(1);
     plant.alarms[0].suppress_when = rule::parse("state == planned_stop", 0.0, &|_, _| {
         Ok(rule::Name::State(DeviceIndex(0)))
     })
@@ -291,6 +292,45 @@ fn in_a_planned_stop_an_alarm_can_be_suppressed() {
         ],
         "what happens out of view is in the journal"
     );
+}
+
+#[test]
+fn while_it_is_undecided_an_alarm_stays_suppressed() {
+    let mut plant = plant();
+    plant.alarms[1].on_delay_ms = 0;
+    plant.alarms[1].suppress_when = rule::parse("state == idle", 0.0, &|_, _| {
+        Ok(rule::Name::State(DeviceIndex(0)))
+    })
+    .ok();
+    let mut bench = Bench::left(plant, now(0), None);
+    let state = |bench: &Bench| bench.engine.alarms[1].state();
+    bench.read(0, [0, 0, 0]);
+    bench.pass(10_000);
+    assert_eq!(state(&bench), AlarmState::Suppressed, "switched off");
+    bench.read(11_000, [2, 0, 0]);
+    assert_eq!(state(&bench), AlarmState::Normal);
+    bench.pass(20_000);
+    assert_eq!(state(&bench), AlarmState::UnackActive, "it worked last");
+}
+
+#[test]
+fn what_a_person_does_is_committed_at_once_and_to_what_is_so_by_then() {
+    let mut bench = Bench::new();
+    bench.read(0, [7, 0, 0]);
+    bench.command(1_000, Verb::Shelve(1_000), None).unwrap();
+    // The shelf is over, and nobody has looked since.
+    let command = Command {
+        id: "press-1.fault".into(),
+        verb: Verb::Acknowledge,
+        occurrence: Some(2),
+        act: li(""),
+    };
+    bench.engine.handle_command(at(2_500), command).unwrap();
+    let actions: Vec<Action> = core::iter::from_fn(|| bench.engine.poll_action()).collect();
+    assert_eq!(actions.last(), Some(&Action::Commit));
+    let stored = |action: &&Action| matches!(action, Action::Store(_));
+    assert_eq!(actions.iter().filter(stored).count(), 2, "{actions:?}");
+    assert_eq!(bench.alarm_state(), AlarmState::AckActive);
 }
 
 #[test]
