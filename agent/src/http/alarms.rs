@@ -114,6 +114,7 @@ fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
                 Refusal::NoReason
                 | Refusal::LongName
                 | Refusal::LongReason
+                | Refusal::NoLine
                 | Refusal::ShelfTime => StatusCode::BAD_REQUEST,
                 _ => StatusCode::CONFLICT,
             };

@@ -1,9 +1,13 @@
 //! What people want done, given to the engine's task. Whoever gives an order is answered when what it
 //! has led to is on disk, and not before.
 
+use super::shift::{Shift, json};
+use crate::clock;
 use andon_core::alarm::Act;
 use andon_core::engine::{Command, Refused};
+use andon_core::time::Wall;
 use bytes::Bytes;
+use serde::Serialize;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -65,6 +69,53 @@ impl Orders {
         timeout(PATIENCE, given)
             .await
             .unwrap_or(Err(NotDone::NoAnswer))
+    }
+}
+
+/// What an order to be silent came to.
+#[derive(Serialize)]
+struct Silenced {
+    silenced: usize,
+    silent_until_ms: Option<Wall>,
+}
+
+impl Shift {
+    /// Carries out an order; it is answered when what follows is on disk, or at once where nothing does.
+    pub(super) fn obey(&mut self, Given { order, answer }: Given) {
+        if answer.is_closed() {
+            return;
+        }
+        let now = clock::mono();
+        self.catch_up(now);
+        let json = match order {
+            Order::Alarm(command) => match self.engine.handle_command(now, command) {
+                Ok(index) => self.engine.any_alarm(index).as_ref().and_then(json),
+                Err(refused) => {
+                    // It has looked at the alarm, which may have changed by that.
+                    self.act(now);
+                    let _ = answer.send(Err(NotDone::Refused(refused)));
+                    return;
+                }
+            },
+            Order::Silence(act) => {
+                let silenced = self.engine.handle_silence(now, act);
+                let sound = self.engine.sound(now);
+                let json = json(&Silenced {
+                    silenced,
+                    silent_until_ms: sound.silent_until,
+                });
+                if silenced == 0 {
+                    let json = json.map(Into::into).ok_or(NotDone::NoAnswer);
+                    let _ = answer.send(json);
+                    return;
+                }
+                json
+            }
+        };
+        self.act(now);
+        if let Some(json) = json {
+            self.promises.make(answer, json.into());
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
-use super::order::{Given, NotDone, Order, Promises};
+use super::order::{Given, Promises};
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::history::{History, NotKept};
@@ -20,7 +20,7 @@ use andon_core::modbus::decode::Words;
 use andon_core::record::{Body, Event};
 use andon_core::sample::Quality;
 use andon_core::tag::{DeviceIndex, TagIndex};
-use andon_core::time::{Mono, Wall};
+use andon_core::time::Mono;
 use serde::Serialize;
 use std::future::pending;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub(super) struct Shift {
     current: CurrentValues,
     health: watch::Sender<Health>,
     staging: Staging,
-    promises: Promises,
+    pub(super) promises: Promises,
     commit: Option<JoinHandle<Commit>>,
     /// The disk takes nothing now.
     failing: bool,
@@ -211,7 +211,7 @@ impl Shift {
     }
 
     /// Lets the engine account for a silence, in as many turns as it takes.
-    fn catch_up(&mut self, to: Mono) {
+    pub(super) fn catch_up(&mut self, to: Mono) {
         while !self.engine.catch_up(to) {
             self.act(clock::mono());
         }
@@ -222,44 +222,6 @@ impl Shift {
         let now = clock::mono();
         self.engine.handle_event(now, event);
         self.act(now);
-    }
-
-    /// Carries out an order; it is answered when what follows is on disk, or at once where nothing does.
-    fn obey(&mut self, Given { order, answer }: Given) {
-        if answer.is_closed() {
-            return;
-        }
-        let now = clock::mono();
-        self.catch_up(now);
-        let json = match order {
-            Order::Alarm(command) => match self.engine.handle_command(now, command) {
-                Ok(index) => self.engine.any_alarm(index).as_ref().and_then(json),
-                Err(refused) => {
-                    // It has looked at the alarm, which may have changed by that.
-                    self.act(now);
-                    let _ = answer.send(Err(NotDone::Refused(refused)));
-                    return;
-                }
-            },
-            Order::Silence(act) => {
-                let silenced = self.engine.handle_silence(now, act);
-                let sound = self.engine.sound(now);
-                let json = json(&Silenced {
-                    silenced,
-                    silent_until_ms: sound.silent_until,
-                });
-                if silenced == 0 {
-                    let json = json.map(Into::into).ok_or(NotDone::NoAnswer);
-                    let _ = answer.send(json);
-                    return;
-                }
-                json
-            }
-        };
-        self.act(now);
-        if let Some(json) = json {
-            self.promises.make(answer, json.into());
-        }
     }
 
     /// Lets the engine do what it has a deadline for.
@@ -281,7 +243,7 @@ impl Shift {
     }
 
     /// Does what the engine has asked for.
-    fn act(&mut self, now: Mono) {
+    pub(super) fn act(&mut self, now: Mono) {
         while let Some(action) = self.engine.poll_action() {
             match action {
                 Action::Store(record) => {
@@ -485,13 +447,6 @@ fn log_alarm(body: &Body) {
     }
 }
 
-/// What an order to be silent came to.
-#[derive(Serialize)]
-struct Silenced {
-    silenced: usize,
-    silent_until_ms: Option<Wall>,
-}
-
 /// Keeps a source that sends rubbish from filling the log.
 struct Warnings {
     minute: Mono,
@@ -535,7 +490,7 @@ async fn sleep_until(deadline: Mono) {
     tokio::time::sleep(Duration::from_millis(deadline.since(clock::mono()))).await;
 }
 
-fn json(message: &impl Serialize) -> Option<Vec<u8>> {
+pub(super) fn json(message: &impl Serialize) -> Option<Vec<u8>> {
     // Serialising plain data to memory fails only on a map with keys that are not text.
     let mut bytes = serde_json::to_vec(message).ok()?;
     // Kept for as long as it holds: without the room that growing has left.

@@ -101,6 +101,8 @@ pub enum Refusal {
     LongName,
     /// The reason is too long.
     LongReason,
+    /// A name or a reason has line ends or other control characters in it.
+    NoLine,
     /// It would be shelved for no time, or too long.
     ShelfTime,
     /// It is not shelved.
@@ -151,6 +153,7 @@ impl fmt::Display for Refusal {
             Refusal::NoReason => f.write_str("a reason is needed"),
             Refusal::LongName => write!(f, "a name has at most {LONGEST_BY} bytes"),
             Refusal::LongReason => write!(f, "a reason has at most {LONGEST_WHY} bytes"),
+            Refusal::NoLine => f.write_str("a name or a reason is one line of text"),
             Refusal::ShelfTime => {
                 f.write_str("an alarm is shelved for at most 8 h, and at least 1 ms")
             }
@@ -222,6 +225,10 @@ impl Alarm {
         }
         if is_long(&act.why, LONGEST_WHY) {
             return Err(Refusal::LongReason);
+        }
+        let mut texts = [&act.by, &act.why].into_iter().flatten();
+        if texts.any(|text| text.contains(char::is_control)) {
+            return Err(Refusal::NoLine);
         }
         if let Some(named) = occurrence.filter(|named| *named != self.occurrence) {
             let newest = self.occurrence;

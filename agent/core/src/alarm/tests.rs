@@ -205,6 +205,8 @@ fn a_refusal_says_why() {
     assert_eq!(refusal(&mut active, ack, None, act), Refusal::LongName);
     let act = li(Some(&"x".repeat(LONGEST_WHY + 1)));
     assert_eq!(refusal(&mut active, ack, None, act), Refusal::LongReason);
+    let act = li(Some("two\nlines"));
+    assert_eq!(refusal(&mut active, ack, None, act), Refusal::NoLine);
 
     // Raised again since they looked.
     active.happen(Clear, true, Wall(1));

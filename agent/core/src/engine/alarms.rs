@@ -80,10 +80,11 @@ impl Engine {
         let latched = settings.latched;
         let label = self.timeline.label(now);
         let (was_undecided, mut told) = (self.alarms[at].undecided, false);
-        let suppressed = settings
-            .suppress_when
-            .as_ref()
-            .and_then(|when| when.evaluate(&*self, self.alarms[at].is_suppressed()));
+        let suppressed = match &settings.suppress_when {
+            Some(when) => when.evaluate(&*self, self.alarms[at].is_suppressed()),
+            // It may have been, under another configuration.
+            None => Some(false),
+        };
         if suppressed == Some(true) {
             let change = self.alarms[at].suppress(true, latched, label);
             told |= self.tell_alarm(index, change, None, now);

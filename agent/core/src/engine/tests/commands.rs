@@ -314,6 +314,22 @@ fn while_it_is_undecided_an_alarm_stays_suppressed() {
 }
 
 #[test]
+fn without_its_rule_nothing_stays_suppressed() {
+    let mut suppressing = plant();
+    suppressing.alarms[0].suppress_when = rule::parse("state == faulted", 0.0, &|_, _| {
+        Ok(rule::Name::State(DeviceIndex(0)))
+    })
+    .ok();
+    let mut bench = Bench::left(suppressing, now(0), None);
+    bench.read(0, [7, 0, 0]);
+    assert_eq!(bench.alarm_state(), AlarmState::Suppressed);
+    let checkpoint = bench.engine.checkpoint();
+    let mut bench = Bench::resumed(5_000, Some(&checkpoint));
+    bench.pass(5_000);
+    assert_eq!(bench.alarm_state(), AlarmState::UnackActive);
+}
+
+#[test]
 fn what_a_person_does_is_committed_at_once_and_to_what_is_so_by_then() {
     let mut bench = Bench::new();
     bench.read(0, [7, 0, 0]);
