@@ -24,7 +24,10 @@ pub(super) fn render(alarms: &Alarms) -> String {
 pub(super) fn outcome(alarm: &Alarm) -> String {
     let (en, zh) = state(alarm);
     let mut text = String::new();
-    let is = format!("number {}: {en}. {zh}。", alarm.occurrence);
+    let is = match alarm.occurrence {
+        0 => format!("{en}. {zh}。"),
+        number => format!("number {number}: {en}. {zh}。"),
+    };
     wrapped(&mut text, &format!("{} ", alarm.id), 4, &is);
     text.truncate(text.trim_end().len());
     text
@@ -75,10 +78,13 @@ fn head(text: &mut String, alarms: &Alarms) {
 fn row(text: &mut String, alarm: &Alarm, width: usize, now: i64) {
     let (en, zh) = state(alarm);
     let (urgent, urgent_zh) = priority(&alarm.priority);
+    let number = match alarm.occurrence {
+        0 => String::new(),
+        number => format!("no. {number}"),
+    };
     let mut head = format!(
-        "{:<width$}  no. {:<4}  {urgent:<6} {urgent_zh}  {}",
+        "{:<width$}  {number:<8}  {urgent:<6} {urgent_zh}  {}",
         alarm.id,
-        alarm.occurrence,
         alarm.raised_ms.map_or(String::new(), |at| ago(at, now))
     );
     if alarm.count > 1 {

@@ -11,6 +11,9 @@ use crate::tag_sums::Track;
 use crate::time::Wall;
 use alloc::vec::Vec;
 
+/// Bytes of who acknowledged an alarm, shelved it and took it out of service, at their longest.
+const ACTS: usize = 3 * (size_of::<Act>() + LONGEST_BY + LONGEST_WHY);
+
 /// One kind of thing that is allocated at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allocation {
@@ -65,14 +68,9 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Slots>(),
         },
         Allocation {
-            what: "alarms",
+            what: "alarms, and who did what to them",
             count: alarms,
-            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256,
-        },
-        Allocation {
-            what: "who acknowledged, shelved or took out of service each alarm, and why",
-            count: alarms,
-            each: 3 * (size_of::<Act>() + LONGEST_BY + LONGEST_WHY),
+            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256 + ACTS,
         },
         Allocation {
             what: "actions on their way",

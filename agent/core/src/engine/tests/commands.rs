@@ -1,7 +1,9 @@
 //! What people do to alarms, and that it survives.
 
 use super::*;
-use crate::alarm::{Act, AlarmState, LONGEST_SHELF_MS, Refusal, Verb, Via};
+use crate::alarm::{
+    Act, AlarmState, LONGEST_BY, LONGEST_SHELF_MS, LONGEST_WHY, Refusal, Verb, Via,
+};
 use crate::record::Event;
 
 impl Bench {
@@ -327,6 +329,33 @@ fn without_its_rule_nothing_stays_suppressed() {
     let mut bench = Bench::resumed(5_000, Some(&checkpoint));
     bench.pass(5_000);
     assert_eq!(bench.alarm_state(), AlarmState::UnackActive);
+}
+
+#[test]
+fn an_alarm_takes_no_more_of_a_checkpoint_than_is_planned_for() {
+    let mut bench = Bench::new();
+    bench.read(0, [7, 0, 0]);
+    let before = bench.engine.checkpoint().len();
+    for verb in [
+        Verb::Acknowledge,
+        Verb::Shelve(LONGEST_SHELF_MS),
+        Verb::OutOfService,
+    ] {
+        let command = Command {
+            id: "press-1.fault".into(),
+            verb,
+            occurrence: None,
+            act: Act {
+                by: Some("x".repeat(LONGEST_BY).into()),
+                via: Via::Cli,
+                why: Some("x".repeat(LONGEST_WHY).into()),
+            },
+        };
+        bench.engine.handle_command(at(1_000), command).unwrap();
+    }
+    let with_all = bench.engine.checkpoint().len();
+    // `agent/src/plan/disk.rs` counts on it; ids and the rest take 200 more at most.
+    assert!(with_all - before <= 1000, "{before} and {with_all}");
 }
 
 #[test]
