@@ -4,7 +4,8 @@ use super::newest::Slot;
 use super::recent::Slots;
 use super::{Action, Entry};
 use crate::alarm::{Act, Alarm, LONGEST_BY, LONGEST_WHY};
-use crate::limits::{actions, messages, tags, texts, tracks};
+use crate::conditions::Input;
+use crate::limits::{actions, inputs, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
 use crate::tag_sums::Track;
@@ -61,6 +62,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "accounting of each device",
             count: devices,
             each: size_of::<Entry>() + size_of::<plant::Device>() + 512,
+        },
+        Allocation {
+            what: "tags that states are derived from",
+            count: inputs(plant),
+            each: size_of::<Input>(),
         },
         Allocation {
             what: "last hours and days of each device",

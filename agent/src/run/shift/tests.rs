@@ -31,6 +31,7 @@ fn plant() -> Plant {
         tags: vec![tag],
         state: None,
         codes: vec![],
+        rates: None,
     };
     Plant {
         gateway: Gateway {
