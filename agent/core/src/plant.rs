@@ -320,6 +320,8 @@ pub struct Alarm {
     pub off_delay_ms: u64,
     /// Whether it stays until it is reset.
     pub latched: bool,
+    /// While this holds, the alarm is suppressed by design.
+    pub suppress_when: Option<Rule>,
     /// Text for people, English, placeholders already filled.
     pub text_en: Box<str>,
     /// Text for people, Chinese, placeholders already filled.

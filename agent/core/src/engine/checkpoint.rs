@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -154,10 +154,11 @@ impl Engine {
             .alarms
             .iter()
             .zip(&self.plant.alarms)
-            .filter(|(alarm, _)| alarm.occurrence > 0)
+            .map(|(alarm, settings)| (alarm.stored(now), settings))
+            .filter(|(alarm, _)| *alarm != Alarm::default())
             .map(|(alarm, settings)| {
                 let device = self.plant.device(settings.device).id.clone();
-                (device, settings.id.clone(), alarm.clone())
+                (device, settings.id.clone(), alarm)
             })
             .chain(self.retired.iter().map(|(device, id, occurrence)| {
                 let alarm = Alarm::at_rest(*occurrence);
@@ -248,8 +249,7 @@ impl Engine {
             });
             if let Some(index) = found {
                 self.alarms[index] = alarm;
-                // Nothing has been read yet.
-                self.alarms[index].undecided = true;
+                self.alarms[index].resume(self.now);
             } else if self.retired.len() < MOST_RETIRED {
                 self.retired.push((device, id, alarm.occurrence));
             }
