@@ -261,14 +261,11 @@ pub enum Match {
 }
 
 impl Match {
-    /// Whether `value` matches. A float matches a range only if it is whole.
+    /// Whether `value` matches. A range has no gaps: 4.5 lies in 4 to 99.
     pub fn matches(&self, value: &Value) -> bool {
         match (self, value) {
             (Match::Range(low, high), Value::Int(i)) => (low..=high).contains(&i),
-            (Match::Range(low, high), Value::Float(f)) => {
-                let whole = *f as i64;
-                whole as f64 == *f && (low..=high).contains(&&whole)
-            }
+            (Match::Range(low, high), Value::Float(f)) => (*low as f64..=*high as f64).contains(f),
             (Match::Text(text), Value::Text(t)) => **text == **t,
             (Match::Bool(b), Value::Bool(v)) => b == v,
             (Match::Range(low, high), Value::Bool(v)) => (low..=high).contains(&&i64::from(*v)),
