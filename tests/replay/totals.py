@@ -13,6 +13,8 @@ It knows nothing of the agent but the rules that the agent promises (agent/docs/
 - A counter's difference counts in the window in which it is read, and is a gap if unknown time lies
   in between. A counter that drops makes no parts: the time since its last reading is uncounted.
 - A fault is an entry into `faulted` from another known state. Unknown time does not end it.
+- A level holds from its arrival until its next reading, good or bad, or until `stale` after its stamp.
+  Its mean is weighted with that time; least and greatest are those of all that was read or held.
 
 The windows are those that end between the minute in which the first line arrives and the first local
 midnight after the last.
@@ -20,6 +22,7 @@ midnight after the last.
 
 import csv
 import json
+import math
 import pathlib
 import sys
 from datetime import datetime, timedelta, timezone
@@ -44,12 +47,12 @@ def wind_farm(path):
 
 
 def lathe(path):
-    """Lines of an MTConnect adapter, `STAMP|NAME|VALUE|NAME|VALUE...`, told to two devices."""
+    """Lines of an MTConnect adapter, `STAMP|NAME|VALUE|NAME|VALUE...`, told to three devices."""
     with open(path, encoding="utf-8") as file:
         for line in file:
             stamp, *pairs = line.rstrip("\n").split("|")
             values = dict(zip(pairs[::2], pairs[1::2]))
-            for device in ["okuma", "okuma-cutting"]:
+            for device in CUTS:
                 yield device, ms(stamp), values
 
 
@@ -81,19 +84,19 @@ def new_york(_):
     return -4
 
 
-FARM = (wind_farm, turbine_state, {}, 30 * MINUTE, paris)
+# Which counter a device has, and for how long it believes what it was told.
+CUTS = {
+    "okuma": ("ppartcount", 2 * MINUTE),
+    "okuma-cutting": ("pCuttingTime", 2 * MINUTE),
+    "okuma-patient": ("pCuttingTime", 10 * MINUTE),
+}
+LEVELS = {"pitch": "Ba_avg", "power": "P_avg"}
+FARM = (wind_farm, turbine_state, lambda _: (None, 30 * MINUTE), LEVELS, paris)
 LOGS = {
     "haute-borne-spring": ("haute-borne-spring.csv", *FARM),
     "haute-borne-autumn": ("haute-borne-autumn.csv", *FARM),
     "haute-borne-outage": ("haute-borne-outage.csv", *FARM),
-    "okuma": (
-        "okuma.shdr",
-        lathe,
-        lathe_state,
-        {"okuma": "ppartcount", "okuma-cutting": "pCuttingTime"},
-        2 * MINUTE,
-        new_york,
-    ),
+    "okuma": ("okuma.shdr", lathe, lathe_state, CUTS.get, {}, new_york),
 }
 
 
@@ -137,7 +140,29 @@ def overlap(stretch, begin, end):
     return max(0, min(stretch[1], end) - max(stretch[0], begin))
 
 
-def account(lines, state_of, counter, stale, hours_ahead, begin, end):
+def nine_digits(number):
+    return float(f"{number:.8e}")
+
+
+def level(readings, stale, name, start, to):
+    """What a level has come to between two moments."""
+    held = []
+    for (at, stamp, value), (following, _, _) in zip(readings, [*readings[1:], (to, 0, None)]):
+        stretch = (at, max(at, min(following, stamp + stale)))
+        if value is not None and (overlap(stretch, start, to) or start <= at < to):
+            held.append((value, overlap(stretch, start, to)))
+    good = sum(time for _, time in held)
+    values = [value for value, _ in held]
+    return {
+        f"{name}_mean": math.fsum(value * time for value, time in held) / good if good else None,
+        f"{name}_min": nine_digits(min(values)) if values else None,
+        f"{name}_max": nine_digits(max(values)) if values else None,
+        f"{name}_last": values[-1] if values else None,
+        f"{name}_good_ms": good,
+    }
+
+
+def account(lines, state_of, counter, stale, levels, hours_ahead, begin, end):
     shown, counted, newest = [], [], {}
     for arrival, stamp, values in lines:
         is_fresh = arrival - stamp < stale
@@ -179,23 +204,41 @@ def account(lines, state_of, counter, stale, hours_ahead, begin, end):
             "repair_ms": sum(repaired),
         }
 
-    def windows(next_edge):
+    read = {
+        name: [
+            (at, stamp, float(values[column]) if values[column] else None)
+            for at, stamp, values in lines
+        ]
+        for name, column in levels.items()
+    }
+
+    def tags(start, to):
+        told = {"start_ms": start, "end_ms": to}
+        for name, readings in read.items():
+            told |= level(readings, stale, name, start, to)
+        return told
+
+    def windows(next_edge, of):
         start, all_of_them = begin, []
         while (to := next_edge(start)) <= end:
-            all_of_them.append(window(start, to))
+            all_of_them.append(of(start, to))
             start = to
         return all_of_them
 
+    edges = {
+        "1m": lambda at: at // MINUTE * MINUTE + MINUTE,
+        "1h": lambda at: at // HOUR * HOUR + HOUR,
+        "1d": lambda at: midnight_after(at, hours_ahead),
+    }
     return {
-        "1m": windows(lambda at: at // MINUTE * MINUTE + MINUTE),
-        "1h": windows(lambda at: at // HOUR * HOUR + HOUR),
-        "1d": windows(lambda at: midnight_after(at, hours_ahead)),
         "all": window(begin, end),
+        "kpi": {tier: windows(edge, window) for tier, edge in edges.items()},
+        "tags": {tier: windows(edges[tier], tags) for tier in ["1h", "1d"] if levels},
     }
 
 
 def main(name):
-    file, read, state_of, counters, stale, hours_ahead = LOGS[name]
+    file, read, state_of, of_device, levels, hours_ahead = LOGS[name]
     path = pathlib.Path(__file__).parent / file
     now, lines, back, same = 0, {}, 0, 0
     last = {}
@@ -208,9 +251,7 @@ def main(name):
     begin = min(all_of_one[0][0] for all_of_one in lines.values()) // MINUTE * MINUTE
     end = midnight_after(now, hours_ahead)
     devices = {
-        device: account(
-            all_of_one, state_of, counters.get(device), stale, hours_ahead, begin, end
-        )
+        device: account(all_of_one, state_of, *of_device(device), levels, hours_ahead, begin, end)
         for device, all_of_one in lines.items()
     }
     disorder = {"earlier_than_before": back, "same_as_before": same}

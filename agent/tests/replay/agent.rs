@@ -95,13 +95,15 @@ impl Agent {
             retained: false,
         };
         let samples = Payload::new(payload.as_bytes(), 4096).samples(places, reader);
-        self.engine.handle_readings(readers[0].device, now, &samples);
+        self.engine
+            .handle_readings(readers[0].device, now, &samples);
     }
 
     fn push(&mut self, now: Mono, body: &str) {
         let pushed = push::samples(body.as_bytes(), &self.settings.plant, &[LinkIndex(0)]);
         for pushed in pushed.unwrap_or_else(|error| panic!("{error}: {body}")) {
-            self.engine.handle_readings(pushed.device, now, &pushed.samples);
+            self.engine
+                .handle_readings(pushed.device, now, &pushed.samples);
         }
     }
 
@@ -113,13 +115,15 @@ impl Agent {
         }
     }
 
-    /// The summaries, as they would be published.
+    /// Summaries and tags, as they would be published.
     pub fn windows(&self) -> Windows {
         let mut windows = Windows::new();
         for record in &self.records {
-            if !matches!(record.body, Body::Summary(_)) {
-                continue;
-            }
+            let kind = match record.body {
+                Body::Summary(_) => "kpi",
+                Body::Tags(_) => "tags",
+                Body::Event(_) => continue,
+            };
             let message = Message {
                 gateway: &self.settings.plant.gateway,
                 run: &RUN,
@@ -128,7 +132,7 @@ impl Agent {
             };
             let json: Json = serde_json::to_value(&message).unwrap();
             let text = |key: &str| json[key].as_str().unwrap().to_owned();
-            let key = (text("device"), text("window"));
+            let key = (text("device"), format!("{kind}/{}", text("window")));
             windows.entry(key).or_default().push(json);
         }
         windows

@@ -51,7 +51,11 @@ pub fn rows(file: &str) -> Vec<Line> {
 /// Lines of an MTConnect adapter, `STAMP|NAME|VALUE|NAME|VALUE...`: of each what the devices of
 /// `okuma.toml` have as tags, under their names. A line that has nothing of it is not sent.
 pub fn shdr(file: &str) -> Vec<Line> {
-    const TAGS: [(&str, &str); 2] = [("okuma", "ppartcount"), ("okuma-cutting", "pCuttingTime")];
+    const TAGS: [(&str, &str); 3] = [
+        ("okuma", "ppartcount"),
+        ("okuma-cutting", "pCuttingTime"),
+        ("okuma-patient", "pCuttingTime"),
+    ];
     let line = |line: &str| {
         let parts: Vec<&str> = line.split('|').collect();
         let (stamp, pairs) = parts.split_first().unwrap();
