@@ -50,4 +50,6 @@ pub mod segments;
 
 pub mod message;
 
+pub mod sms;
+
 pub mod engine;
