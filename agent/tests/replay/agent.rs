@@ -1,7 +1,7 @@
 //! The agent without its sockets, its disk and its clocks: the time is that of the log.
 
-use crate::Windows;
 use crate::log::{Line, Sent, folder};
+use crate::totals::Windows;
 use andon::config;
 use andon::field::payload::{Payload, Reader};
 use andon::field::push;
