@@ -252,7 +252,7 @@ pub struct StateMap {
 /// What a status value is compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Match {
-    /// An integer in this range, ends included.
+    /// A number in this range, ends included.
     Range(i64, i64),
     /// Exactly this text.
     Text(Box<str>),
