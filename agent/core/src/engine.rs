@@ -182,6 +182,7 @@ struct Told {
     state: State,
     code: Option<Value>,
     quality: Quality,
+    product: Option<Value>,
 }
 
 impl Engine {
@@ -352,9 +353,13 @@ impl Engine {
     }
 
     fn advance(&mut self, index: usize, to: Mono) {
-        if let Some(machine) = &mut self.devices[index].machine {
-            machine.advance(to, self.plant.devices[index].merge_faults_ms);
+        let merge_faults_ms = self.plant.devices[index].merge_faults_ms;
+        while let Some(machine) = &mut self.devices[index].machine {
+            let there = machine.advance(to, merge_faults_ms);
             self.mark(index);
+            if there {
+                break;
+            }
         }
     }
 
@@ -368,6 +373,7 @@ impl Engine {
         if let Some(told) = &entry.told
             && told.state == machine.state()
             && told.quality == quality
+            && told.product.as_ref() == machine.product()
             && !is_another_fault(told, machine.state(), machine.code())
         {
             return;
@@ -376,6 +382,7 @@ impl Engine {
             state: machine.state(),
             code: machine.code().cloned(),
             quality,
+            product: machine.product().cloned(),
         };
         let since = machine.since();
         let before = entry.told.replace(now.clone());

@@ -7,6 +7,7 @@ use super::manners;
 use super::models::{Common, check_scrap, common, merged, model, publishes_tags, stale_after};
 use super::nearest::suggest;
 use super::pages::Paths;
+use super::rates::RatePart;
 use super::report::Finding;
 use super::shipped;
 use super::tags::{Comes, TagPart};
@@ -321,7 +322,11 @@ fn build(
         link,
         unit: unit?,
         manners,
-        rated_rate: own.rated_rate.or(base.rated_rate),
+        rated_rate: own
+            .rated_rate
+            .as_ref()
+            .or(base.rated_rate.as_ref())
+            .and_then(RatePart::fixed),
         stale_after_ms,
         publishes,
         publishes_tags: publishes_tags(own, base, publishes),

@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -199,7 +199,7 @@ impl Engine {
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
             let known = devices.iter().find(|(id, _)| *id == device.id);
             match (known, &mut entry.machine) {
-                (Some((_, ledger)), Some(machine)) => machine.resume(ledger),
+                (Some((_, ledger)), Some(machine)) => machine.resume(device, ledger),
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }

@@ -27,6 +27,7 @@ fn plant() -> Plant {
         tags: vec![tag],
         state: None,
         codes: vec![],
+        rates: None,
     };
     Plant {
         gateway: Gateway {
