@@ -15,6 +15,7 @@ mod marks;
 mod newest;
 mod past;
 mod recent;
+mod sources;
 mod tags;
 mod view;
 
@@ -45,6 +46,7 @@ use marks::Marked;
 use newest::Newest;
 use past::Past;
 use recent::Recent;
+use sources::Sources;
 use tags::Tags;
 
 /// Stale data, silent devices and the clock are looked at this often.
@@ -120,6 +122,7 @@ pub struct Engine {
     now: Mono,
     devices: Vec<Entry>,
     newest: Newest,
+    sources: Sources,
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
@@ -228,6 +231,7 @@ impl Engine {
             next_housekeeping: now.mono,
             now: start,
             newest: Newest::new(&plant),
+            sources: Sources::new(&plant),
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
@@ -258,6 +262,7 @@ impl Engine {
         }
         let past = engine.remember(past);
         engine.resume(before, past, now);
+        engine.recall_counts(start);
         engine.catch_up(now.mono);
         engine
     }

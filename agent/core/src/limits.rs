@@ -67,6 +67,7 @@ pub fn reserve(plant: &Plant) -> usize {
         + 8 * devices
         + 3 * plant.alarms.len()
         + QUALITIES
+        + SOURCES
         + 64
 }
 
@@ -77,6 +78,9 @@ fn published(plant: &Plant) -> usize {
     };
     plant.devices.iter().map(of_device).sum()
 }
+
+/// Events of lying sources that one call tells; the others are told with a later reading.
+pub const SOURCES: usize = 16;
 
 /// Changes of quality that one call tells; a read has up to 125 tags, and one line of the log names
 /// the trouble as well as all of them.

@@ -316,6 +316,27 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("what", &value.to_string())?;
             map.serialize_entry("value", &Raw(value))
         }
+        Event::Source {
+            device,
+            tag,
+            reason,
+            begins,
+            value,
+        } => {
+            let reason = reason.to_string();
+            let (from, to) = if *begins {
+                ("good", &*reason)
+            } else {
+                (&*reason, "good")
+            };
+            map.serialize_entry("event", "source")?;
+            map.serialize_entry("device", device)?;
+            map.serialize_entry("what", tag)?;
+            map.serialize_entry("from", from)?;
+            map.serialize_entry("to", to)?;
+            map.serialize_entry("reason", &reason)?;
+            map.serialize_entry("value", &value.as_ref().map(Raw))
+        }
     }
 }
 

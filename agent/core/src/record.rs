@@ -3,7 +3,7 @@
 
 use crate::alarm::AlarmState;
 use crate::plant::Priority;
-use crate::sample::{Quality, Value};
+use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
 use crate::summary::{ShiftRun, Summary, Tier};
 use crate::tag_sums::{Number, TagSum};
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of the stored form.
-pub const STORED_VERSION: u8 = 2;
+pub const STORED_VERSION: u8 = 3;
 
 /// Which run of the agent made a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -216,5 +216,18 @@ pub enum Event {
         device: Arc<str>,
         /// The value.
         value: Value,
+    },
+    /// A source lies, or does so no more.
+    Source {
+        /// Which device.
+        device: Arc<str>,
+        /// Which of its tags; none if it is all of them.
+        tag: Option<Arc<str>>,
+        /// How.
+        reason: Reason,
+        /// Whether it begins.
+        begins: bool,
+        /// What it said when that was found; of a clock, by how many milliseconds it is ahead.
+        value: Option<Value>,
     },
 }

@@ -12,6 +12,7 @@ mod buses;
 mod calendar;
 mod called;
 mod csv;
+mod detect;
 mod devices;
 mod each;
 mod files;

@@ -392,10 +392,11 @@ impl Shift {
         let device = self.engine.plant().device(device);
         let tag = &device.model.tags[usize::from(tag.0)].name;
         if let Some(reason) = quality.reason() {
-            tracing::warn!(
-                "{} {tag}: {reason} ({untold} more since the last line)",
-                device.id
-            );
+            let more = match untold {
+                0 => String::new(),
+                untold => format!(" ({untold} more since the last line)"),
+            };
+            tracing::warn!("{} {tag}: {reason}{more}", device.id);
         }
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn watching(plant: &Plant, device: DeviceIndex) -> Vec<u16> {
             asks |= match leaf {
                 Rule::State { device: of, .. }
                 | Rule::Tag { device: of, .. }
-                | Rule::NoData(of) => *of == device,
+                | Rule::NoData(of)
+                | Rule::Suspect(of) => *of == device,
                 _ => false,
             };
         });
@@ -50,6 +51,10 @@ impl World for Engine {
 
     fn no_data(&self, device: DeviceIndex) -> bool {
         self.is_silent(device)
+    }
+
+    fn suspect(&self, device: DeviceIndex) -> Option<bool> {
+        self.lies(device)
     }
 }
 

@@ -2,6 +2,7 @@
 //! behind a version byte; a form that is not understood counts as none.
 
 use super::Engine;
+use super::age::TimesOf;
 use super::past::Gone;
 use super::tags::CountersOf;
 use crate::alarm::Alarm;
@@ -65,6 +66,8 @@ pub(super) struct Checkpoint {
     tags_minute: (Wall, u64),
     /// By device and tag, where counters stand.
     counters: Vec<CountersOf>,
+    /// By device and tag, the newest time stamps of sources.
+    source_times: Vec<TimesOf>,
     alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
     /// Activations that may have been counted since.
     #[serde(skip)]
@@ -146,6 +149,7 @@ impl Engine {
             .map(|(index, device)| (device.id.clone(), self.counters(index)))
             .filter(|(_, counters)| !counters.is_empty())
             .collect();
+        let source_times = self.source_times();
         let alarms = self
             .alarms
             .iter()
@@ -168,6 +172,7 @@ impl Engine {
             devices,
             tags_minute: self.tags.open(now),
             counters,
+            source_times,
             alarms,
             lost_occurrences: 0,
         };
@@ -208,6 +213,7 @@ impl Engine {
         let (tags_start, tags_passed_ms) = before.tags_minute;
         self.tags.resume(tags_start, tags_passed_ms);
         self.resume_tags(open_tags.as_ref(), &before.counters);
+        self.resume_source_times(&before.source_times);
         let without = devices
             .into_iter()
             .filter(|(id, _)| !is_configured(&plant, id));

@@ -2,6 +2,7 @@
 
 use super::newest::Slot;
 use super::recent::Slots;
+use super::sources::{self, OfDevice, Trouble, Watch};
 use super::{Action, Entry};
 use crate::alarm::Alarm;
 use crate::conditions::Input;
@@ -30,6 +31,10 @@ impl Allocation {
     }
 }
 
+/// Bytes for each tag that tell whether it lies: where its watch is, its trouble, and whether it is
+/// one of a block of zeros.
+const OF_TAG: usize = size_of::<u32>() + size_of::<Trouble>() + size_of::<bool>();
+
 /// What the core allocates for a plant.
 pub fn allocations(plant: &Plant) -> Vec<Allocation> {
     let devices = plant.devices.len();
@@ -38,7 +43,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "newest sample of each tag",
             count: tags(plant),
-            each: size_of::<Slot>() + size_of::<u32>(),
+            each: size_of::<Slot>() + size_of::<u32>() + OF_TAG,
         },
         Allocation {
             what: "newest text of each tag that has one",
@@ -51,6 +56,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Option<Wall>>(),
         },
         Allocation {
+            what: "what is normal for each tag that is watched",
+            count: sources::watched(plant),
+            each: size_of::<Watch>(),
+        },
+        Allocation {
             what: "what each tag comes to over its windows",
             count: tracks(plant),
             each: size_of::<Track>(),
@@ -58,7 +68,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "accounting of each device",
             count: devices,
-            each: size_of::<Entry>() + size_of::<plant::Device>() + 512,
+            each: size_of::<Entry>() + size_of::<OfDevice>() + size_of::<plant::Device>() + 512,
         },
         Allocation {
             what: "tags that states are derived from",

@@ -21,6 +21,7 @@ mod rates;
 mod restart;
 mod shown;
 mod source_time;
+mod sources;
 mod storm;
 mod tags;
 
@@ -105,6 +106,7 @@ fn plant() -> Plant {
         min_coverage: 5_000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: Arc::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
         device: DeviceIndex(0),

@@ -186,7 +186,11 @@ impl Engine {
 
     fn device(&self, index: DeviceIndex, now: Mono) -> DeviceStatus<'_> {
         let device = self.plant.device(index);
-        let is_bad = |tag: &TagStatus<'_>| matches!(tag.quality, Quality::Bad(_));
+        // A retained value is a legitimate last state; any other caveat is a suspicion.
+        let is_bad = |tag: &TagStatus<'_>| {
+            let why = tag.quality.reason();
+            why.is_some_and(|why| why != Reason::Retained)
+        };
         let bad = || self.tags(index, now).filter(is_bad);
         let last_good = self.devices[usize::from(index.0)].last_good;
         let doing = self.machine(index).map(|machine| Doing {

@@ -56,6 +56,7 @@ fn plant() -> Plant {
             min_coverage: 5_000,
             min_exposure_ms: 1_800_000,
             merge_faults_ms: 0,
+            detect: Arc::default(),
         }],
         alarms: vec![],
         max_payload: 9000,
