@@ -9,6 +9,7 @@ mod age;
 mod alarms;
 mod checkpoint;
 mod closing;
+mod commands;
 mod course;
 mod footprint;
 mod ingest;
@@ -21,6 +22,7 @@ mod tags;
 mod view;
 
 pub use checkpoint::Left;
+pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
@@ -349,6 +351,7 @@ impl Engine {
         let before = self.timeline.clock;
         if let Some(by) = stepped {
             self.step_clock(now.mono, by);
+            self.relabel_shelves();
         }
         if stepped.is_some() || before != now.clock {
             self.timeline.clock = now.clock;

@@ -336,8 +336,28 @@ pub struct Alarm {
     pub off_delay_ms: u64,
     /// Whether it stays until it is reset.
     pub latched: bool,
+    /// While this holds, the alarm is suppressed by design.
+    pub suppress_when: Option<Rule>,
     /// Text for people, English, placeholders already filled.
     pub text_en: Box<str>,
     /// Text for people, Chinese, placeholders already filled.
     pub text_zh: Box<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_no_gaps() {
+        let range = Match::Range(4, 99);
+        for inside in [4.0, 4.5, 99.0] {
+            assert!(range.matches(&Value::Float(inside)), "{inside}");
+        }
+        for outside in [3.999, 99.001, -4.5] {
+            assert!(!range.matches(&Value::Float(outside)), "{outside}");
+        }
+        assert!(Match::Range(2, 2).matches(&Value::Float(2.0)));
+        assert!(!Match::Range(2, 2).matches(&Value::Float(2.5)));
+    }
 }

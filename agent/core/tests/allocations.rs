@@ -187,6 +187,7 @@ fn plant() -> Plant {
         on_delay_ms: 10_000,
         off_delay_ms: 0,
         latched: false,
+        suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
     });

@@ -25,7 +25,7 @@ mod local;
 mod loose;
 mod manners;
 mod models;
-mod nearest;
+pub(crate) mod nearest;
 mod pages;
 mod rates;
 mod report;

@@ -344,6 +344,30 @@ fn press_line_alarms_are_spread_over_their_devices() {
 }
 
 #[test]
+fn an_alarm_is_suppressed_by_a_rule_of_its_device() {
+    let text = PRESS_LINE.replacen(
+        "off_delay = \"5 s\"",
+        "off_delay = \"5 s\"\nsuppress_when = \"state == planned_stop or press-1.state == setup\"",
+        1,
+    );
+    let plant = load_text(&text).expect("it is good").settings.plant;
+    let is = |device, is| {
+        Box::new(Rule::State {
+            device: DeviceIndex(device),
+            is,
+            negated: false,
+        })
+    };
+    let suppressed = |device| {
+        let setup = is(0, State::Setup);
+        Some(Rule::Or(is(device, State::PlannedStop), setup))
+    };
+    assert_eq!(plant.alarms[1].suppress_when, suppressed(1));
+    assert_eq!(plant.alarms[2].suppress_when, suppressed(3));
+    assert_eq!(plant.alarms[3].suppress_when, None, "another alarm");
+}
+
+#[test]
 fn press_line_says_what_is_not_active() {
     let settings = press_line().settings;
     let told: Vec<String> = settings

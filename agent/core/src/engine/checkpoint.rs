@@ -17,7 +17,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -153,7 +153,7 @@ impl Checkpoint {
         let alarms = self.alarms.iter();
         alarms
             .filter(|stored| {
-                stored.alarm.state != AlarmState::Normal && find_alarm(plant, stored).is_none()
+                stored.alarm.state() != AlarmState::Normal && find_alarm(plant, stored).is_none()
             })
             .count()
     }
@@ -196,12 +196,13 @@ impl Engine {
             .alarms
             .iter()
             .zip(&self.plant.alarms)
-            .filter(|(alarm, _)| alarm.occurrence > 0)
+            .map(|(alarm, settings)| (alarm.stored(now), settings))
+            .filter(|(alarm, _)| *alarm != Alarm::default())
             .map(|(alarm, settings)| StoredAlarm {
                 device: self.plant.device(settings.device).id.clone(),
                 id: settings.id.clone(),
                 priority: settings.priority,
-                alarm: alarm.clone(),
+                alarm,
             })
             .chain(
                 self.retired
@@ -304,19 +305,20 @@ impl Engine {
             } = stored;
             if let Some(index) = found {
                 self.alarms[index] = alarm;
-                // Nothing has been read yet.
-                self.alarms[index].undecided = true;
+                self.alarms[index].resume(self.now);
                 continue;
             }
-            if alarm.state != AlarmState::Normal {
+            if alarm.state() != AlarmState::Normal {
                 let event = Event::Alarm {
                     device: device.clone(),
                     alarm: id.clone(),
                     occurrence: alarm.occurrence,
                     priority,
-                    from: alarm.state,
+                    from: alarm.state(),
                     to: AlarmState::Normal,
                     value: None,
+                    active: false,
+                    done: None,
                 };
                 self.event(now, event);
             }

@@ -5,7 +5,7 @@ use super::newest::Slot;
 use super::recent::Slots;
 use super::sources::{self, OfDevice, Trouble, Watch};
 use super::{Action, Entry};
-use crate::alarm::Alarm;
+use crate::alarm::{Act, Alarm, LONGEST_BY, LONGEST_WHY};
 use crate::calendar::Calendar;
 use crate::conditions::Input;
 use crate::limits::{actions, inputs, messages, tags, texts, tracks};
@@ -15,6 +15,9 @@ use crate::tag_sums::Track;
 use crate::tiers::Tiers;
 use crate::time::Wall;
 use alloc::vec::Vec;
+
+/// Bytes of who acknowledged an alarm, shelved it and took it out of service, at their longest.
+const ACTS: usize = 3 * (size_of::<Act>() + LONGEST_BY + LONGEST_WHY);
 
 /// One kind of thing that is allocated at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +92,9 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Course>() + size_of::<Option<Tiers>>() + size_of::<Calendar>() + 512,
         },
         Allocation {
-            what: "alarms",
+            what: "alarms, and who did what to them",
             count: alarms,
-            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256,
+            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256 + ACTS,
         },
         Allocation {
             what: "actions on their way",

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 mod calendar;
 mod calendars;
 mod changed;
+mod commands;
 mod derived;
 mod history;
 mod late;
@@ -124,6 +125,7 @@ fn plant() -> Plant {
         on_delay_ms,
         off_delay_ms: 0,
         latched: false,
+        suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
     };
@@ -391,13 +393,13 @@ fn an_alarm_is_raised_cleared_and_published() {
         bench.fail(second * 1000);
     }
     assert_eq!(
-        bench.engine.alarms[0].state,
+        bench.engine.alarms[0].state(),
         crate::alarm::AlarmState::UnackActive
     );
     assert!(bench.engine.alarms[0].undecided);
     bench.read(20_000, [2, 0, 0]);
     assert_eq!(
-        bench.engine.alarms[0].state,
+        bench.engine.alarms[0].state(),
         crate::alarm::AlarmState::RtnUnack
     );
 }
@@ -420,7 +422,7 @@ fn a_break_is_a_planned_stop_and_ends_no_fault() {
         crews: vec![],
     }];
     let mut bench = Bench::left(plant, now(0), None);
-    let active = |bench: &Bench| [0, 1].map(|at| bench.engine.alarms[at].state.is_active());
+    let active = |bench: &Bench| [0, 1].map(|at| bench.engine.alarms[at].is_active());
     for second in 0..=60 {
         assert_eq!(active(&bench), [second > 0, false]);
         bench.read(second * 1000, [7, 0, 0]);

@@ -146,14 +146,22 @@ impl Engine {
 
     /// How an alarm stands; none while it is normal.
     pub fn alarm(&self, index: u16) -> Option<AlarmMessage<'_>> {
+        let message = self.any_alarm(index)?;
+        (message.alarm.state() != AlarmState::Normal).then_some(message)
+    }
+
+    /// How an alarm stands, normal or not.
+    pub fn any_alarm(&self, index: u16) -> Option<AlarmMessage<'_>> {
         let alarm = self.alarms.get(usize::from(index))?;
         let settings = &self.plant.alarms[usize::from(index)];
-        (alarm.state != AlarmState::Normal).then(|| AlarmMessage {
+        let until = alarm.shelved_until();
+        Some(AlarmMessage {
             gateway: &self.plant.gateway,
             run: &self.run,
             device: self.plant.device(settings.device),
             settings,
             alarm,
+            until: until.map(|until| self.timeline.label(until)),
         })
     }
 

@@ -241,7 +241,7 @@ fn another_gateway_or_site_goes_on_where_this_one_was() {
 fn an_alarm_that_is_no_longer_configured_ends_in_the_journal() {
     let mut bench = Bench::new();
     bench.read(0, [7, 0, 0]);
-    assert_eq!(bench.engine.alarms[0].state, AlarmState::UnackActive);
+    assert_eq!(bench.engine.alarms[0].state(), AlarmState::UnackActive);
     let before = bench.records.len();
     let mut without = plant();
     without.alarms.remove(0);

@@ -45,7 +45,7 @@ fn told(bench: &Bench) -> Vec<(&str, Reason, bool, Option<Value>)> {
 #[test]
 fn a_lie_is_told_when_it_begins_and_when_it_has_been_gone_for_ten_polls() {
     let mut bench = Bench::left(watched(), now(0), None);
-    let is_active = |bench: &Bench| bench.engine.alarm(0).map(|alarm| alarm.alarm.state);
+    let is_active = |bench: &Bench| bench.engine.alarm(0).map(|alarm| alarm.alarm.state());
     for second in 1..=5 {
         bench.read(second * 1000, [2, 100, 20]);
     }
