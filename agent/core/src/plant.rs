@@ -255,8 +255,12 @@ impl Device {
         tag.summed != Summed::Not && self.publishes_tags != TierSet::NONE
     }
 
-    /// The count that follows from two others, if two are read.
+    /// The count that follows from two others, if two are read. Where no scrap is counted each window
+    /// has its own already.
     pub fn third(&self) -> Option<Counts> {
+        if self.no_scrap {
+            return None;
+        }
         let is_read = |counts: Counts| {
             let mut roles = self.model.tags.iter().filter_map(|tag| tag.role);
             roles.any(|role| role.counts == counts)

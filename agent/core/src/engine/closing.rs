@@ -50,9 +50,13 @@ impl Engine {
             for index in 0..self.devices.len() {
                 self.advance(index, edge);
             }
-            self.turn_pages(edge);
-            if edge == self.window_end {
+            // What follows from a break or a shift that ends here belongs to the time after it.
+            let is_end = edge == self.window_end;
+            if is_end {
                 self.close_windows(edge);
+            }
+            self.turn_pages(edge);
+            if is_end {
                 self.next_window(edge, to, must);
             }
         }
@@ -267,8 +271,7 @@ impl Engine {
         if minutes > 0 && !(must && self.is_crowded()) {
             let begin = self.timeline.label(edge);
             let cut = if behind < LONG_SILENCE_MS {
-                let first = self.timeline.moment(self.first_end(begin));
-                first.min(self.plan_until())
+                self.timeline.moment(self.first_end(begin))
             } else {
                 let from = *self.silent_from.get_or_insert(begin);
                 let cut = self.cut_of_silence(from, begin, self.timeline.label(last));

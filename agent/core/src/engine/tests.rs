@@ -18,6 +18,7 @@ mod calendars;
 mod changed;
 mod commands;
 mod derived;
+mod edges;
 mod history;
 mod late;
 mod power;
