@@ -30,17 +30,18 @@ use crate::limits;
 use crate::machine::Machine;
 use crate::modbus::plan::Plan;
 use crate::plant::{Device, Plant};
-use crate::record::{Body, Event, Record, Run};
+use crate::record::{Body, Event, Record, Relabel, Run};
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
 use crate::tiers::{Frames, Tiers};
-use crate::time::{Mono, Now, Wall};
+use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use closing::{frames_at, span_at};
 use marks::Marked;
 use newest::Newest;
 use past::Past;
@@ -60,6 +61,9 @@ const UNMAPPED: usize = 8;
 pub enum Action {
     /// Store this record; it counts from when it is on disk.
     Store(Record),
+    /// The wall clock was set for the first time: records that this is about are labelled anew. To
+    /// be committed with the next checkpoint, and no earlier than those records.
+    Relabel(Relabel),
     /// Keep this page on the gateway. It must be on disk before a checkpoint that is made later.
     Keep(Page),
     /// Commit what is to be stored now, not in some seconds: a person waits for it.
@@ -116,6 +120,7 @@ pub struct Engine {
     /// By how much the wall clock was stepped where the open windows begin.
     stepped_ms: i64,
     next_housekeeping: Mono,
+    labels_from: LabelsFrom,
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
@@ -136,6 +141,17 @@ pub struct Engine {
     seq: u64,
     events: u64,
     tally: Tally,
+}
+
+/// Where the labels of this run begin.
+#[derive(Debug, Default)]
+struct LabelsFrom {
+    /// Number of the first record.
+    seq: u64,
+    /// Number of the first page.
+    page: u64,
+    /// The first label.
+    label: Wall,
 }
 
 /// How a link stands.
@@ -215,16 +231,17 @@ impl Engine {
             .as_ref()
             .map_or(now.mono, |before| before.resume_at(&mut timeline, now));
         let label = timeline.label(start);
-        let span = plant.calendar.span_at(label);
+        let span = span_at(&plant, &timeline, label);
         let gone = before.as_ref().map_or(0, |before| before.gone(&plant));
         let capacity = limits::actions(&plant) + past.actions() + checkpoint::EACH_GONE * gone;
         let mut engine = Engine {
             span_until: timeline.moment(span.until),
             window_end: timeline.moment(timeline.next_minute(start)),
             window_merged: 1,
-            frames: Frames::at(&plant.calendar, label),
+            frames: frames_at(&plant, &timeline, label),
             stepped_ms: 0,
             next_housekeeping: now.mono,
+            labels_from: LabelsFrom::default(),
             now: start,
             newest: Newest::new(&plant),
             tags: Tags::new(&plant, start, label),
@@ -335,6 +352,13 @@ impl Engine {
     }
 
     fn look_at_clock(&mut self, now: Now) {
+        if self.timeline.is_unset() {
+            let clock = self.timeline.worth(now);
+            if clock != ClockState::Unsynced {
+                self.set_clock(now, clock);
+            }
+            return;
+        }
         let stepped = self.timeline.stepped(now);
         let before = self.timeline.clock;
         if let Some(by) = stepped {

@@ -34,6 +34,63 @@ pub enum Leaf {
     Marks(Vec<Mark>),
     /// What tags have come to in the windows that are open. Only the last of them counts.
     Tags(OpenTags),
+    /// The wall clock was set for the first time in a run.
+    Relabel(Relabel),
+}
+
+/// What a clock had labelled that had not been set once: pages from `first` to the one that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relabel {
+    /// Number of the first page with such labels.
+    pub first: u64,
+    /// By how many milliseconds they are moved.
+    pub by_ms: i64,
+    /// What the clock was set to.
+    pub to: Wall,
+}
+
+/// Every [`Relabel`] of a history: to be known before the pages that they are about are read.
+#[derive(Debug, Clone, Default)]
+pub struct Relabels(Vec<(u64, Relabel)>);
+
+impl Relabels {
+    /// Takes note of a page that is one.
+    pub fn note(&mut self, page: &Page) {
+        if let Leaf::Relabel(relabel) = page.leaf {
+            self.0.push((page.number, relabel));
+        }
+    }
+
+    /// By how much the labels of the page with this number are moved.
+    pub fn by_ms(&self, number: u64) -> i64 {
+        let concerns =
+            |(last, relabel): &&(u64, Relabel)| relabel.first <= number && number < *last;
+        let all = self.0.iter().filter(concerns);
+        all.map(|(_, relabel)| relabel.by_ms).sum()
+    }
+
+    /// Gives a page the labels that it would have if the clock had been right.
+    pub fn apply(&self, page: &mut Page) {
+        let by = self.by_ms(page.number);
+        if by == 0 {
+            return;
+        }
+        match &mut page.leaf {
+            Leaf::Minute(rows) | Leaf::Piece(rows) => {
+                let own = rows.rows.iter_mut().filter_map(|row| row.own.as_mut());
+                for head in own.chain([&mut rows.head]) {
+                    head.window = head.window.moved(by);
+                }
+            }
+            Leaf::Marks(marks) => marks.iter_mut().for_each(|mark| mark.relabel(by)),
+            Leaf::Tags(tags) => {
+                for (start, _) in tags.windows.iter_mut().flatten() {
+                    *start = *start + by;
+                }
+            }
+            Leaf::Relabel(_) => {}
+        }
+    }
 }
 
 /// What tags have come to in open windows.
@@ -140,4 +197,18 @@ pub enum Mark {
         /// What is known of it ends here.
         at: Wall,
     },
+}
+
+impl Mark {
+    /// The labels of the clock that was not set, `by` milliseconds later; those of before the run, and
+    /// of after it was set, are right.
+    fn relabel(&mut self, by: i64) {
+        match self {
+            Mark::Shows { at, .. } | Mark::Plan { at, .. } | Mark::Ends { at, .. } => {
+                *at = *at + by
+            }
+            Mark::Step { from, .. } => *from = *from + by,
+            Mark::Gap { to, .. } => *to = *to + by,
+        }
+    }
 }

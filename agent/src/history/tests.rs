@@ -25,6 +25,7 @@ fn head(minute: i64) -> Head {
             fold: 0,
             stepped_ms: 0,
             clock_step_ms: 0,
+            unset: None,
         },
         cut: TierSet::NONE,
         ended: TierSet::NONE,

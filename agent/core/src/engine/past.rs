@@ -92,7 +92,7 @@ impl Past {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
                 Leaf::Tags(tags) => past.open_tags = Some(tags),
-                Leaf::Marks(_) => {}
+                Leaf::Marks(_) | Leaf::Relabel(_) => {}
             }
         }
         past
@@ -105,8 +105,7 @@ impl Past {
     }
 
     fn add(&mut self, plant: &Plant, number: u64, rows: &Rows, are_pieces: bool) {
-        let frames_of =
-            |head: &Head| Frames::over(&plant.calendar, head.window.start, head.window.end);
+        let frames_of = |head: &Head| Frames::over(&plant.calendar, &head.window);
         let common = frames_of(&rows.head);
         for (at, row) in rows.rows.iter().enumerate() {
             let head = row.own.as_ref().unwrap_or(&rows.head);

@@ -19,6 +19,7 @@ mod shown;
 mod source_time;
 mod storm;
 mod tags;
+mod unset;
 
 /// A wall clock at the start of a minute, and a monotonic one far from zero.
 const WALL: i64 = 1_790_000_040_000;
@@ -141,6 +142,7 @@ struct Bench {
     records: Vec<Record>,
     pages: Vec<Page>,
     published: Vec<Current>,
+    relabel: Option<Relabel>,
 }
 
 impl Bench {
@@ -172,6 +174,7 @@ impl Bench {
             records: vec![],
             pages: vec![],
             published: vec![],
+            relabel: None,
         };
         bench.drain();
         while !bench.engine.catch_up(start.mono) {
@@ -187,6 +190,7 @@ impl Bench {
                 Action::Store(record) => self.records.push(record),
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
+                Action::Relabel(relabel) => self.relabel = Some(relabel),
                 Action::Commit | Action::Checkpoint | Action::Quality(..) => {}
             }
         }

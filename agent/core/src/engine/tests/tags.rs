@@ -225,7 +225,7 @@ fn where_no_tag_is_told_nothing_is_kept_of_them() {
         Leaf::Tags(_) => false,
         Leaf::Minute(rows) | Leaf::Piece(rows) =>
             rows.rows.iter().all(|row| !row.device.is_empty()),
-        Leaf::Marks(_) => true,
+        Leaf::Marks(_) | Leaf::Relabel(_) => true,
     }));
 }
 
