@@ -248,6 +248,7 @@ fn rows_of(page: &Page) -> usize {
         Leaf::Marks(marks) => marks.len(),
         // Some words of memory, where a row has many.
         Leaf::Tags(tags) => tags.tags.len() / 2,
+        Leaf::Relabel(_) => 0,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Wanted;
 use super::csv::{Row, local};
-use crate::history::{Kind, Pages, Passed};
+use crate::history::{self, Kind, Passed};
 use andon_core::history::Leaf;
 use andon_core::plant::Device;
 use andon_core::sample::Value;
@@ -21,7 +21,7 @@ pub(super) fn write(wanted: &Wanted<'_>, out: &mut impl Write) -> io::Result<Vec
     }
     row.end(out)?;
     // All of them: what began before may go on within the time that is asked for.
-    let mut pages = Pages::read(&Kind::Marks.dir(&wanted.settings.data_dir));
+    let mut pages = history::pages(&wanted.settings.data_dir, Kind::Marks);
     let mut segments = Segments::default();
     let mut ended = Vec::new();
     for page in pages.by_ref() {

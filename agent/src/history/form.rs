@@ -1,7 +1,7 @@
 //! The stored form of pages: length, checksum, then a version and postcard. Variants and fields are
 //! only ever appended, and [`VERSION`] rises with them.
 
-use andon_core::history::{Head, Leaf, Mark, OpenTags, Page, Row, Rows};
+use andon_core::history::{Head, Leaf, Mark, OpenTags, Page, Relabel, Row, Rows};
 use andon_core::sample::{Quality, Value};
 use andon_core::state::State;
 use andon_core::summary::Sum;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Length and checksum.
 const FRAME: usize = 8;
@@ -77,6 +77,7 @@ enum StoredLeaf {
     Piece(StoredRows),
     Marks(Vec<StoredMark>),
     Tags(StoredTags),
+    Relabel(Relabel),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,6 +132,7 @@ pub(super) fn write(page: &Page, names: &mut Names, to: &mut Vec<u8>) {
             StoredLeaf::Marks(marks.iter().map(|mark| stored_mark(mark, names)).collect())
         }
         Leaf::Tags(tags) => StoredLeaf::Tags(stored_tags(tags, names)),
+        Leaf::Relabel(relabel) => StoredLeaf::Relabel(*relabel),
     };
     let stored = Stored {
         number: page.number,
@@ -172,6 +174,7 @@ pub(super) fn read(bytes: &[u8], names: &mut Names) -> Option<(Page, usize)> {
             Leaf::Marks(marks.collect::<Option<_>>()?)
         }
         StoredLeaf::Tags(tags) => Leaf::Tags(tags_of(tags, names)?),
+        StoredLeaf::Relabel(relabel) => Leaf::Relabel(relabel),
     };
     let page = Page {
         number: stored.number,
@@ -192,6 +195,7 @@ pub(super) fn label(page: &Page) -> Wall {
             let starts = tags.windows.iter().flatten().map(|(start, _)| *start);
             starts.max().unwrap_or(Wall(0))
         }
+        Leaf::Relabel(relabel) => relabel.to,
     }
 }
 

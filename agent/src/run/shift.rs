@@ -15,7 +15,7 @@ use crate::store::{Rejected, Store, StoreError};
 use crate::upstream::{CurrentValues, Health};
 use andon_core::engine::{Action, Current, Engine, Tally};
 use andon_core::modbus::decode::Words;
-use andon_core::record::{Body, Event};
+use andon_core::record::{Body, Event, Relabel};
 use andon_core::sample::Quality;
 use andon_core::tag::{DeviceIndex, TagIndex};
 use andon_core::time::Mono;
@@ -35,6 +35,8 @@ const WARNINGS_A_MINUTE: u32 = 10;
 struct Commit {
     /// Pages that the history did not take.
     not_kept: Option<NotKept>,
+    /// Whether it tells how records are relabelled.
+    relabels: bool,
     /// With losses to tell, or not at all.
     stored: Result<Vec<Event>, Rejected>,
 }
@@ -53,6 +55,8 @@ pub(super) struct Shift {
     health: watch::Sender<Health>,
     staging: Staging,
     commit: Option<JoinHandle<Commit>>,
+    /// How records are relabelled that were made before the clock was set, until that is on disk.
+    relabel: Option<Relabel>,
     /// The disk takes nothing now.
     failing: bool,
     /// The history takes nothing now.
@@ -92,6 +96,7 @@ impl Shift {
             health,
             staging: Staging::new(now),
             commit: None,
+            relabel: None,
             failing: false,
             history_failing: false,
             gone: false,
@@ -234,6 +239,7 @@ impl Shift {
                     log_alarm(&record.body);
                     self.staging.push(now, record);
                 }
+                Action::Relabel(relabel) => self.relabel = Some(relabel),
                 Action::Keep(page) => self.staging.keep(now, page),
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
@@ -302,6 +308,9 @@ impl Shift {
 
     fn begin_commit(&mut self, now: Mono) {
         let (records, with_checkpoint) = self.staging.take(now);
+        let relabel = self.relabel;
+        // Without it the next run would take what is relabelled here for what is not.
+        let with_checkpoint = with_checkpoint || relabel.is_some();
         let checkpoint = with_checkpoint.then(|| self.engine.checkpoint());
         if let Some(checkpoint) = &checkpoint {
             self.staging.checkpointed(now, checkpoint.len());
@@ -312,8 +321,12 @@ impl Shift {
         let (history, store) = (self.history.clone(), self.store.clone());
         self.commit = Some(tokio::spawn(async move {
             let not_kept = history.commit(pages).await.err();
-            let stored = store.commit(records, checkpoint).await;
-            Commit { not_kept, stored }
+            let stored = store.commit(records, checkpoint, relabel).await;
+            Commit {
+                not_kept,
+                relabels: relabel.is_some(),
+                stored,
+            }
         }));
     }
 
@@ -329,6 +342,9 @@ impl Shift {
         }
         match done.stored {
             Ok(losses) => {
+                if done.relabels {
+                    self.relabel = None;
+                }
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the outbox takes records again");
                 }

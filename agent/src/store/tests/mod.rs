@@ -5,6 +5,7 @@ mod budget;
 mod damage;
 mod full;
 mod kill;
+mod labels;
 mod measure;
 mod model;
 mod order;
@@ -129,7 +130,7 @@ pub fn summaries(seqs: std::ops::RangeInclusive<u64>) -> Vec<Record> {
 pub fn batch(records: Vec<Record>) -> Batch {
     Batch {
         records,
-        checkpoint: None,
+        ..Batch::default()
     }
 }
 
@@ -137,6 +138,7 @@ pub fn with_checkpoint(records: Vec<Record>, checkpoint: &[u8]) -> Batch {
     Batch {
         records,
         checkpoint: Some(checkpoint.to_vec()),
+        relabel: None,
     }
 }
 
