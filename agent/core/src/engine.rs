@@ -11,6 +11,7 @@ mod checkpoint;
 mod closing;
 mod footprint;
 mod ingest;
+mod late;
 mod marks;
 mod newest;
 mod past;
@@ -26,6 +27,7 @@ use crate::alarm::Alarm;
 use crate::bounded::Queue;
 use crate::calendar::Span;
 use crate::history::{Mark, Page};
+use crate::late::Late;
 use crate::limits;
 use crate::machine::Machine;
 use crate::modbus::plan::Plan;
@@ -174,6 +176,8 @@ struct Entry {
     tiers: Tiers,
     /// Its last hours and days; none without a state.
     recent: Option<Recent>,
+    /// What its accounting was told lately, to be corrected by late data; none where none comes.
+    late: Option<Box<Late>>,
     /// When any of its tags was last good.
     last_good: Option<Mono>,
     /// What was last told of its state.
@@ -473,6 +477,7 @@ fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<E
             machine: machine(device, start, timeline.label(start), span.planned),
             tiers: Tiers::default(),
             recent: device.model.state.is_some().then(Recent::new),
+            late: None,
             last_good: None,
             told: None,
             marked: None,

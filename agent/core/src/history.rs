@@ -10,6 +10,7 @@ use crate::summary::{Sum, TierSet};
 use crate::tag_sums::TagSum;
 use crate::tiers::Window;
 use crate::time::Wall;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,10 @@ pub enum Leaf {
     Minute(Rows),
     /// The minutes up to where an hour, a shift or a production day ended.
     Piece(Rows),
+    /// Minutes of earlier pages, corrected by late data.
+    MinuteAgain(Rows),
+    /// Pieces of earlier pages, corrected.
+    PieceAgain(Rows),
     /// What devices did.
     Marks(Vec<Mark>),
     /// What tags have come to in the windows that are open. Only the last of them counts.
@@ -76,7 +81,10 @@ impl Relabels {
             return;
         }
         match &mut page.leaf {
-            Leaf::Minute(rows) | Leaf::Piece(rows) => {
+            Leaf::Minute(rows)
+            | Leaf::Piece(rows)
+            | Leaf::MinuteAgain(rows)
+            | Leaf::PieceAgain(rows) => {
                 let own = rows.rows.iter_mut().filter_map(|row| row.own.as_mut());
                 for head in own.chain([&mut rows.head]) {
                     head.window = head.window.moved(by);
@@ -190,6 +198,13 @@ pub enum Mark {
         /// Where it begins again.
         to: Wall,
     },
+    /// What a device did in time that was unknown, told late.
+    Fills {
+        /// Device id.
+        device: Arc<str>,
+        /// What it did.
+        fill: Fill,
+    },
     /// A device is no longer configured.
     Ends {
         /// Device id.
@@ -197,6 +212,21 @@ pub enum Mark {
         /// What is known of it ends here.
         at: Wall,
     },
+}
+
+/// What a device did in time that was unknown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fill {
+    /// From here on.
+    pub from: Wall,
+    /// Up to here.
+    pub to: Wall,
+    /// What it showed, planned or not.
+    pub state: State,
+    /// The raw status value.
+    pub code: Option<Value>,
+    /// Quality of the status.
+    pub quality: Quality,
 }
 
 impl Mark {
@@ -209,6 +239,49 @@ impl Mark {
             }
             Mark::Step { from, .. } => *from = *from + by,
             Mark::Gap { to, .. } => *to = *to + by,
+            // Late data are not looked at before the clock is set.
+            Mark::Fills { .. } => {}
+        }
+    }
+}
+
+/// Every correction of some pages: to be known before the pages are read that it is about.
+#[derive(Debug, Clone, Default)]
+pub struct Corrections {
+    minutes: BTreeMap<(Arc<str>, Wall, u32), Sum>,
+    pieces: BTreeMap<(Arc<str>, Wall, u32), Sum>,
+}
+
+impl Corrections {
+    /// Takes note of a page that holds some; a later one counts more.
+    pub fn note(&mut self, page: &Page) {
+        let (rows, sums) = match &page.leaf {
+            Leaf::MinuteAgain(rows) => (rows, &mut self.minutes),
+            Leaf::PieceAgain(rows) => (rows, &mut self.pieces),
+            _ => return,
+        };
+        for row in &rows.rows {
+            let window = &row.own.as_ref().unwrap_or(&rows.head).window;
+            sums.insert((row.device.clone(), window.start, window.fold), row.sum);
+        }
+    }
+
+    /// Corrects a page.
+    pub fn apply(&self, page: &mut Page) {
+        let (rows, sums) = match &mut page.leaf {
+            Leaf::Minute(rows) => (rows, &self.minutes),
+            Leaf::Piece(rows) => (rows, &self.pieces),
+            _ => return,
+        };
+        if sums.is_empty() {
+            return;
+        }
+        let Rows { head, rows } = rows;
+        for row in rows {
+            let window = &row.own.as_ref().unwrap_or(head).window;
+            if let Some(sum) = sums.get(&(row.device.clone(), window.start, window.fold)) {
+                row.sum = *sum;
+            }
         }
     }
 }

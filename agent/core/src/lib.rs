@@ -48,6 +48,8 @@ pub mod record;
 pub mod history;
 pub mod segments;
 
+pub mod late;
+
 pub mod message;
 
 pub mod engine;

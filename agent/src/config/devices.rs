@@ -4,7 +4,9 @@ use super::addresses::ADDRESSES;
 use super::called::{Addresses, address};
 use super::links::{LinkPart, Speaks};
 use super::manners;
-use super::models::{Common, check_scrap, common, merged, model, publishes_tags, stale_after};
+use super::models::{
+    Common, check_scrap, common, late, merged, model, publishes_tags, stale_after,
+};
 use super::nearest::suggest;
 use super::pages::Paths;
 use super::report::Finding;
@@ -303,6 +305,7 @@ fn build(
     let no_scrap = own.no_scrap.as_ref().or(base.no_scrap.as_ref());
     check_scrap(no_scrap, own, base, out);
     let stale_after_ms = stale_after(own, base, &model, speaks, out);
+    let late_ms = late(own, base, &model, speaks, out);
     // Nobody can correct a profile of the agent; what does not fit it is the device.
     let shipped = profile.and_then(|index| profiles[index].shipped.as_ref());
     if let (Some(shipped), Some(chosen)) = (shipped, &found.profile) {
@@ -323,6 +326,7 @@ fn build(
         manners,
         rated_rate: own.rated_rate.or(base.rated_rate),
         stale_after_ms,
+        late_ms,
         publishes,
         publishes_tags: publishes_tags(own, base, publishes),
         no_scrap: no_scrap.is_some(),

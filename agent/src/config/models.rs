@@ -21,6 +21,9 @@ const TIERS: [(&str, Tier); 4] = [
     ("1d", Tier::Day),
 ];
 
+/// What machines lay by while a broker, a switch or a gateway starts again.
+const LATE_MS: u64 = 15 * 60_000;
+
 /// Shorter than this a single late answer would make the state unknown.
 const LEAST_STALE_MS: u64 = 3000;
 
@@ -31,6 +34,7 @@ pub(super) struct Common {
     pub(super) every: Option<u64>,
     pub(super) rated_rate: Option<u64>,
     pub(super) stale_after: Option<At<u64>>,
+    pub(super) late: Option<At<u64>>,
     pub(super) no_scrap: Option<At<bool>>,
     pub(super) publishes: Option<TierSet>,
     pub(super) publishes_tags: Option<TierSet>,
@@ -59,6 +63,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         every: section.read("every", period),
         rated_rate: section.read("rated_rate", rate),
         stale_after: section.place("stale_after", duration(100, 24 * 3_600_000)),
+        late: section.place("late", delay),
         no_scrap: section.place("scrap", flag),
         publishes: section.read("publishes", tiers),
         publishes_tags: section.read("publishes_tags", tiers),
@@ -261,6 +266,35 @@ pub(super) fn stale_after(
             show_ms(slowest)
         );
         out.mistake(Finding::at(given.span.clone(), what).hint(hint));
+    }
+    given.value
+}
+
+/// How far back data may come late: a machine whose status has a time stamp of its own may have kept it.
+pub(super) fn late(
+    own: &Common,
+    base: &Common,
+    model: &Model,
+    speaks: Speaks,
+    out: &Findings,
+) -> u64 {
+    let status = model.state.as_ref().map(|state| usize::from(state.from.0));
+    let status = status.and_then(|index| model.tags.get(index));
+    let has_time = status.is_some_and(|tag| match &tag.source {
+        Source::Message(place) => speaks == Speaks::HttpPush || place.has_time(),
+        Source::Modbus(_) => false,
+    });
+    let Some(given) = own.late.as_ref().or(base.late.as_ref()) else {
+        return if has_time { LATE_MS } else { 0 };
+    };
+    if given.value > 0 && !has_time && status.is_some() {
+        out.mistake(
+            Finding::at(
+                given.span.clone(),
+                "its status has no time stamp of its own",
+            )
+            .hint("say where that stands, with `time` of the status tag, or leave `late` out"),
+        );
     }
     given.value
 }

@@ -83,7 +83,8 @@ struct Table<'w, 's, W> {
 impl<W: Write> Table<'_, '_, W> {
     fn minutes(&mut self) -> io::Result<Vec<Passed>> {
         let data_dir = &self.wanted.settings.data_dir;
-        let mut pages = history::pages(data_dir, Kind::Minutes).after(self.wanted.from);
+        let pages = history::pages(data_dir, Kind::Minutes).after(self.wanted.from);
+        let mut pages = pages.corrected();
         for page in pages.by_ref() {
             let Leaf::Minute(rows) = page.leaf else {
                 continue;
@@ -104,7 +105,7 @@ impl<W: Write> Table<'_, '_, W> {
 
     /// Hours, shifts and days are added up from their pieces, as the agent does.
     fn sums(&mut self) -> io::Result<Vec<Passed>> {
-        let mut pages = history::pages(&self.wanted.settings.data_dir, Kind::Pieces);
+        let mut pages = history::pages(&self.wanted.settings.data_dir, Kind::Pieces).corrected();
         let mut devices: HashMap<Arc<str>, Tiers> = HashMap::new();
         // Where older pages are gone, the window that was open at the first one is not whole.
         let is_trimmed = pages.is_trimmed();

@@ -23,6 +23,9 @@
 //!
 //! # How
 //!
+//! Minutes and pieces that late data correct are written once more, behind the others of their log, and
+//! looked for before the log is read ([`Pages::corrected`]): of one key the last counts.
+//!
 //! Five logs, for what is read together stands together: `pieces` (read whole at a start), `minutes`
 //! (of which a start reads the last hours), `marks`, `tags` (of which only the last page counts), and
 //! `labels`: which pages of the others were labelled by a clock that was set only later, and by how much
@@ -90,8 +93,8 @@ impl Kind {
 
     const fn of(page: &Page) -> Kind {
         match page.leaf {
-            Leaf::Piece(_) => Kind::Pieces,
-            Leaf::Minute(_) => Kind::Minutes,
+            Leaf::Piece(_) | Leaf::PieceAgain(_) => Kind::Pieces,
+            Leaf::Minute(_) | Leaf::MinuteAgain(_) => Kind::Minutes,
             Leaf::Marks(_) => Kind::Marks,
             Leaf::Tags(_) => Kind::Tags,
             Leaf::Relabel(_) => Kind::Labels,
@@ -186,9 +189,13 @@ impl History {
         let pages = logs.map(|[pieces, minutes, _, tags, _]| {
             let read = |log: &Log| Pages::read(&log.dir(), relabels.clone());
             let newest = minutes.newest() + relabels.by_ms(minutes.last());
-            let last_minutes = read(minutes).after(newest + -LONGEST_PIECE_MS);
+            let since = newest + -LONGEST_PIECE_MS;
+            let last_minutes = read(minutes).after(since).corrected();
             let last_tags = read(tags).after_page(tags.last());
-            read(pieces).chain(last_minutes).chain(last_tags)
+            read(pieces)
+                .corrected()
+                .chain(last_minutes)
+                .chain(last_tags)
         });
         let end = Page {
             number: last.unwrap_or(0),

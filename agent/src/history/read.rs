@@ -2,7 +2,7 @@
 
 use super::form::{self, MAGIC, Names};
 use super::log::TRIMMED;
-use andon_core::history::{Page, Relabels};
+use andon_core::history::{Corrections, Page, Relabels};
 use andon_core::time::Wall;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -143,6 +143,7 @@ pub struct Pages {
     open: Option<(PathBuf, Scan)>,
     passed: Vec<Passed>,
     relabels: Relabels,
+    corrections: Corrections,
 }
 
 impl Pages {
@@ -165,6 +166,7 @@ impl Pages {
             open: None,
             passed,
             relabels,
+            corrections: Corrections::default(),
         }
     }
 
@@ -182,6 +184,23 @@ impl Pages {
     pub fn after(mut self, moment: Wall) -> Pages {
         while end_of_first(self.files.iter(), &self.relabels).is_some_and(|end| end < moment.0) {
             self.files.pop_front();
+        }
+        self
+    }
+
+    /// With what late data have corrected, wherever it stands: reads all of it once before.
+    #[must_use]
+    pub fn corrected(mut self) -> Pages {
+        let before = Pages {
+            dir: self.dir.clone(),
+            files: self.files.clone(),
+            open: None,
+            passed: Vec::new(),
+            relabels: self.relabels.clone(),
+            corrections: Corrections::default(),
+        };
+        for page in before {
+            self.corrections.note(&page);
         }
         self
     }
@@ -216,6 +235,7 @@ impl Iterator for Pages {
             if let Some((file, mut scan)) = self.open.take() {
                 if let Some(mut page) = scan.next() {
                     self.relabels.apply(&mut page);
+                    self.corrections.apply(&mut page);
                     self.open = Some((file, scan));
                     return Some(page);
                 }

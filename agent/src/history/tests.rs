@@ -1,6 +1,6 @@
 use super::log::Log;
 use super::*;
-use andon_core::history::{Head, Mark, OpenTags, Relabel, Rows};
+use andon_core::history::{Fill, Head, Mark, OpenTags, Relabel, Rows};
 use andon_core::sample::{Quality, Reason, Value};
 use andon_core::state::State;
 use andon_core::summary::{Capacity, Parts, Sum, TierSet};
@@ -95,6 +95,16 @@ fn mark(number: u64) -> Page {
         },
         shows,
         Mark::Gap { from: at, to: at },
+        Mark::Fills {
+            device: "press-2".into(),
+            fill: Fill {
+                from: at,
+                to: at + 1,
+                state: State::Setup,
+                code: Some(Value::Int(1)),
+                quality: Quality::Good,
+            },
+        },
     ];
     Page {
         number,
@@ -170,6 +180,13 @@ fn the_stored_form_stays_as_it_is() {
     form::write(&mark(6), &mut names, &mut bytes);
     form::write(&tags(7), &mut names, &mut bytes);
     form::write(&relabel(8, 3, 1_789_999_980_000), &mut names, &mut bytes);
+    let Leaf::Minute(rows) = minute(9, 1).leaf else {
+        unreachable!()
+    };
+    let leaves = [Leaf::MinuteAgain(rows.clone()), Leaf::PieceAgain(rows)];
+    for (number, leaf) in (9..).zip(leaves) {
+        form::write(&Page { number, leaf }, &mut names, &mut bytes);
+    }
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let golden = include_str!("tests/golden.txt");
     assert_eq!(

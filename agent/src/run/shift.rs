@@ -377,6 +377,8 @@ impl Shift {
             let now = clock::mono();
             self.act(now);
             self.staging.checkpoint();
+            self.engine.settle();
+            self.act(now);
             self.engine.keep_tags();
             self.act(now);
             self.begin_commit(now);

@@ -198,6 +198,7 @@ impl Engine {
             self.resume_tags(open_tags.as_ref(), &[]);
             self.end_gone(gone, core::iter::empty(), now.wall, now.mono);
             self.begin_labels();
+            self.begin_late();
             self.mark_begin(now.mono);
             return;
         };
@@ -228,6 +229,7 @@ impl Engine {
             self.skip_silence(before.at, now.mono, present);
         }
         self.begin_labels();
+        self.begin_late();
         self.mark_begin(self.now);
         self.resume_alarms(before.alarms);
         for alarm in &mut self.alarms {

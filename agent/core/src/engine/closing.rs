@@ -5,9 +5,10 @@
 //! ends, up to a day of it; of a longer one, up to where each tier ends first, and from where the
 //! last production day begins. What lies between is one window of each tier.
 
-use super::{Action, Current, Engine};
+use super::{Action, Current, Engine, Entry};
 use crate::calendar::Span;
 use crate::history::{self, Head, Leaf, Rows};
+use crate::late::{Closes, Input};
 use crate::limits;
 use crate::machine::Label;
 use crate::plant::{Device, Plant};
@@ -98,6 +99,7 @@ impl Engine {
             let entry = &mut self.devices[index];
             if entry.machine.is_none() && device.model.state.is_some() {
                 entry.machine = super::machine(device, now, label, planned);
+                self.begin_late_of(index);
                 self.mark(index);
             }
         }
@@ -111,6 +113,10 @@ impl Engine {
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
             if let Some(machine) = &mut entry.machine {
                 machine.plan(self.span.planned, device.merge_faults_ms);
+                if let Some(late) = &mut entry.late {
+                    let input = Input::Plans(self.span.planned);
+                    late.note(device, &self.plant.calendar, edge, input);
+                }
             }
         }
         if self.span.planned != before {
@@ -126,18 +132,32 @@ impl Engine {
     /// Closes every open window at `edge`, labelled `end`; the next ones begin there, labelled `next`.
     pub(super) fn close_windows_at(&mut self, edge: Mono, end: Wall, next: Wall) {
         let plant = Arc::clone(&self.plant);
+        self.settle_late(edge);
         let (mut before, mut minutes, mut pieces) = (None, None, None);
         for entry in &mut self.devices {
             entry.ended.iter_mut().for_each(heapless::Vec::clear);
         }
         for (index, device) in plant.devices.iter().enumerate() {
-            let Some(machine) = &mut self.devices[index].machine else {
+            let Entry { machine, late, .. } = &mut self.devices[index];
+            let Some(machine) = machine else {
                 continue;
             };
             let label = Label {
                 fold: self.timeline.fold_at(machine.ledger().window_start),
                 merged: self.window_merged,
             };
+            if let Some(late) = late {
+                let closes = Closes {
+                    end,
+                    next,
+                    label,
+                    stepped_ms: self.stepped_ms,
+                    unset: self.timeline.is_unset().then_some(0),
+                    rev: 0,
+                };
+                late.note(device, &plant.calendar, edge, Input::Closes(closes));
+                late.forget(device, &plant.calendar, edge);
+            }
             let Some(minute) = machine.close(device, end, next, label) else {
                 continue;
             };
@@ -286,6 +306,7 @@ impl Engine {
         self.window_end = self.timeline.moment(self.timeline.next_minute(at));
         self.frames = self.frames_at(now.wall);
         self.turn_page(at);
+        self.begin_late();
         self.relabel_alarms(self.labels_from.label, end, by);
         for index in 0..self.devices.len() {
             self.tell_labels(index);
@@ -511,7 +532,7 @@ fn put_piece(rows: &mut Option<Rows>, device: &Arc<str>, piece: &Piece) {
     );
 }
 
-fn put(rows: &mut Option<Rows>, device: &Arc<str>, head: Head, sum: Sum) {
+pub(super) fn put(rows: &mut Option<Rows>, device: &Arc<str>, head: Head, sum: Sum) {
     rows.get_or_insert_with(|| Rows::new(head))
         .push(device.clone(), head, sum);
 }

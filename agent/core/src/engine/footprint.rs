@@ -4,6 +4,7 @@ use super::newest::Slot;
 use super::recent::Slots;
 use super::{Action, Entry};
 use crate::alarm::Alarm;
+use crate::late::{self, Late};
 use crate::limits::{actions, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
@@ -65,6 +66,16 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Slots>(),
         },
         Allocation {
+            what: "last minutes of each device whose data may come late",
+            count: spans(plant).count(),
+            each: size_of::<Late>(),
+        },
+        Allocation {
+            what: "entries of these minutes",
+            count: spans(plant).map(late::entries).sum(),
+            each: size_of::<late::Entry>(),
+        },
+        Allocation {
             what: "alarms",
             count: alarms,
             each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256,
@@ -75,6 +86,13 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Action>(),
         },
     ])
+}
+
+/// The spans of devices whose data may come late.
+fn spans(plant: &Plant) -> impl Iterator<Item = u64> + '_ {
+    let devices = plant.devices.iter();
+    let devices = devices.filter(|device| device.model.state.is_some() && device.late_ms > 0);
+    devices.map(|device| device.late_ms)
 }
 
 fn devices_with_state(plant: &Plant) -> usize {

@@ -2,6 +2,7 @@
 
 use super::age::Aged;
 use super::{Action, Engine, UNMAPPED, device_index, lies_in_data};
+use crate::late::Input;
 use crate::limits;
 use crate::modbus::decode::{Words, decode, scale};
 use crate::modbus::plan::ReadIndex;
@@ -67,6 +68,7 @@ impl Engine {
                 if tag.power_of_ten().is_some() != scaled {
                     continue;
                 }
+                self.hear_late(device, *index, tag, at, sample);
                 if let Some(aged) = self.age(device, *index, at, sample) {
                     self.take(device, *index, tag, at, aged);
                 }
@@ -141,6 +143,15 @@ impl Engine {
         let (Some(machine), Some(value), Some(role)) = (&mut entry.machine, live, tag.role) else {
             return;
         };
+        if let (Some(late), Value::Int(value)) = (&mut entry.late, value) {
+            let input = Input::Counts {
+                role: role.counts,
+                value: *value,
+                unknown_ms: 0,
+            };
+            let (device, calendar) = (self.plant.device(device), &self.plant.calendar);
+            late.note(device, calendar, machine.accounted_to(), input);
+        }
         let rate = self.plant.device(device).rated_rate;
         if machine.count(role.counts, value, rate) {
             // Lost with a crash, what is made from now on could not be counted.
@@ -170,6 +181,16 @@ impl Engine {
         let fresh_until = from + settings.stale_after_ms;
         if fresh_until <= at {
             return machine.fail(Reason::Stale);
+        }
+        if let Some(late) = &mut entry.late {
+            let input = Input::Shows {
+                state,
+                code: value.clone(),
+                quality,
+                until: fresh_until,
+                is_late: false,
+            };
+            late.note(settings, &self.plant.calendar, at, input);
         }
         machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
         let is_new =
@@ -224,7 +245,7 @@ const fn is_live(reading: &Reading) -> bool {
     )
 }
 
-fn within_range(tag: &Tag, reading: Reading) -> Reading {
+pub(super) fn within_range(tag: &Tag, reading: Reading) -> Reading {
     match reading.value() {
         Some(value) if !tag.in_range(value) => Reading::Bad(Reason::OutOfRange),
         _ => reading,

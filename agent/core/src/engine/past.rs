@@ -92,7 +92,9 @@ impl Past {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
                 Leaf::Tags(tags) => past.open_tags = Some(tags),
-                Leaf::Marks(_) | Leaf::Relabel(_) => {}
+                // The reader has applied what these say.
+                Leaf::MinuteAgain(_) | Leaf::PieceAgain(_) | Leaf::Relabel(_) => {}
+                Leaf::Marks(_) => {}
             }
         }
         past

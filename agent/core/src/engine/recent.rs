@@ -48,6 +48,20 @@ impl Recent {
         }
     }
 
+    /// A window that was closed is corrected, if it is still among them.
+    pub(super) fn correct(&mut self, tier: Tier, closed: &Closed) {
+        let slots = match tier {
+            Tier::Hour => &mut self.0.hours.slots[..],
+            Tier::Day => &mut self.0.days.slots[..],
+            Tier::Minute | Tier::Shift => return,
+        };
+        let right = Slot::of(closed);
+        let is_same = |slot: &&mut Slot| (slot.start, slot.end) == (right.start, right.end);
+        if let Some(slot) = slots.iter_mut().find(is_same) {
+            *slot = right;
+        }
+    }
+
     /// What was closed so far has the labels it keeps.
     pub(super) fn settle(&mut self) {
         self.relabel(0);

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 
 mod history;
 mod late;
+mod late_data;
 mod power;
 mod restart;
 mod shown;
@@ -95,6 +96,7 @@ fn plant() -> Plant {
         model,
         rated_rate: Some(3_600_000),
         stale_after_ms: STALE,
+        late_ms: 0,
         publishes: TierSet::ALL,
         publishes_tags: TierSet::NONE,
         no_scrap: false,

@@ -1,0 +1,650 @@
+//! Late data: what a machine says by its own time stamps of time that nobody had known of.
+//!
+//! Of each device whose readings have time stamps, everything that its accounting was told over the
+//! last minutes is kept, as the machine was told it: a log, and the accounting where the log begins.
+//! What comes late is put into the log where it belongs, and the log is played through the same
+//! accounting again. So windows are what they had been if it had come in time, with one exception:
+//!
+//! - **Known time is never changed.** While what was read in time is fresh, late states have no say;
+//!   unknown time takes the newest late state that is fresh then.
+//! - **Nothing is counted twice.** A late reading of a counter counts only as long as no later one
+//!   was counted: that one has counted its parts already.
+//! - Late readings come in the order of their time, each tag by itself; others are passed over.
+
+use crate::calendar::Calendar;
+use crate::history::Fill;
+use crate::machine::{Label, Machine};
+use crate::plant::Device;
+use crate::sample::{Quality, Value};
+use crate::state::State;
+use crate::summary::{Summary, Tier, TierSet};
+use crate::tag::Counts;
+use crate::tiers::{Ended, Frames, Tiers, Window};
+use crate::time::{Mono, Wall};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// Entries of the log for each minute of its span: its end, first and last readings of the counters,
+/// some states. A device that does more is remembered for a shorter time.
+const ENTRIES_A_MINUTE: usize = 8;
+
+/// And so many besides, for a burst of late readings before they are looked at.
+const ENTRIES_MORE: usize = 128;
+
+/// Windows of hours, shifts and days whose number of corrections is remembered.
+const REVISED: usize = 12;
+
+const MINUTE_MS: u64 = 60_000;
+
+/// Entries that the log of a span of so many milliseconds has.
+pub fn entries(span_ms: u64) -> usize {
+    let minutes = usize::try_from(span_ms / MINUTE_MS).unwrap_or(usize::MAX);
+    minutes.saturating_mul(ENTRIES_A_MINUTE) + ENTRIES_MORE
+}
+
+/// Windows that one look at what came late can correct, at most.
+pub fn corrections(span_ms: u64) -> usize {
+    let minutes = usize::try_from(span_ms / MINUTE_MS).unwrap_or(usize::MAX);
+    // A minute before it; hours, shifts, days; and pages.
+    2 * minutes.saturating_add(8)
+}
+
+/// The last minutes of a device.
+#[derive(Debug, Clone)]
+pub struct Late {
+    span_ms: u64,
+    /// The accounting where the log begins.
+    base: Replay,
+    log: VecDeque<Entry>,
+    capacity: usize,
+    revised: heapless::Vec<Revised, REVISED>,
+    /// Something came late since the last look.
+    is_fresh: bool,
+    /// The newest late state.
+    newest: Option<Mono>,
+    /// Late readings that came too late, or told of time that was known.
+    passed_over: u64,
+}
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    at: Mono,
+    /// It came late, and was not looked at yet.
+    is_fresh: bool,
+    input: Input,
+}
+
+/// What the accounting was told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// See [`Machine::plan`].
+    Plans(bool),
+    /// See [`Machine::show`].
+    Shows {
+        /// The state.
+        state: State,
+        /// The raw status value.
+        code: Value,
+        /// Quality of the status.
+        quality: Quality,
+        /// Until when that can be believed.
+        until: Mono,
+        /// It came late.
+        is_late: bool,
+    },
+    /// See [`Machine::count`].
+    Counts {
+        /// Which counter.
+        role: Counts,
+        /// What it shows.
+        value: i64,
+        /// Unknown time so far, when the log was last played.
+        unknown_ms: u64,
+    },
+    /// See [`Machine::close`].
+    Closes(Closes),
+}
+
+/// The end of a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closes {
+    /// Label of the end.
+    pub end: Wall,
+    /// Label from which the next one begins.
+    pub next: Wall,
+    /// What the label says besides.
+    pub label: Label,
+    /// See [`Window::stepped_ms`].
+    pub stepped_ms: i64,
+    /// See [`Window::unset`].
+    pub unset: Option<i64>,
+    /// How often it was corrected.
+    pub rev: u32,
+}
+
+/// How often a window was corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Revised {
+    tier: Tier,
+    start: Wall,
+    end: Wall,
+    fold: u32,
+    rev: u32,
+}
+
+/// What a late reading says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// The machine was in this state.
+    State(State, Value, Quality),
+    /// A counter stood here.
+    Count(Counts, i64),
+}
+
+/// What corrects what was told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Correction {
+    /// A minute, with the tiers that were ended before it.
+    Minute(Summary, Window, TierSet),
+    /// A longer window or a piece, with how often it was corrected by now.
+    Ended(Ended, u32),
+    /// Time that was unknown.
+    Fill(Fill),
+}
+
+impl Late {
+    /// A log that begins with this accounting.
+    pub fn new(span_ms: u64, machine: &Machine, tiers: &Tiers) -> Late {
+        let capacity = entries(span_ms);
+        Late {
+            span_ms,
+            base: Replay::new(machine, tiers),
+            log: VecDeque::with_capacity(capacity),
+            capacity,
+            revised: heapless::Vec::new(),
+            is_fresh: false,
+            newest: None,
+            passed_over: 0,
+        }
+    }
+
+    /// Begins anew with this accounting: nothing before it can be corrected any more.
+    pub fn begin(&mut self, machine: &Machine, tiers: &Tiers) {
+        if self.is_fresh {
+            self.pass_over_fresh();
+        }
+        self.base = Replay::new(machine, tiers);
+        self.log.clear();
+        self.revised.clear();
+    }
+
+    /// The accounting was told this at `at`.
+    pub fn note(&mut self, device: &Device, calendar: &Calendar, at: Mono, input: Input) {
+        if self.log.len() >= self.capacity {
+            self.make_room(device, calendar);
+        }
+        self.log.push_back(Entry {
+            at,
+            is_fresh: false,
+            input,
+        });
+    }
+
+    /// Something was said late of the moment `at`. False if it is passed over.
+    pub fn say(
+        &mut self,
+        device: &Device,
+        calendar: &Calendar,
+        at: Mono,
+        said: Said,
+        stale_after_ms: u64,
+    ) -> bool {
+        let is_taken = at >= self.base.machine.accounted_to() && self.is_next(at, &said);
+        if is_taken && self.log.len() >= self.capacity {
+            self.compact(device, calendar);
+        }
+        if !is_taken || self.log.len() >= self.capacity {
+            self.passed_over += 1;
+            return false;
+        }
+        let input = match said {
+            Said::State(state, code, quality) => {
+                self.newest = Some(at);
+                Input::Shows {
+                    state,
+                    code,
+                    quality,
+                    until: at + stale_after_ms,
+                    is_late: true,
+                }
+            }
+            Said::Count(role, value) => Input::Counts {
+                role,
+                value,
+                unknown_ms: 0,
+            },
+        };
+        let place = self.log.partition_point(|entry| entry.at <= at);
+        let entry = Entry {
+            at,
+            is_fresh: true,
+            input,
+        };
+        self.log.insert(place, entry);
+        self.is_fresh = true;
+        true
+    }
+
+    /// Whether something came late that was not looked at.
+    pub const fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// Late readings that were passed over.
+    pub const fn passed_over(&self) -> u64 {
+        self.passed_over
+    }
+
+    /// Looks at what came late up to `now`, where `machine` and `tiers` stand: they become what they
+    /// would be. `tell` is told of everything that was told otherwise.
+    pub fn settle(
+        &mut self,
+        device: &Device,
+        calendar: &Calendar,
+        machine: &mut Machine,
+        tiers: &mut Tiers,
+        mut tell: impl FnMut(Correction),
+    ) {
+        let now = machine.accounted_to();
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let told = self.play(device, calendar, now, false, |it| before.push(it));
+        let right = self.play(device, calendar, now, true, |it| after.push(it));
+        debug_assert_eq!(told.machine.ledger(), machine.ledger(), "the log is whole");
+        self.is_fresh = false;
+        for entry in &mut self.log {
+            entry.is_fresh = false;
+        }
+        let fills = after.extract_if(.., |it| matches!(it, Outcome::Fill(_)));
+        for fill in fills.collect::<Vec<_>>() {
+            if let Outcome::Fill(fill) = fill
+                && !before.contains(&Outcome::Fill(fill.clone()))
+            {
+                tell(Correction::Fill(fill));
+            }
+        }
+        before.retain(|it| !matches!(it, Outcome::Fill(_)));
+        let closes = self
+            .log
+            .iter_mut()
+            .filter_map(|entry| match &mut entry.input {
+                Input::Closes(closes) => Some(closes),
+                _ => None,
+            });
+        let mut closes = closes;
+        for (before, after) in before.into_iter().zip(after) {
+            match after {
+                Outcome::Minute(mut summary, window, cut) => {
+                    let closes = closes.find(|closes| closes.end == window.end);
+                    if before != Outcome::Minute(summary.clone(), window, cut)
+                        && let Some(closes) = closes
+                    {
+                        closes.rev += 1;
+                        summary.rev = closes.rev;
+                        tell(Correction::Minute(summary, window, cut));
+                    }
+                }
+                Outcome::Ended(ended) if before != Outcome::Ended(ended) => {
+                    let rev = revise(&mut self.revised, &ended);
+                    tell(Correction::Ended(ended, rev));
+                }
+                Outcome::Ended(_) | Outcome::Fill(_) => {}
+            }
+        }
+        let mut right = right;
+        right.machine.take_present(machine);
+        *machine = right.machine;
+        *tiers = right.tiers;
+    }
+
+    /// Forgets what is older than the span before `now`.
+    pub fn forget(&mut self, device: &Device, calendar: &Calendar, now: Mono) {
+        while !self.is_fresh && self.first_end().is_some_and(|end| end + self.span_ms < now) {
+            self.advance(device, calendar);
+        }
+        let from = self.base.machine.ledger().window_start;
+        self.revised.retain(|revised| revised.end > from);
+    }
+
+    /// Whether a reading follows those that were taken: late states one another, counters all.
+    fn is_next(&self, at: Mono, said: &Said) -> bool {
+        match said {
+            Said::State(..) => self.newest.is_none_or(|newest| newest < at),
+            Said::Count(of, _) => {
+                let is_later = |entry: &&Entry| entry.at >= at;
+                let later = self.log.iter().rev().take_while(is_later);
+                let is_same = |entry: &Entry| matches!(&entry.input, Input::Counts { role, .. } if role == of);
+                !later.into_iter().any(is_same)
+            }
+        }
+    }
+
+    fn first_end(&self) -> Option<Mono> {
+        let is_end = |entry: &&Entry| matches!(entry.input, Input::Closes(_));
+        self.log.iter().find(is_end).map(|entry| entry.at)
+    }
+
+    /// Room for one entry more, by leaving out what says nothing, or else by forgetting.
+    fn make_room(&mut self, device: &Device, calendar: &Calendar) {
+        self.compact(device, calendar);
+        if self.log.len() < self.capacity {
+            return;
+        }
+        if self.is_fresh {
+            self.pass_over_fresh();
+        }
+        if self.log.len() >= self.capacity {
+            self.advance(device, calendar);
+        }
+    }
+
+    fn pass_over_fresh(&mut self) {
+        let before = self.log.len();
+        self.log.retain(|entry| !entry.is_fresh);
+        let gone = before - self.log.len();
+        self.passed_over += u64::try_from(gone).unwrap_or(u64::MAX);
+        self.is_fresh = false;
+    }
+
+    /// Takes the first minute out of the log; all of it, if that is not over.
+    fn advance(&mut self, device: &Device, calendar: &Calendar) {
+        while let Some(entry) = self.log.pop_front() {
+            let is_end = matches!(entry.input, Input::Closes(_));
+            self.base.take(&entry, device, calendar, &mut |_| {});
+            if is_end {
+                return;
+            }
+        }
+    }
+
+    /// Leaves out what says nothing: a state that is shown again while it is fresh, and of readings of
+    /// a counter that rise within a minute all of which was known, those between the first and the last.
+    fn compact(&mut self, device: &Device, calendar: &Calendar) {
+        let mut replay = self.base.clone();
+        for entry in &mut self.log {
+            replay.take(entry, device, calendar, &mut |_| {});
+            if let Input::Counts { unknown_ms, .. } = &mut entry.input {
+                *unknown_ms = replay.machine.ledger().unknown_ms();
+            }
+        }
+        // Going back: of each counter the reading behind, and whether it is the last of its minute.
+        let mut behind: [Option<(i64, u64, bool)>; 3] = [None; 3];
+        for at in (0..self.log.len()).rev() {
+            match &self.log[at].input {
+                Input::Closes(_) => behind = [None; 3],
+                Input::Counts {
+                    role,
+                    value,
+                    unknown_ms,
+                } => {
+                    let (role, this) = (*role as usize, (*value, *unknown_ms));
+                    let is_fresh = self.log[at].is_fresh;
+                    let before = self.count_before(at, role);
+                    let between = behind[role].zip(before).is_some_and(|(behind, before)| {
+                        behind.1 == before.1
+                            && (before.0..=behind.0).contains(&this.0)
+                            && (is_fresh || !before.2 && !behind.2)
+                    });
+                    if between {
+                        // Removed below; the one behind stays the neighbour.
+                        self.log[at].at = Mono(u64::MAX);
+                    } else {
+                        behind[role] = Some((this.0, this.1, is_fresh));
+                    }
+                }
+                Input::Plans(_) | Input::Shows { .. } => {}
+            }
+        }
+        self.log.retain(|entry| entry.at != Mono(u64::MAX));
+        self.join_states();
+    }
+
+    /// The reading of a counter before the one at this place, in its minute.
+    fn count_before(&self, place: usize, of: usize) -> Option<(i64, u64, bool)> {
+        let before = self.log.range(..place).rev();
+        let mut before = before.take_while(|entry| !matches!(entry.input, Input::Closes(_)));
+        before.find_map(|entry| match &entry.input {
+            Input::Counts {
+                role,
+                value,
+                unknown_ms,
+            } if *role as usize == of => Some((*value, *unknown_ms, entry.is_fresh)),
+            _ => None,
+        })
+    }
+
+    fn join_states(&mut self) {
+        // The last state in time and the last late one: what comes next may only renew it.
+        let mut last: [Option<usize>; 2] = [None; 2];
+        for at in 0..self.log.len() {
+            let entry = &self.log[at];
+            let Input::Shows {
+                state,
+                code,
+                quality,
+                until,
+                is_late,
+            } = &entry.input
+            else {
+                continue;
+            };
+            let (begin, until, is_late) = (entry.at, *until, *is_late);
+            let renews = last[usize::from(is_late)].filter(|last| {
+                let before = &self.log[*last];
+                matches!(&before.input, Input::Shows { state: s, code: c, quality: q, until: u, .. }
+                    if s == state && c == code && q == quality && begin < *u && *u <= until)
+                    && before.is_fresh == entry.is_fresh
+            });
+            match renews {
+                Some(before) => {
+                    if let Input::Shows { until: longer, .. } = &mut self.log[before].input {
+                        *longer = until;
+                    }
+                    self.log[at].at = Mono(u64::MAX);
+                }
+                None => last[usize::from(is_late)] = Some(at),
+            }
+        }
+        self.log.retain(|entry| entry.at != Mono(u64::MAX));
+    }
+
+    fn play(
+        &self,
+        device: &Device,
+        calendar: &Calendar,
+        to: Mono,
+        with_fresh: bool,
+        mut tell: impl FnMut(Outcome),
+    ) -> Replay {
+        let mut replay = self.base.clone();
+        for entry in self
+            .log
+            .iter()
+            .filter(|entry| with_fresh || !entry.is_fresh)
+        {
+            replay.take(entry, device, calendar, &mut tell);
+        }
+        replay.pass(to, device.merge_faults_ms, &mut tell);
+        replay
+    }
+}
+
+/// Counts one more correction of a window.
+fn revise(revised: &mut heapless::Vec<Revised, REVISED>, ended: &Ended) -> u32 {
+    let Ended::Tier(tier, closed) = ended else {
+        return 0;
+    };
+    let window = &closed.window;
+    let is_same = |known: &&mut Revised| {
+        (known.tier, known.start, known.fold) == (*tier, window.start, window.fold)
+    };
+    if let Some(known) = revised.iter_mut().find(is_same) {
+        known.rev += 1;
+        return known.rev;
+    }
+    if revised.is_full() {
+        revised.remove(0);
+    }
+    let first = Revised {
+        tier: *tier,
+        start: window.start,
+        end: window.end,
+        fold: window.fold,
+        rev: 1,
+    };
+    let _ = revised.push(first);
+    1
+}
+
+/// What comes of playing a log.
+#[derive(Debug, Clone, PartialEq)]
+enum Outcome {
+    Minute(Summary, Window, TierSet),
+    Ended(Ended),
+    Fill(Fill),
+}
+
+/// The accounting on its way through a log.
+#[derive(Debug, Clone)]
+struct Replay {
+    machine: Machine,
+    tiers: Tiers,
+    /// Until when what was read in time is fresh.
+    known_until: Mono,
+    /// The newest late state, and until when it is fresh.
+    late: Option<(State, Value, Quality, Mono)>,
+    /// The machine shows that.
+    shows_late: bool,
+}
+
+impl Replay {
+    fn new(machine: &Machine, tiers: &Tiers) -> Replay {
+        Replay {
+            known_until: machine.known_until(),
+            machine: machine.clone(),
+            tiers: tiers.clone(),
+            late: None,
+            shows_late: false,
+        }
+    }
+
+    fn take(
+        &mut self,
+        entry: &Entry,
+        device: &Device,
+        calendar: &Calendar,
+        tell: &mut impl FnMut(Outcome),
+    ) {
+        let merge_ms = device.merge_faults_ms;
+        self.pass(entry.at, merge_ms, tell);
+        match &entry.input {
+            Input::Plans(planned) => self.machine.plan(*planned, merge_ms),
+            Input::Shows {
+                state,
+                code,
+                quality,
+                until,
+                is_late: false,
+            } => {
+                self.machine.show(*state, code, *quality, *until, merge_ms);
+                self.known_until = *until;
+                self.shows_late = false;
+            }
+            Input::Shows {
+                state,
+                code,
+                quality,
+                until,
+                is_late: true,
+            } => {
+                self.late = Some((*state, code.clone(), *quality, *until));
+                if self.known_until <= entry.at {
+                    self.machine.show(*state, code, *quality, *until, merge_ms);
+                    self.shows_late = true;
+                }
+            }
+            Input::Counts { role, value, .. } => {
+                self.machine
+                    .count(*role, &Value::Int(*value), device.rated_rate);
+            }
+            Input::Closes(closes) => self.close(closes, device, calendar, tell),
+        }
+    }
+
+    /// Time passes. Where known time ends, a late state takes over that is still fresh.
+    fn pass(&mut self, to: Mono, merge_ms: u64, tell: &mut impl FnMut(Outcome)) {
+        if let Some((state, code, quality, until)) = &self.late
+            && !self.shows_late
+            && self.known_until <= to
+            && self.known_until < *until
+        {
+            let (state, code, quality, until) = (*state, code.clone(), *quality, *until);
+            self.machine.advance_within(self.known_until, merge_ms);
+            self.machine.show(state, &code, quality, until, merge_ms);
+            self.shows_late = true;
+        }
+        let from = self.machine.ledger().reached();
+        let shown = self.machine.shown();
+        let code = self.machine.code().cloned();
+        let quality = self.machine.quality();
+        let begin = self.machine.accounted_to();
+        let ms = self.machine.known_until().min(to).since(begin);
+        self.machine.advance(to, merge_ms);
+        if self.shows_late && shown != State::Unknown && ms > 0 {
+            tell(Outcome::Fill(Fill {
+                from,
+                to: from + ms.cast_signed(),
+                state: shown,
+                code,
+                quality,
+            }));
+        }
+    }
+
+    fn close(
+        &mut self,
+        closes: &Closes,
+        device: &Device,
+        calendar: &Calendar,
+        tell: &mut impl FnMut(Outcome),
+    ) {
+        let minute = self
+            .machine
+            .close(device, closes.end, closes.next, closes.label);
+        let Some(minute) = minute else {
+            return;
+        };
+        let window = Window {
+            start: minute.start,
+            end: minute.end,
+            fold: minute.fold,
+            stepped_ms: closes.stepped_ms,
+            clock_step_ms: 0,
+            unset: closes.unset,
+        };
+        let frames = Frames::over(calendar, &window);
+        let mut ended = heapless::Vec::<Ended, 8>::new();
+        let add = |one| {
+            let full = ended.push(one).is_err();
+            debug_assert!(!full, "a minute ends two windows of each tier at most");
+        };
+        let cut = self.tiers.add(&window, &minute.sum(), &frames, add);
+        tell(Outcome::Minute(minute, window, cut));
+        for one in ended {
+            tell(Outcome::Ended(one));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
