@@ -64,6 +64,8 @@ pub(super) struct Shift {
     /// The outbox's thread has ended, and will take nothing any more.
     gone: bool,
     warnings: Warnings,
+    /// Late readings that were passed over, as far as the log tells of them.
+    passed_over: u64,
 }
 
 enum Wake {
@@ -105,6 +107,7 @@ impl Shift {
                 told: 0,
                 untold: 0,
             },
+            passed_over: 0,
         };
         let currents: Vec<Current> = shift.engine.currents().collect();
         for current in currents {
@@ -220,6 +223,7 @@ impl Shift {
             self.catch_up(now.mono);
             self.engine.handle_time(now);
             self.tell_health();
+            self.tell_passed_over(now.mono);
         }
     }
 
@@ -400,6 +404,19 @@ impl Shift {
             Ok(None) | Err(_) => {
                 tracing::error!("the disk did not answer; what was not committed is lost");
             }
+        }
+    }
+
+    fn tell_passed_over(&mut self, now: Mono) {
+        let new = self.engine.late_passed_over() - self.passed_over;
+        if new > 0
+            && let Some(untold) = self.warnings.may_tell(now)
+        {
+            self.passed_over += new;
+            tracing::info!(
+                "{new} late readings change nothing: older than `late`, not in the order of their \
+                 time, or of counters that were read since ({untold} more since the last line)"
+            );
         }
     }
 
