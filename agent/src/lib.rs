@@ -21,6 +21,7 @@ pub mod plan;
 pub mod probe;
 pub mod run;
 pub mod settings;
+pub mod sms;
 pub mod staging;
 pub mod status;
 pub mod store;

@@ -1,6 +1,6 @@
 //! The `andon` command line.
 
-use andon::{check, config, demo, export, memory, probe, run, status};
+use andon::{check, config, demo, export, memory, probe, run, sms, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -64,6 +64,9 @@ enum Command {
     Probe(probe::Options),
     /// Find the units of a link, read-only
     Scan(probe::scan::Options),
+    /// Prove that text messages reach people
+    #[command(subcommand)]
+    Sms(sms::Options),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Run { config } => run_agent(&config),
         Command::Export(options) => export::command(&options),
         Command::Probe(options) => probe::command(&options),
+        Command::Sms(options) => sms::command(&options),
         Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),
         Command::Demo {

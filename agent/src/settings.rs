@@ -20,6 +20,8 @@ pub struct Settings {
     pub upstream: Upstream,
     /// Where the HTTP door listens, if anywhere.
     pub http: Option<Http>,
+    /// The modem for text messages, if there is one.
+    pub sms: Option<Sms>,
     /// Where the outbox and everything else that must survive lives.
     pub data_dir: PathBuf,
     /// Bytes the memory plan may come to.
@@ -30,6 +32,19 @@ pub struct Settings {
     pub history_ms: u64,
     /// Configured sections whose function this version does not have, by name.
     pub not_active: Vec<NotActive>,
+}
+
+/// The modem for text messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sms {
+    /// Its serial port.
+    pub modem: PathBuf,
+    /// Its speed, where it has one.
+    pub baud: u32,
+    /// Holds the PIN of the SIM card.
+    pub pin_file: Option<PathBuf>,
+    /// The number of the service centre, where the card does not know it.
+    pub service_centre: Option<String>,
 }
 
 /// A configured section whose function this version does not have.

@@ -51,6 +51,11 @@ fn only_the_right_frame_on_a_serial_line_is_accepted() {
 }
 
 #[test]
+fn any_text_message_is_one_or_is_refused() {
+    for_each_mutation("sms", checks::sms);
+}
+
+#[test]
 fn any_configuration_is_settings_or_mistakes() {
     let folder = tempfile::tempdir().expect("a folder");
     try_mutations("config", MUTATIONS_OF_FILES, |bytes| {

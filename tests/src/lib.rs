@@ -10,6 +10,7 @@ pub mod broker;
 pub mod line;
 pub mod maps;
 pub mod meter;
+pub mod modem;
 pub mod oven;
 pub mod presses;
 pub mod random;

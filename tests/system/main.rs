@@ -14,5 +14,6 @@ mod press_line;
 mod probe;
 mod register_maps;
 mod serial_line;
+mod sms;
 mod states_and_alarms;
 mod stopped;

@@ -52,4 +52,6 @@ pub mod late;
 
 pub mod message;
 
+pub mod sms;
+
 pub mod engine;

@@ -11,6 +11,7 @@ use andon_core::modbus::plan::Read;
 use andon_core::modbus::rtu::{Asked, Progress};
 use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Sample, Value};
+use andon_core::sms::receive::{Received, receive};
 use andon_core::tag::{
     Column, CsvPlace, DeviceIndex, Format, JsonPlace, Kind, LinkIndex, Literal, Place, Table,
     TagIndex,
@@ -517,4 +518,26 @@ fn with_sum(bytes: &[u8]) -> Vec<u8> {
         }
     }
     [bytes, &sum.to_le_bytes()].concat()
+}
+
+/// What a modem shows of a message that it has received: its text is never longer than its octets
+/// hold. Returns whether it was one.
+pub fn sms(bytes: &[u8]) -> bool {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    match receive(&hex) {
+        Ok(Received::Message(message)) => {
+            assert!(message.text.chars().count() <= bytes.len() * 8 / 7 + 1);
+            assert!(message.from.chars().count() <= 512);
+            if let Some(part) = message.part {
+                assert!((1..=part.of).contains(&part.index));
+            }
+            true
+        }
+        Ok(Received::Report(_)) => true,
+        Err(_) => {
+            // As text, which is what a modem really sends.
+            let _ = receive(&String::from_utf8_lossy(bytes));
+            false
+        }
+    }
 }

@@ -1,14 +1,28 @@
-//! `[http]`; and `[board]`, `[horn]`, `[sms]`: checked in full, not active in this version.
+//! `[http]`; `[sms]`, whose modem can be tested; and `[board]`, `[horn]`: checked in full, not active in
+//! this version.
 
 use super::alarms::PRIORITIES;
 use super::report::Finding;
-use super::values::{boolean, delay, host_port, integer, label, serial_port, some, text};
+use super::values::{boolean, delay, host_port, integer, label, path, serial_port, some, text};
 use super::walk::{Item, Section};
-use crate::settings::{Http, NotActive};
+use crate::settings::{Http, NotActive, Sms};
+use std::path::Path;
 
-/// Checks the sections, and says what does not happen because of each.
-pub(super) fn sections(root: &mut Section<'_>) -> Vec<NotActive> {
+/// Speed of a modem's port; those on USB have none.
+const BAUD: u32 = 115_200;
+
+/// What is on the gateway itself.
+pub(super) struct Local {
+    /// The modem for text messages.
+    pub(super) sms: Option<Sms>,
+    /// What does not happen, because of which section.
+    pub(super) not_active: Vec<NotActive>,
+}
+
+/// Reads the sections; files are relative to `base`.
+pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
     let mut not_active = Vec::new();
+    let mut modem = None;
     let mut tell = |section: &str, why: &str| {
         not_active.push(NotActive {
             section: section.into(),
@@ -26,13 +40,16 @@ pub(super) fn sections(root: &mut Section<'_>) -> Vec<NotActive> {
         tell("[horn]", "no horn sounds: alarms go to the broker only");
     }
     if let Some(section) = root.section("sms") {
-        sms(section);
+        modem = sms(section, base);
         tell(
             "[sms]",
-            "nobody is sent a message: alarms go to the broker only",
+            "alarms send no messages yet: they go to the broker only; `andon sms test` works",
         );
     }
-    not_active
+    Local {
+        sms: modem,
+        not_active,
+    }
 }
 
 /// `[http]`: where the HTTP door listens.
@@ -73,8 +90,11 @@ fn horn(mut section: Section<'_>, has_board: bool) {
     section.finish();
 }
 
-fn sms(mut section: Section<'_>) {
-    section.need("modem", "modem = \"/dev/serial/by-id/...\"", serial_port);
+fn sms(mut section: Section<'_>, base: &Path) -> Option<Sms> {
+    let modem = section.need("modem", "modem = \"/dev/serial/by-id/...\"", serial_port);
+    let baud = section.read("baud", super::serial::baud);
+    let pin_file = section.read("pin_file", |item| path(item).map(|path| base.join(path)));
+    let service_centre = section.read("service_centre", |item| number(item).map(str::to_owned));
     section.read("optional", boolean);
     section.read("per_hour", integer(1, 3600));
     let persons = section.sections("person");
@@ -92,14 +112,20 @@ fn sms(mut section: Section<'_>) {
         person.finish();
     }
     section.finish();
+    Some(Sms {
+        modem: modem?.value.into(),
+        baud: baud.unwrap_or(BAUD),
+        pin_file,
+        service_centre,
+    })
 }
 
 /// An international telephone number (E.164).
-fn number(item: &Item<'_>) -> Option<()> {
+fn number<'a>(item: &Item<'a>) -> Option<&'a str> {
     let text = text(item)?;
     let digits = text.strip_prefix('+').unwrap_or("");
     if (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(());
+        return Some(text);
     }
     item.wrong(
         format!("`{text}` is not an international number"),

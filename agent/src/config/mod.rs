@@ -172,7 +172,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     }
     let http = root.section("http").map(local::http);
     need_door(&links, http.is_some() || out.is_lost("http"), out);
-    let local = local::sections(&mut root);
+    let local = local::sections(&mut root, base);
     root.finish();
     warn_of_slow_links(&links, &devices, out);
 
@@ -181,7 +181,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
     not_active.extend(alarms_not_active);
-    not_active.extend(local);
+    not_active.extend(local.not_active);
     if gateway
         .language
         .is_some_and(|language| language != Language::English)
@@ -204,6 +204,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .collect(),
         upstream,
         http: http.flatten(),
+        sms: local.sms,
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
         disk_budget: gateway.disk_budget.value,

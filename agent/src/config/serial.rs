@@ -82,7 +82,7 @@ pub(super) fn line(section: &mut Section<'_>) -> (Option<Line>, Duration) {
     (line, turnaround.or(form.turnaround).unwrap_or_default())
 }
 
-fn baud(item: &Item<'_>) -> Option<u32> {
+pub(super) fn baud(item: &Item<'_>) -> Option<u32> {
     const RATES: [u32; 8] = [1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200];
     let baud = integer(1, i64::from(u32::MAX))(item)?;
     let known = RATES.into_iter().find(|rate| i64::from(*rate) == baud);

@@ -360,7 +360,7 @@ fn press_line_says_what_is_not_active() {
              yet",
             "[board]: this version does not speak to the I/O board",
             "[horn]: no horn sounds: alarms go to the broker only",
-            "[sms]: nobody is sent a message: alarms go to the broker only",
+            "[sms]: alarms send no messages yet: they go to the broker only; `andon sms test` works",
             "[gateway] language: only messages to phones and the web page have one; the broker \
              gets both",
         ]

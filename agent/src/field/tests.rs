@@ -105,6 +105,7 @@ fn settings(port: u16) -> Settings {
         max_payload: 1024,
     };
     Settings {
+        sms: None,
         http: None,
         plant: Plant {
             gateway: Gateway {
