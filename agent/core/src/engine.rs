@@ -295,6 +295,7 @@ impl Engine {
         if !self.catch_up(now.mono) {
             return;
         }
+        self.settle_late(now.mono);
         self.look_at_clock(now);
         if self.next_housekeeping <= now.mono {
             self.next_housekeeping = Mono((now.mono.0 / HOUSEKEEPING_MS + 1) * HOUSEKEEPING_MS);

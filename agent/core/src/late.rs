@@ -11,6 +11,7 @@
 //!   was counted: that one has counted its parts already.
 //! - Late readings come in the order of their time, each tag by itself; others are passed over.
 
+use crate::bounded::Queue;
 use crate::calendar::Calendar;
 use crate::history::Fill;
 use crate::machine::{Label, Machine};
@@ -21,7 +22,6 @@ use crate::summary::{Summary, Tier, TierSet};
 use crate::tag::Counts;
 use crate::tiers::{Ended, Frames, Tiers, Window};
 use crate::time::{Mono, Wall};
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// Entries of the log for each minute of its span: its end, first and last readings of the counters,
@@ -31,9 +31,6 @@ const ENTRIES_A_MINUTE: usize = 8;
 /// And so many besides, for a burst of late readings before they are looked at.
 const ENTRIES_MORE: usize = 128;
 
-/// Windows of hours, shifts and days whose number of corrections is remembered.
-const REVISED: usize = 12;
-
 const MINUTE_MS: u64 = 60_000;
 
 /// Entries that the log of a span of so many milliseconds has.
@@ -42,24 +39,34 @@ pub fn entries(span_ms: u64) -> usize {
     minutes.saturating_mul(ENTRIES_A_MINUTE) + ENTRIES_MORE
 }
 
-/// Windows that one look at what came late can correct, at most.
+/// Hours, shifts and days of a span whose number of corrections is remembered.
+pub fn revisions(span_ms: u64) -> usize {
+    usize::try_from(span_ms / (20 * MINUTE_MS)).unwrap_or(usize::MAX) + 12
+}
+
+/// Minutes that the log of a span has at most; more there are where the clock is stepped.
+fn minutes(span_ms: u64) -> usize {
+    usize::try_from(span_ms / MINUTE_MS).unwrap_or(usize::MAX) + 4
+}
+
+/// Windows that one look at what came late can correct, at most, and pages that say so: with each
+/// minute an hour, a shift and a day can have ended.
 pub fn corrections(span_ms: u64) -> usize {
-    let minutes = usize::try_from(span_ms / MINUTE_MS).unwrap_or(usize::MAX);
-    // A minute before it; hours, shifts, days; and pages.
-    2 * minutes.saturating_add(8)
+    4 * minutes(span_ms) + 16
 }
 
 /// The last minutes of a device.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Late {
     span_ms: u64,
     /// The accounting where the log begins.
     base: Replay,
-    log: VecDeque<Entry>,
-    capacity: usize,
-    revised: heapless::Vec<Revised, REVISED>,
+    log: Queue<Entry>,
+    revised: Queue<Revised>,
     /// Something came late since the last look.
     is_fresh: bool,
+    /// It is to be looked at as soon as there is room for what follows.
+    is_due: bool,
     /// The newest late state.
     newest: Option<Mono>,
     /// Late readings that came too late, or told of time that was known.
@@ -74,6 +81,16 @@ pub struct Entry {
     is_fresh: bool,
     input: Input,
 }
+
+impl Entry {
+    /// Whether a minute ends here.
+    const fn is_end(&self) -> bool {
+        matches!(self.input, Input::Closes(_))
+    }
+}
+
+/// Marks an entry that is about to be left out.
+const LEFT_OUT: Mono = Mono(u64::MAX);
 
 /// What the accounting was told.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,7 +142,7 @@ pub struct Closes {
 
 /// How often a window was corrected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Revised {
+pub struct Revised {
     tier: Tier,
     start: Wall,
     end: Wall,
@@ -156,14 +173,13 @@ pub enum Correction {
 impl Late {
     /// A log that begins with this accounting.
     pub fn new(span_ms: u64, machine: &Machine, tiers: &Tiers) -> Late {
-        let capacity = entries(span_ms);
         Late {
             span_ms,
             base: Replay::new(machine, tiers),
-            log: VecDeque::with_capacity(capacity),
-            capacity,
-            revised: heapless::Vec::new(),
+            log: Queue::with_capacity(entries(span_ms)),
+            revised: Queue::with_capacity(revisions(span_ms)),
             is_fresh: false,
+            is_due: false,
             newest: None,
             passed_over: 0,
         }
@@ -171,9 +187,7 @@ impl Late {
 
     /// Begins anew with this accounting: nothing before it can be corrected any more.
     pub fn begin(&mut self, machine: &Machine, tiers: &Tiers) {
-        if self.is_fresh {
-            self.pass_over_fresh();
-        }
+        self.pass_over_fresh();
         self.base = Replay::new(machine, tiers);
         self.log.clear();
         self.revised.clear();
@@ -181,14 +195,16 @@ impl Late {
 
     /// The accounting was told this at `at`.
     pub fn note(&mut self, device: &Device, calendar: &Calendar, at: Mono, input: Input) {
-        if self.log.len() >= self.capacity {
+        if self.log.room() == 0 {
             self.make_room(device, calendar);
         }
-        self.log.push_back(Entry {
+        let is_fresh = false;
+        let full = self.log.try_push(Entry {
             at,
-            is_fresh: false,
+            is_fresh,
             input,
         });
+        debug_assert!(full.is_ok(), "room was made");
     }
 
     /// Something was said late of the moment `at`. False if it is passed over.
@@ -201,11 +217,11 @@ impl Late {
         stale_after_ms: u64,
     ) -> bool {
         let is_taken = at >= self.base.machine.accounted_to() && self.is_next(at, &said);
-        if is_taken && self.log.len() >= self.capacity {
+        if is_taken && self.log.room() == 0 {
             self.compact(device, calendar);
         }
-        if !is_taken || self.log.len() >= self.capacity {
-            self.passed_over += 1;
+        if !is_taken || self.log.room() == 0 {
+            self.pass_over();
             return false;
         }
         let input = match said {
@@ -225,20 +241,29 @@ impl Late {
                 unknown_ms: 0,
             },
         };
-        let place = self.log.partition_point(|entry| entry.at <= at);
+        let place = self.log.items().partition_point(|entry| entry.at <= at);
         let entry = Entry {
             at,
             is_fresh: true,
             input,
         };
-        self.log.insert(place, entry);
-        self.is_fresh = true;
+        self.is_fresh |= self.log.try_insert(place, entry).is_ok();
         true
     }
 
-    /// Whether something came late that was not looked at.
-    pub const fn is_fresh(&self) -> bool {
-        self.is_fresh
+    /// A late reading changes nothing.
+    pub const fn pass_over(&mut self) {
+        self.passed_over += 1;
+    }
+
+    /// A minute ends: what came late up to now is to be looked at.
+    pub const fn fall_due(&mut self) {
+        self.is_due = self.is_fresh;
+    }
+
+    /// Whether something came late that is to be looked at now.
+    pub const fn is_due(&self) -> bool {
+        self.is_due
     }
 
     /// Late readings that were passed over.
@@ -262,9 +287,10 @@ impl Late {
         let right = self.play(device, calendar, now, true, |it| after.push(it));
         debug_assert_eq!(told.machine.ledger(), machine.ledger(), "the log is whole");
         self.is_fresh = false;
-        for entry in &mut self.log {
-            entry.is_fresh = false;
-        }
+        self.is_due = false;
+        self.log
+            .items_mut()
+            .for_each(|entry| entry.is_fresh = false);
         let fills = after.extract_if(.., |it| matches!(it, Outcome::Fill(_)));
         for fill in fills.collect::<Vec<_>>() {
             if let Outcome::Fill(fill) = fill
@@ -276,7 +302,7 @@ impl Late {
         before.retain(|it| !matches!(it, Outcome::Fill(_)));
         let closes = self
             .log
-            .iter_mut()
+            .items_mut()
             .filter_map(|entry| match &mut entry.input {
                 Input::Closes(closes) => Some(closes),
                 _ => None,
@@ -309,7 +335,19 @@ impl Late {
 
     /// Forgets what is older than the span before `now`.
     pub fn forget(&mut self, device: &Device, calendar: &Calendar, now: Mono) {
-        while !self.is_fresh && self.first_end().is_some_and(|end| end + self.span_ms < now) {
+        let span_ms = self.span_ms;
+        let is_old = |end: Mono| end + span_ms < now;
+        while !self.is_fresh && self.first_end().is_some_and(is_old) {
+            self.advance(device, calendar);
+        }
+        let ends = self
+            .log
+            .items()
+            .iter()
+            .filter(|entry| entry.is_end())
+            .count();
+        if ends > minutes(self.span_ms) {
+            self.pass_over_fresh();
             self.advance(device, calendar);
         }
         let from = self.base.machine.ledger().window_start;
@@ -322,44 +360,46 @@ impl Late {
             Said::State(..) => self.newest.is_none_or(|newest| newest < at),
             Said::Count(of, _) => {
                 let is_later = |entry: &&Entry| entry.at >= at;
-                let later = self.log.iter().rev().take_while(is_later);
+                let mut later = self.log.items().iter().rev().take_while(is_later);
                 let is_same = |entry: &Entry| matches!(&entry.input, Input::Counts { role, .. } if role == of);
-                !later.into_iter().any(is_same)
+                !later.any(is_same)
             }
         }
     }
 
     fn first_end(&self) -> Option<Mono> {
-        let is_end = |entry: &&Entry| matches!(entry.input, Input::Closes(_));
-        self.log.iter().find(is_end).map(|entry| entry.at)
+        let mut log = self.log.items().iter();
+        log.find(|entry| entry.is_end()).map(|entry| entry.at)
     }
 
     /// Room for one entry more, by leaving out what says nothing, or else by forgetting.
     fn make_room(&mut self, device: &Device, calendar: &Calendar) {
         self.compact(device, calendar);
-        if self.log.len() < self.capacity {
+        if self.log.room() > 0 {
             return;
         }
-        if self.is_fresh {
-            self.pass_over_fresh();
-        }
-        if self.log.len() >= self.capacity {
+        self.pass_over_fresh();
+        if self.log.room() == 0 {
             self.advance(device, calendar);
         }
     }
 
     fn pass_over_fresh(&mut self) {
+        if !self.is_fresh {
+            return;
+        }
         let before = self.log.len();
         self.log.retain(|entry| !entry.is_fresh);
         let gone = before - self.log.len();
         self.passed_over += u64::try_from(gone).unwrap_or(u64::MAX);
         self.is_fresh = false;
+        self.is_due = false;
     }
 
     /// Takes the first minute out of the log; all of it, if that is not over.
     fn advance(&mut self, device: &Device, calendar: &Calendar) {
-        while let Some(entry) = self.log.pop_front() {
-            let is_end = matches!(entry.input, Input::Closes(_));
+        while let Some(entry) = self.log.pop() {
+            let is_end = entry.is_end();
             self.base.take(&entry, device, calendar, &mut |_| {});
             if is_end {
                 return;
@@ -371,7 +411,7 @@ impl Late {
     /// a counter that rise within a minute all of which was known, those between the first and the last.
     fn compact(&mut self, device: &Device, calendar: &Calendar) {
         let mut replay = self.base.clone();
-        for entry in &mut self.log {
+        for entry in self.log.items_mut() {
             replay.take(entry, device, calendar, &mut |_| {});
             if let Input::Counts { unknown_ms, .. } = &mut entry.input {
                 *unknown_ms = replay.machine.ledger().unknown_ms();
@@ -380,7 +420,7 @@ impl Late {
         // Going back: of each counter the reading behind, and whether it is the last of its minute.
         let mut behind: [Option<(i64, u64, bool)>; 3] = [None; 3];
         for at in (0..self.log.len()).rev() {
-            match &self.log[at].input {
+            match &self.log.items()[at].input {
                 Input::Closes(_) => behind = [None; 3],
                 Input::Counts {
                     role,
@@ -388,7 +428,7 @@ impl Late {
                     unknown_ms,
                 } => {
                     let (role, this) = (*role as usize, (*value, *unknown_ms));
-                    let is_fresh = self.log[at].is_fresh;
+                    let is_fresh = self.log.items()[at].is_fresh;
                     let before = self.count_before(at, role);
                     let between = behind[role].zip(before).is_some_and(|(behind, before)| {
                         behind.1 == before.1
@@ -396,8 +436,8 @@ impl Late {
                             && (is_fresh || !before.2 && !behind.2)
                     });
                     if between {
-                        // Removed below; the one behind stays the neighbour.
-                        self.log[at].at = Mono(u64::MAX);
+                        // The one behind stays the neighbour.
+                        self.leave_out(at);
                     } else {
                         behind[role] = Some((this.0, this.1, is_fresh));
                     }
@@ -405,14 +445,20 @@ impl Late {
                 Input::Plans(_) | Input::Shows { .. } => {}
             }
         }
-        self.log.retain(|entry| entry.at != Mono(u64::MAX));
+        self.log.retain(|entry| entry.at != LEFT_OUT);
         self.join_states();
+    }
+
+    fn leave_out(&mut self, place: usize) {
+        if let Some(entry) = self.log.at_mut(place) {
+            entry.at = LEFT_OUT;
+        }
     }
 
     /// The reading of a counter before the one at this place, in its minute.
     fn count_before(&self, place: usize, of: usize) -> Option<(i64, u64, bool)> {
-        let before = self.log.range(..place).rev();
-        let mut before = before.take_while(|entry| !matches!(entry.input, Input::Closes(_)));
+        let before = self.log.items().range(..place).rev();
+        let mut before = before.take_while(|entry| !entry.is_end());
         before.find_map(|entry| match &entry.input {
             Input::Counts {
                 role,
@@ -427,7 +473,7 @@ impl Late {
         // The last state in time and the last late one: what comes next may only renew it.
         let mut last: [Option<usize>; 2] = [None; 2];
         for at in 0..self.log.len() {
-            let entry = &self.log[at];
+            let entry = &self.log.items()[at];
             let Input::Shows {
                 state,
                 code,
@@ -440,22 +486,23 @@ impl Late {
             };
             let (begin, until, is_late) = (entry.at, *until, *is_late);
             let renews = last[usize::from(is_late)].filter(|last| {
-                let before = &self.log[*last];
+                let before = &self.log.items()[*last];
                 matches!(&before.input, Input::Shows { state: s, code: c, quality: q, until: u, .. }
                     if s == state && c == code && q == quality && begin < *u && *u <= until)
                     && before.is_fresh == entry.is_fresh
             });
             match renews {
                 Some(before) => {
-                    if let Input::Shows { until: longer, .. } = &mut self.log[before].input {
+                    let before = self.log.at_mut(before).map(|entry| &mut entry.input);
+                    if let Some(Input::Shows { until: longer, .. }) = before {
                         *longer = until;
                     }
-                    self.log[at].at = Mono(u64::MAX);
+                    self.leave_out(at);
                 }
                 None => last[usize::from(is_late)] = Some(at),
             }
         }
-        self.log.retain(|entry| entry.at != Mono(u64::MAX));
+        self.log.retain(|entry| entry.at != LEFT_OUT);
     }
 
     fn play(
@@ -467,11 +514,8 @@ impl Late {
         mut tell: impl FnMut(Outcome),
     ) -> Replay {
         let mut replay = self.base.clone();
-        for entry in self
-            .log
-            .iter()
-            .filter(|entry| with_fresh || !entry.is_fresh)
-        {
+        let log = self.log.items().iter();
+        for entry in log.filter(|entry| with_fresh || !entry.is_fresh) {
             replay.take(entry, device, calendar, &mut tell);
         }
         replay.pass(to, device.merge_faults_ms, &mut tell);
@@ -480,7 +524,7 @@ impl Late {
 }
 
 /// Counts one more correction of a window.
-fn revise(revised: &mut heapless::Vec<Revised, REVISED>, ended: &Ended) -> u32 {
+fn revise(revised: &mut Queue<Revised>, ended: &Ended) -> u32 {
     let Ended::Tier(tier, closed) = ended else {
         return 0;
     };
@@ -488,12 +532,12 @@ fn revise(revised: &mut heapless::Vec<Revised, REVISED>, ended: &Ended) -> u32 {
     let is_same = |known: &&mut Revised| {
         (known.tier, known.start, known.fold) == (*tier, window.start, window.fold)
     };
-    if let Some(known) = revised.iter_mut().find(is_same) {
+    if let Some(known) = revised.items_mut().find(is_same) {
         known.rev += 1;
         return known.rev;
     }
-    if revised.is_full() {
-        revised.remove(0);
+    if revised.room() == 0 {
+        revised.pop();
     }
     let first = Revised {
         tier: *tier,
@@ -502,7 +546,8 @@ fn revise(revised: &mut heapless::Vec<Revised, REVISED>, ended: &Ended) -> u32 {
         fold: window.fold,
         rev: 1,
     };
-    let _ = revised.push(first);
+    let full = revised.try_push(first);
+    debug_assert!(full.is_ok(), "room was made");
     1
 }
 

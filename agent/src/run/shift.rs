@@ -31,6 +31,9 @@ const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// Warnings about data that are logged in a minute; the rest are counted.
 const WARNINGS_A_MINUTE: u32 = 10;
 
+/// A source whose time stands still tells late readings without end: the log names it this often.
+const TELL_PASSED_OVER_MS: u64 = 10 * 60_000;
+
 /// How a commit ended.
 struct Commit {
     /// Pages that the history did not take.
@@ -64,8 +67,8 @@ pub(super) struct Shift {
     /// The outbox's thread has ended, and will take nothing any more.
     gone: bool,
     warnings: Warnings,
-    /// Late readings that were passed over, as far as the log tells of them.
-    passed_over: u64,
+    /// Late readings that were passed over, as far as the log tells of them, and when it told so.
+    passed_over: (u64, Option<Mono>),
 }
 
 enum Wake {
@@ -107,7 +110,7 @@ impl Shift {
                 told: 0,
                 untold: 0,
             },
-            passed_over: 0,
+            passed_over: (0, None),
         };
         let currents: Vec<Current> = shift.engine.currents().collect();
         for current in currents {
@@ -408,14 +411,14 @@ impl Shift {
     }
 
     fn tell_passed_over(&mut self, now: Mono) {
-        let new = self.engine.late_passed_over() - self.passed_over;
-        if new > 0
-            && let Some(untold) = self.warnings.may_tell(now)
-        {
-            self.passed_over += new;
+        let (known, told) = self.passed_over;
+        let all = self.engine.late_passed_over();
+        if all > known && told.is_none_or(|told| now.since(told) >= TELL_PASSED_OVER_MS) {
+            self.passed_over = (all, Some(now));
             tracing::info!(
-                "{new} late readings change nothing: older than `late`, not in the order of their \
-                 time, or of counters that were read since ({untold} more since the last line)"
+                "{} late readings change nothing: older than `late`, not in the order of their \
+                 time, or of counters that were read since",
+                all - known
             );
         }
     }

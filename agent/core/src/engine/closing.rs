@@ -132,6 +132,7 @@ impl Engine {
     /// Closes every open window at `edge`, labelled `end`; the next ones begin there, labelled `next`.
     pub(super) fn close_windows_at(&mut self, edge: Mono, end: Wall, next: Wall) {
         let plant = Arc::clone(&self.plant);
+        self.late_falls_due();
         self.settle_late(edge);
         let (mut before, mut minutes, mut pieces) = (None, None, None);
         for entry in &mut self.devices {

@@ -71,6 +71,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Late>(),
         },
         Allocation {
+            what: "windows of these that were corrected",
+            count: spans(plant).map(late::revisions).sum(),
+            each: size_of::<late::Revised>(),
+        },
+        Allocation {
             what: "entries of these minutes",
             count: spans(plant).map(late::entries).sum(),
             each: size_of::<late::Entry>(),

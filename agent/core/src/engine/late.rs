@@ -61,12 +61,15 @@ impl Engine {
             return;
         };
         let age = (self.timeline.label(at) - time).max(0).unsigned_abs();
-        if age < self.stale_after(device, index) || age > settings.late_ms {
+        if age < self.stale_after(device, index) {
             return;
         }
         let Some(late) = &mut self.devices[usize::from(device.0)].late else {
             return;
         };
+        if age > settings.late_ms {
+            return late.pass_over();
+        }
         // What is retained is no reading of its time.
         let Reading::Good(value) = within_range(tag, sample.reading.clone()) else {
             return;
@@ -97,22 +100,32 @@ impl Engine {
 
     /// Looks at what came late before the run ends: the next one does not know of it.
     pub fn settle(&mut self) {
-        for index in 0..self.devices.len() {
-            self.advance(index, self.now);
-        }
+        self.late_falls_due();
         self.settle_late(self.now);
     }
 
-    /// Looks at what came late, where a minute ends at `edge`, of as many devices as there is room
-    /// for; of the others a minute later.
-    pub(super) fn settle_late(&mut self, edge: Mono) {
+    /// A minute ends.
+    pub(super) fn late_falls_due(&mut self) {
+        for late in self
+            .devices
+            .iter_mut()
+            .filter_map(|entry| entry.late.as_mut())
+        {
+            late.fall_due();
+        }
+    }
+
+    /// Looks at what came late up to `now` and is due, of as many devices as there is room for; of the
+    /// others a moment later.
+    pub(super) fn settle_late(&mut self, now: Mono) {
         let left = limits::one_closing(&self.plant) + limits::reserve(&self.plant);
         for index in 0..self.devices.len() {
-            let is_fresh = |late: &Box<Late>| late.is_fresh();
+            let is_due = |late: &Box<Late>| late.is_due();
             let entry = &self.devices[index];
             let need = corrections(self.plant.devices[index].late_ms);
-            if entry.late.as_ref().is_some_and(is_fresh) && self.actions.room() >= left + need {
-                self.settle_device(index, edge);
+            if entry.late.as_ref().is_some_and(is_due) && self.actions.room() >= left + need {
+                self.advance(index, now);
+                self.settle_device(index, now);
             }
         }
     }

@@ -247,7 +247,7 @@ fn what_is_too_old_or_not_in_order_is_passed_over() {
     bench.hears(&told(STATUS, 2, 1000, 1000));
     bench.pass(600_000);
     bench.hear_at(600_100, &[told(STATUS, 2, 300_000, 0)]);
-    assert!(!bench.engine.devices[0].late.as_ref().unwrap().is_fresh());
+    assert_eq!(bench.engine.late_passed_over(), 1);
     bench.hear_at(600_200, &[told(STATUS, 2, 550_000, 0)]);
     let passed_over = bench.engine.late_passed_over();
     bench.hear_at(600_300, &[told(STATUS, 7, 540_000, 0)]);
@@ -354,6 +354,81 @@ fn a_machine_that_does_much_is_remembered_for_a_shorter_time_and_rightly() {
     }
     bench.pass(660_000);
     is_consistent(&bench);
+}
+
+#[test]
+fn a_hall_that_comes_back_at_once_is_corrected_soon_and_once_each() {
+    const DEVICES: u16 = 60;
+    let mut plant = publishing();
+    plant.devices[0].late_ms = 15 * 60_000;
+    let devices = (0..DEVICES).map(|n| Device {
+        id: alloc::format!("press-{n}").into(),
+        ..plant.devices[0].clone()
+    });
+    plant.devices = devices.collect();
+    plant.alarms.clear();
+    let mut bench = Bench::left(plant, now(0), None);
+    bench.pass(800_000);
+    let sample = |second: u64| Sample {
+        reading: Reading::Good(Value::Int(2)),
+        time: Some(now(second * 1000).wall),
+    };
+    let batch: Vec<_> = (10..790).map(|s| (TagIndex(STATUS), sample(s))).collect();
+    for device in 0..DEVICES {
+        let device = DeviceIndex(device);
+        bench.engine.handle_readings(device, at(800_000), &batch);
+        bench.drain();
+    }
+    bench.pass(900_000);
+    let again = bench
+        .summaries()
+        .into_iter()
+        .filter(|minute| minute.rev > 0);
+    assert!(again.clone().all(|minute| minute.rev == 1));
+    // The minute in which they came is told again only of those for which there was no room at once.
+    let closed = again.filter(|minute| minute.start < now(780_000).wall);
+    assert_eq!(closed.count(), usize::from(DEVICES) * 13);
+    let newest = bench.newest();
+    let minutes = windows(&newest, Tier::Minute);
+    let mut filled = minutes
+        .iter()
+        .filter(|minute| minute.start < now(840_000).wall);
+    assert!(filled.all(|minute| minute.times.of(State::Producing) > 12_000));
+}
+
+#[test]
+fn a_clock_that_is_stepped_all_the_time_makes_no_more_corrections_than_planned() {
+    let mut plant = publishing();
+    plant.devices[0].late_ms = 120_000;
+    let mut bench = Bench::left(plant, now(0), None);
+    let mut off = 0;
+    for second in 0..400u64 {
+        off += [3_700_000, -3_600_000][(second % 2) as usize];
+        let clock = |ms: u64| Now {
+            wall: now(ms).wall + off,
+            ..now(ms)
+        };
+        bench.engine.handle_time(clock(second * 1000));
+        bench.drain();
+        if second % 50 == 49 {
+            let sample = |back: u64| Sample {
+                reading: Reading::Good(Value::Int(2)),
+                time: Some(clock((second - back) * 1000).wall),
+            };
+            let batch: Vec<_> = (4..45)
+                .rev()
+                .map(|back| (TagIndex(STATUS), sample(back)))
+                .collect();
+            let moment = at(second * 1000 + 1);
+            bench.engine.handle_readings(DeviceIndex(0), moment, &batch);
+            bench.drain();
+        }
+    }
+    let newest = bench.newest();
+    let known = |minute: &&&Summary| minute.times.of(State::Producing) > 0;
+    assert!(windows(&newest, Tier::Minute).iter().filter(known).count() > 20);
+    tiers_are_sums(&bench.engine, 0, &newest);
+    times_follow_from_segments("press-1", &newest, &bench.pages);
 }
 
 /// One sample in a random stream.
