@@ -120,10 +120,10 @@ impl Engine {
     pub(super) fn settle_late(&mut self, now: Mono) {
         let left = limits::one_closing(&self.plant) + limits::reserve(&self.plant);
         for index in 0..self.devices.len() {
-            let is_due = |late: &Box<Late>| late.is_due();
             let entry = &self.devices[index];
+            let is_due = entry.late.as_ref().is_some_and(|late| late.is_due());
             let need = corrections(self.plant.devices[index].late_ms);
-            if entry.late.as_ref().is_some_and(is_due) && self.actions.room() >= left + need {
+            if is_due && self.actions.room() >= left + need {
                 self.advance(index, now);
                 self.settle_device(index, now);
             }
