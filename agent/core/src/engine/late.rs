@@ -118,12 +118,14 @@ impl Engine {
     /// Looks at what came late up to `now` and is due, of as many devices as there is room for; of the
     /// others a moment later.
     pub(super) fn settle_late(&mut self, now: Mono) {
-        let left = limits::one_closing(&self.plant) + limits::reserve(&self.plant);
         for index in 0..self.devices.len() {
-            let entry = &self.devices[index];
-            let is_due = entry.late.as_ref().is_some_and(|late| late.is_due());
+            let late = self.devices[index].late.as_ref();
+            if !late.is_some_and(|late| late.is_due()) {
+                continue;
+            }
             let need = corrections(self.plant.devices[index].late_ms);
-            if is_due && self.actions.room() >= left + need {
+            let left = limits::one_closing(&self.plant) + limits::reserve(&self.plant);
+            if self.actions.room() >= left + need {
                 self.advance(index, now);
                 self.settle_device(index, now);
             }
