@@ -31,6 +31,9 @@ const ENTRIES_A_MINUTE: usize = 8;
 /// And so many besides, for a burst of late readings before they are looked at.
 const ENTRIES_MORE: usize = 128;
 
+/// When the log is full, room is made for a fourth of what stays.
+const PART_FREE: usize = 4;
+
 const MINUTE_MS: u64 = 60_000;
 
 /// Entries that the log of a span of so many milliseconds has.
@@ -67,6 +70,8 @@ pub struct Late {
     is_fresh: bool,
     /// It is to be looked at as soon as there is room for what follows.
     is_due: bool,
+    /// Hardly anything can be left out of the log that says nothing.
+    is_packed: bool,
     /// The newest late state.
     newest: Option<Mono>,
     /// Late readings that came too late, or told of time that was known.
@@ -180,6 +185,7 @@ impl Late {
             revised: Queue::with_capacity(revisions(span_ms)),
             is_fresh: false,
             is_due: false,
+            is_packed: false,
             newest: None,
             passed_over: 0,
         }
@@ -217,7 +223,7 @@ impl Late {
         stale_after_ms: u64,
     ) -> bool {
         let is_taken = at >= self.base.machine.accounted_to() && self.is_next(at, &said);
-        if is_taken && self.log.room() == 0 {
+        if is_taken && self.log.room() == 0 && !self.is_packed {
             self.compact(device, calendar);
         }
         if !is_taken || self.log.room() == 0 {
@@ -288,6 +294,7 @@ impl Late {
         debug_assert_eq!(told.machine.ledger(), machine.ledger(), "the log is whole");
         self.is_fresh = false;
         self.is_due = false;
+        self.is_packed = false;
         self.log
             .items_mut()
             .for_each(|entry| entry.is_fresh = false);
@@ -374,12 +381,14 @@ impl Late {
 
     /// Room for one entry more, by leaving out what says nothing, or else by forgetting.
     fn make_room(&mut self, device: &Device, calendar: &Calendar) {
-        self.compact(device, calendar);
-        if self.log.room() > 0 {
-            return;
+        if !self.is_packed {
+            self.compact(device, calendar);
         }
-        self.pass_over_fresh();
         if self.log.room() == 0 {
+            self.pass_over_fresh();
+        }
+        // Some at once, so that it is not looked through for each reading.
+        while !self.is_fresh && self.log.room() < self.log.len() / PART_FREE {
             self.advance(device, calendar);
         }
     }
@@ -398,6 +407,7 @@ impl Late {
 
     /// Takes the first minute out of the log; all of it, if that is not over.
     fn advance(&mut self, device: &Device, calendar: &Calendar) {
+        self.is_packed = false;
         while let Some(entry) = self.log.pop() {
             let is_end = entry.is_end();
             self.base.take(&entry, device, calendar, &mut |_| {});
@@ -447,6 +457,7 @@ impl Late {
         }
         self.log.retain(|entry| entry.at != LEFT_OUT);
         self.join_states();
+        self.is_packed = self.log.room() < self.log.len() / PART_FREE;
     }
 
     fn leave_out(&mut self, place: usize) {
@@ -570,6 +581,8 @@ struct Replay {
     late: Option<(State, Value, Quality, Mono)>,
     /// The machine shows that.
     shows_late: bool,
+    /// The hour, the shift and the day of the last minute.
+    frames: Option<Frames>,
 }
 
 impl Replay {
@@ -580,6 +593,7 @@ impl Replay {
             tiers: tiers.clone(),
             late: None,
             shows_late: false,
+            frames: None,
         }
     }
 
@@ -677,7 +691,10 @@ impl Replay {
             clock_step_ms: 0,
             unset: closes.unset,
         };
-        let frames = Frames::over(calendar, &window);
+        let known = self.frames.filter(|frames| frames.hold(&window));
+        let frames = known.unwrap_or_else(|| Frames::over(calendar, &window));
+        // Those of a longer window are not those of the next one.
+        self.frames = Some(frames).filter(|frames| frames.hold(&window));
         let mut ended = heapless::Vec::<Ended, 8>::new();
         let add = |one| {
             let full = ended.push(one).is_err();

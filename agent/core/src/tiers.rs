@@ -107,6 +107,13 @@ impl Frames {
         }
     }
 
+    /// Whether a window lies within all of them, so that they are its own.
+    pub fn hold(&self, window: &Window) -> bool {
+        window.unset.is_none()
+            && self.piece.contains(window.start)
+            && window.end <= self.piece.until
+    }
+
     /// The frame of a tier; none for minutes.
     pub fn of(&self, tier: Tier) -> Option<&Frame> {
         let at = SUMMED.iter().position(|summed| *summed == tier)?;

@@ -350,12 +350,9 @@ impl Engine {
         if window.unset.is_some() {
             return Frames::over(&self.plant.calendar, window);
         }
-        let within = |frames: &Frames| {
-            frames.piece().contains(window.start) && window.end <= frames.piece().until
-        };
-        if !within(&self.frames) {
+        if !self.frames.hold(window) {
             let frames = Frames::over(&self.plant.calendar, window);
-            if !within(&frames) {
+            if !frames.hold(window) {
                 return frames;
             }
             self.frames = frames;
