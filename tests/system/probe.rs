@@ -124,7 +124,7 @@ fn a_device_with_manners_is_treated_so() -> Outcome {
         "--at",
         "holding:0..9",
         "--timeout",
-        "300 ms",
+        "1 s",
     ];
     let told = told(&scenario, &probe)?;
     // On a slow machine requests come later by themselves, never sooner.

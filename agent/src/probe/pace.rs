@@ -29,9 +29,10 @@ const EACH: u32 = 6;
 /// A device that has just lost a request gets a moment.
 const RECOVERY: Duration = Duration::from_millis(200);
 
-/// Longest wait for an answer here, as a multiple of the longest so far, and at least.
+/// Longest wait for an answer here, as a multiple of the longest so far, and at least: what comes
+/// late must not be taken for lost.
 const TIMES_LONGEST: u32 = 5;
-const LEAST_PATIENCE: Duration = Duration::from_millis(200);
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Finds out whether the unit answers at all, and how long it needs after a new connection, in
 /// milliseconds; none if there is no connection of our own.
