@@ -92,6 +92,14 @@ impl Entry {
     const fn is_end(&self) -> bool {
         matches!(self.input, Input::Closes(_))
     }
+
+    /// The end of a minute, if it is one.
+    const fn closes_mut(&mut self) -> Option<&mut Closes> {
+        match &mut self.input {
+            Input::Closes(closes) => Some(closes),
+            _ => None,
+        }
+    }
 }
 
 /// Marks an entry that is about to be left out.
@@ -290,54 +298,44 @@ impl Late {
         let now = machine.accounted_to();
         let (mut before, mut after) = (Vec::new(), Vec::new());
         let told = self.play(device, calendar, now, false, |it| before.push(it));
-        let right = self.play(device, calendar, now, true, |it| after.push(it));
+        let mut right = self.play(device, calendar, now, true, |it| after.push(it));
         debug_assert_eq!(told.machine.ledger(), machine.ledger(), "the log is whole");
+        right.machine.take_present(machine);
+        (*machine, *tiers) = (right.machine, right.tiers);
         self.is_fresh = false;
         self.is_due = false;
         self.is_packed = false;
         self.log
             .items_mut()
             .for_each(|entry| entry.is_fresh = false);
-        let fills = after.extract_if(.., |it| matches!(it, Outcome::Fill(_)));
-        for fill in fills.collect::<Vec<_>>() {
-            if let Outcome::Fill(fill) = fill
-                && !before.contains(&Outcome::Fill(fill.clone()))
+        for outcome in &after {
+            if let Outcome::Fill(fill) = outcome
+                && !before.contains(outcome)
             {
-                tell(Correction::Fill(fill));
+                tell(Correction::Fill(fill.clone()));
             }
         }
-        before.retain(|it| !matches!(it, Outcome::Fill(_)));
-        let closes = self
-            .log
-            .items_mut()
-            .filter_map(|entry| match &mut entry.input {
-                Input::Closes(closes) => Some(closes),
-                _ => None,
-            });
-        let mut closes = closes;
-        for (before, after) in before.into_iter().zip(after) {
+        // The windows are the same ones, in the same order; their parts may be others.
+        let windows = |all: Vec<Outcome>| all.into_iter().filter(|it| !it.is_fill());
+        let mut closes = self.log.items_mut().filter_map(Entry::closes_mut);
+        for (before, after) in windows(before).zip(windows(after)) {
+            let is_other = before != after;
             match after {
                 Outcome::Minute(mut summary, window, cut) => {
                     let closes = closes.find(|closes| closes.end == window.end);
-                    if before != Outcome::Minute(summary.clone(), window, cut)
-                        && let Some(closes) = closes
-                    {
+                    if let (true, Some(closes)) = (is_other, closes) {
                         closes.rev += 1;
                         summary.rev = closes.rev;
                         tell(Correction::Minute(summary, window, cut));
                     }
                 }
-                Outcome::Ended(ended) if before != Outcome::Ended(ended) => {
+                Outcome::Ended(ended) if is_other => {
                     let rev = revise(&mut self.revised, &ended);
                     tell(Correction::Ended(ended, rev));
                 }
                 Outcome::Ended(_) | Outcome::Fill(_) => {}
             }
         }
-        let mut right = right;
-        right.machine.take_present(machine);
-        *machine = right.machine;
-        *tiers = right.tiers;
     }
 
     /// Forgets what is older than the span before `now`.
@@ -570,6 +568,12 @@ enum Outcome {
     Fill(Fill),
 }
 
+impl Outcome {
+    const fn is_fill(&self) -> bool {
+        matches!(self, Outcome::Fill(_))
+    }
+}
+
 /// The accounting on its way through a log.
 #[derive(Debug, Clone)]
 struct Replay {
@@ -707,6 +711,3 @@ impl Replay {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

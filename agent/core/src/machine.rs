@@ -1,9 +1,10 @@
 //! The time accounting of one machine, exact to the millisecond.
 //!
 //! A state holds from the good sample that shows it until the next one, or until `stale_after`
-//! after the last one; from then on it is unknown. Nothing is changed backwards: the accounting
-//! only ever moves forward, in stretches over which one state holds, so the seven times of a window
-//! add up to its length whatever happens.
+//! after the last one; from then on it is unknown. Nothing is changed backwards ([`crate::late`]
+//! plays the same once more, with what came late): the accounting only ever moves forward, in
+//! stretches over which one state holds, so the seven times of a window add up to its length
+//! whatever happens.
 
 use crate::count::{Counting, Dial, Odometer};
 use crate::fault::Faults;

@@ -260,3 +260,48 @@ impl Segments {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Of what was told of one moment the last counts, and none is told twice.
+        #[test]
+        fn later_fills_lie_over_earlier_ones(
+            drawn in proptest::collection::vec((0i64..50, 1i64..20, 0usize..3), 0..12),
+            from in 0i64..60,
+            length in 1i64..30,
+        ) {
+            let states = [State::Producing, State::Setup, State::Faulted];
+            let mut fills = Fills::default();
+            let mut expected = [None; 100];
+            for (from, length, state) in drawn {
+                let (from, to) = (Wall(from), Wall(from + length));
+                let state = states[state];
+                let quality = Quality::Good;
+                let code = None;
+                let fill = Fill { from, to, state, code, quality };
+                let device = "press-1".into();
+                fills.note(&Mark::Fills { device, fill });
+                for ms in from.0..to.0 {
+                    expected[usize::try_from(ms).unwrap()] = Some(state);
+                }
+            }
+            let mut found = [None; 100];
+            let (from, to) = (Wall(from), Wall(from + length));
+            for fill in fills.within("press-1", from, to) {
+                for ms in fill.from.0..fill.to.0 {
+                    let place = &mut found[usize::try_from(ms).unwrap()];
+                    prop_assert_eq!(place.replace(fill.state), None);
+                }
+            }
+            for (ms, expected) in expected.iter().enumerate() {
+                let is_within = (from.0..to.0).contains(&i64::try_from(ms).unwrap());
+                prop_assert_eq!(found[ms], expected.filter(|_| is_within));
+            }
+            prop_assert_eq!(fills.within("press-2", from, to).count(), 0);
+        }
+    }
+}
