@@ -17,9 +17,9 @@ use crate::settings::{Endpoint, LinkKind, Settings};
 use crate::staging;
 use andon_core::engine;
 use andon_core::history::Row;
-use andon_core::plant::{Code, Device, Match, Model, Plant};
+use andon_core::plant::{Code, Device, Model, Plant, States};
 use andon_core::record::Record;
-use andon_core::state::State;
+use andon_core::rule::Rule;
 use andon_core::summary::Summary;
 use andon_core::tag::{Source, Tag};
 use std::mem::{size_of, size_of_val};
@@ -219,7 +219,6 @@ fn models(devices: &[Device]) -> (usize, u64) {
 }
 
 fn model_bytes(model: &Model) -> u64 {
-    let rules = model.state.as_ref().map_or(0, |state| state.rules.len());
     let texts: usize = model
         .codes
         .iter()
@@ -237,11 +236,28 @@ fn model_bytes(model: &Model) -> u64 {
     let bytes = size_of::<Model>()
         + model.tags.len() * size_of::<Tag>()
         + model.tags.iter().map(absent).sum::<usize>()
-        + rules * size_of::<(Match, State)>()
+        + model.state.as_ref().map_or(0, states_bytes)
+        + model
+            .rates
+            .as_ref()
+            .map_or(0, |rates| size_of_val(&*rates.map))
         + model.codes.len() * size_of::<Code>()
         + texts
         + names;
     count(bytes)
+}
+
+fn states_bytes(states: &States) -> usize {
+    let derived = match states {
+        States::Status(map) => return size_of_val(&*map.rules),
+        States::Derived(derived) => derived,
+    };
+    let mut leaves = 0;
+    for (rule, _) in &derived.rules {
+        rule.for_each_leaf(&mut |_| leaves += 1);
+    }
+    // What joins two leaves takes as much as one, and so does what denies it.
+    size_of_val(&*derived.rules) + size_of_val(&*derived.tags) + 3 * leaves * size_of::<Rule>()
 }
 
 fn exact(what: &'static str, number: usize, each: usize) -> Item {

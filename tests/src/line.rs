@@ -85,6 +85,12 @@ impl Line {
         })
     }
 
+    /// Adds sections to the configuration, for the agent that is started next.
+    pub fn configure(&self, sections: &str) -> Outcome {
+        let before = fs::read_to_string(&self.config)?;
+        Ok(fs::write(&self.config, format!("{before}\n{sections}"))?)
+    }
+
     /// Starts the agent, or starts it again on the same data.
     pub fn start_agent(&self) -> Outcome<Agent> {
         Agent::run(&self.config, &self.scenario.path("agent.log"))

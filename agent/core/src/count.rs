@@ -18,6 +18,23 @@ pub struct Odometer {
     pub planned_ms: u64,
     /// Of them, unknown.
     pub unknown_ms: u64,
+    /// What the rated rate would have made in the planned ones, in thousandths of a part.
+    pub made: u64,
+    /// Planned milliseconds without a rated rate.
+    pub unrated_ms: u64,
+}
+
+impl Odometer {
+    /// The later of two; each of its numbers only grows.
+    fn max(&self, other: &Odometer) -> Odometer {
+        Odometer {
+            elapsed_ms: self.elapsed_ms.max(other.elapsed_ms),
+            planned_ms: self.planned_ms.max(other.planned_ms),
+            unknown_ms: self.unknown_ms.max(other.unknown_ms),
+            made: self.made.max(other.made),
+            unrated_ms: self.unrated_ms.max(other.unrated_ms),
+        }
+    }
 }
 
 /// What a counter is, as configured.
@@ -38,7 +55,7 @@ pub struct Counter {
 
 /// What a reading tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
     /// The first reading: something to count from.
     First,
     /// Counts since the reading before.
@@ -53,11 +70,33 @@ impl Counter {
         Counter { dial, last: None }
     }
 
+    /// What it is.
+    pub(crate) const fn dial(&self) -> Dial {
+        self.dial
+    }
+
+    /// Whether the other is a counter of the same make.
+    pub(crate) fn is_like(&self, other: &Counter) -> bool {
+        self.dial == other.dial
+    }
+
     /// The last reading, if the counter is still what it was.
     pub fn resume(&mut self, before: &Counter) {
-        if self.dial == before.dial {
+        if self.is_like(before) {
             self.last = before.last;
         }
+    }
+
+    /// Takes a reading; with what it tells, how far the accounting was at the one before.
+    pub(crate) fn read(
+        &mut self,
+        raw: i64,
+        now: &Odometer,
+        rate: Option<u64>,
+    ) -> (Step, Option<Odometer>) {
+        let step = self.step(raw, now, rate);
+        let before = self.last.replace((raw, *now));
+        (step, before.map(|(_, then)| then))
     }
 
     fn step(&self, raw: i64, now: &Odometer, rate: Option<u64>) -> Step {
@@ -98,12 +137,23 @@ impl Counter {
 pub struct Counting {
     counters: [Option<Counter>; 3],
     window: [Tally; 3],
-    uncounted_ms: u64,
+    uncounted: Uncounted,
     /// Planned time up to here is already told as uncounted.
-    uncounted_to_ms: u64,
+    uncounted_to: Odometer,
     /// Parts in the totals of earlier windows that the total counter has not shown yet.
     owed: u64,
     no_scrap: bool,
+}
+
+/// Planned time of a window over which nobody could count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Uncounted {
+    /// How long.
+    pub ms: u64,
+    /// What the rated rate would have made in it, in thousandths of a part.
+    pub made: u64,
+    /// How much of it had no rated rate.
+    pub unrated_ms: u64,
 }
 
 /// One counter's share of a window.
@@ -121,8 +171,8 @@ impl Counting {
         Counting {
             counters: dials.map(|dial| dial.map(Counter::new)),
             window: [Tally::default(); 3],
-            uncounted_ms: 0,
-            uncounted_to_ms: 0,
+            uncounted: Uncounted::default(),
+            uncounted_to: Odometer::default(),
             owed: 0,
             no_scrap,
         }
@@ -136,8 +186,8 @@ impl Counting {
             }
         }
         self.window = before.window;
-        self.uncounted_ms = before.uncounted_ms;
-        self.uncounted_to_ms = before.uncounted_to_ms;
+        self.uncounted = before.uncounted;
+        self.uncounted_to = before.uncounted_to;
         self.owed = before.owed;
     }
 
@@ -156,8 +206,9 @@ impl Counting {
         };
         let tally = &mut self.window[role as usize];
         tally.read = true;
-        match (counter.step(*raw, now, rate), counter.last) {
-            (Step::Made(counts), Some((_, then))) => {
+        let (step, before) = counter.read(*raw, now, rate);
+        match (step, before) {
+            (Step::Made(counts), Some(then)) => {
                 let parts = counts.saturating_mul(u64::from(counter.dial.parts));
                 tally.parts = tally.parts.saturating_add(parts);
                 if parts > 0 && now.unknown_ms > then.unknown_ms {
@@ -166,21 +217,24 @@ impl Counting {
                     tally.gap_before_ms = tally.gap_before_ms.max(before);
                 }
             }
-            (Step::Reset, Some((_, then))) => {
-                let from = then.planned_ms.max(self.uncounted_to_ms);
-                self.uncounted_ms += now.planned_ms.saturating_sub(from);
-                self.uncounted_to_ms = now.planned_ms;
+            (Step::Reset, Some(then)) => {
+                let from = then.max(&self.uncounted_to);
+                let uncounted = &mut self.uncounted;
+                uncounted.ms += now.planned_ms.saturating_sub(from.planned_ms);
+                uncounted.made += now.made.saturating_sub(from.made);
+                uncounted.unrated_ms += now.unrated_ms.saturating_sub(from.unrated_ms);
+                self.uncounted_to = *now;
                 if role == Counts::Total {
                     self.owed = 0;
                 }
             }
             _ => {}
         }
-        counter.last.replace((*raw, *now)).is_none()
+        before.is_none()
     }
 
     /// Parts and uncounted time of the open window.
-    pub fn parts(&self) -> (Parts, u64) {
+    pub fn parts(&self) -> (Parts, Uncounted) {
         let (good, scrap, total, _) = self.counts();
         let of_total = &self.window[Counts::Total as usize];
         let of_both = [
@@ -202,7 +256,7 @@ impl Counting {
                 gap_total,
                 gap_before_ms,
             },
-            self.uncounted_ms,
+            self.uncounted,
         )
     }
 
@@ -246,7 +300,7 @@ impl Counting {
     pub fn begin_window(&mut self) {
         self.owed = self.counts().3;
         self.window = [Tally::default(); 3];
-        self.uncounted_ms = 0;
+        self.uncounted = Uncounted::default();
     }
 }
 

@@ -202,6 +202,7 @@ struct Told {
     state: State,
     code: Option<Value>,
     quality: Quality,
+    product: Option<Value>,
 }
 
 impl Engine {
@@ -381,9 +382,13 @@ impl Engine {
     }
 
     fn advance(&mut self, index: usize, to: Mono) {
-        if let Some(machine) = &mut self.devices[index].machine {
-            machine.advance(to, self.plant.devices[index].merge_faults_ms);
+        let merge_faults_ms = self.plant.devices[index].merge_faults_ms;
+        while let Some(machine) = &mut self.devices[index].machine {
+            let there = machine.advance(to, merge_faults_ms);
             self.mark(index);
+            if there {
+                break;
+            }
         }
     }
 
@@ -397,6 +402,7 @@ impl Engine {
         if let Some(told) = &entry.told
             && told.state == machine.state()
             && told.quality == quality
+            && told.product.as_ref() == machine.product()
             && !is_another_fault(told, machine.state(), machine.code())
         {
             return;
@@ -405,6 +411,7 @@ impl Engine {
             state: machine.state(),
             code: machine.code().cloned(),
             quality,
+            product: machine.product().cloned(),
         };
         let since = machine.since();
         let before = entry.told.replace(now.clone());

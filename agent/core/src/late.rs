@@ -14,7 +14,7 @@
 use crate::bounded::Queue;
 use crate::calendar::Calendar;
 use crate::history::Fill;
-use crate::machine::{Label, Machine};
+use crate::machine::{Label, Machine, Showing};
 use crate::plant::Device;
 use crate::sample::{Quality, Value};
 use crate::state::State;
@@ -132,6 +132,8 @@ pub enum Input {
         /// Unknown time so far, when the log was last played.
         unknown_ms: u64,
     },
+    /// See [`Machine::make`].
+    Makes(Value),
     /// See [`Machine::close`].
     Closes(Closes),
 }
@@ -450,7 +452,7 @@ impl Late {
                         behind[role] = Some((this.0, this.1, is_fresh));
                     }
                 }
-                Input::Plans(_) | Input::Shows { .. } => {}
+                Input::Plans(_) | Input::Shows { .. } | Input::Makes(_) => {}
             }
         }
         self.log.retain(|entry| entry.at != LEFT_OUT);
@@ -530,6 +532,26 @@ impl Late {
         replay.pass(to, device.merge_faults_ms, &mut tell);
         replay
     }
+}
+
+/// A machine shows a state, by a status in time or late.
+fn show(
+    machine: &mut Machine,
+    state: State,
+    code: &Value,
+    quality: Quality,
+    fresh_until: Mono,
+    merge_ms: u64,
+) {
+    let showing = Showing {
+        state,
+        code: Some(code),
+        quality,
+        fresh_until,
+        failing: None,
+        turn: None,
+    };
+    machine.show(&showing, merge_ms);
 }
 
 /// Counts one more correction of a window.
@@ -619,7 +641,7 @@ impl Replay {
                 until,
                 is_late: false,
             } => {
-                self.machine.show(*state, code, *quality, *until, merge_ms);
+                show(&mut self.machine, *state, code, *quality, *until, merge_ms);
                 self.known_until = *until;
                 self.shows_late = false;
             }
@@ -632,13 +654,16 @@ impl Replay {
             } => {
                 self.late = Some((*state, code.clone(), *quality, *until));
                 if self.known_until <= entry.at {
-                    self.machine.show(*state, code, *quality, *until, merge_ms);
+                    show(&mut self.machine, *state, code, *quality, *until, merge_ms);
                     self.shows_late = true;
                 }
             }
             Input::Counts { role, value, .. } => {
                 self.machine
-                    .count(*role, &Value::Int(*value), device.rated_rate);
+                    .count(*role, &Value::Int(*value), device.highest_rate());
+            }
+            Input::Makes(product) => {
+                self.machine.make(device, product);
             }
             Input::Closes(closes) => self.close(closes, device, calendar, tell),
         }
@@ -653,7 +678,7 @@ impl Replay {
         {
             let (state, code, quality, until) = (*state, code.clone(), *quality, *until);
             self.machine.advance_within(self.known_until, merge_ms);
-            self.machine.show(state, &code, quality, until, merge_ms);
+            show(&mut self.machine, state, &code, quality, until, merge_ms);
             self.shows_late = true;
         }
         let from = self.machine.ledger().reached();
@@ -662,7 +687,7 @@ impl Replay {
         let quality = self.machine.quality();
         let begin = self.machine.accounted_to();
         let ms = self.machine.known_until().min(to).since(begin);
-        self.machine.advance(to, merge_ms);
+        while !self.machine.advance(to, merge_ms) {}
         if self.shows_late && shown != State::Unknown && ms > 0 {
             tell(Outcome::Fill(Fill {
                 from,

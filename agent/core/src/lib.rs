@@ -30,8 +30,12 @@ pub mod limits;
 
 pub mod modbus;
 
+pub mod conditions;
 pub mod count;
+
+pub mod capacity;
 pub mod fault;
+pub mod motion;
 
 pub mod machine;
 pub mod tag_sums;

@@ -1,7 +1,7 @@
 //! Every capacity, from the configuration: memory is a plan. What the capacities cost in bytes is
 //! [`crate::engine::allocations`].
 
-use crate::plant::{Device, Plant};
+use crate::plant::{Device, Plant, States};
 use crate::tag::{Kind, Source};
 
 /// Tags of all devices together.
@@ -33,6 +33,16 @@ pub fn tracks(plant: &Plant) -> usize {
         tags.filter(|tag| device.tells(tag)).count()
     };
     plant.devices.iter().map(told).sum()
+}
+
+/// Tags that states are derived from, of all devices together.
+pub fn inputs(plant: &Plant) -> usize {
+    let states = plant
+        .devices
+        .iter()
+        .filter_map(|device| device.model.state.as_ref());
+    let derived = states.filter(|state| matches!(state, States::Derived(_)));
+    derived.map(|state| state.tags().len()).sum()
 }
 
 /// Actions that one call of the engine can ask for: that every device ends a window and more, in a

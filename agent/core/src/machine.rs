@@ -6,12 +6,17 @@
 //! stretches over which one state holds, so the seven times of a window add up to its length
 //! whatever happens.
 
+mod derived;
+
+use crate::capacity::Capacities;
+use crate::conditions::Inputs;
 use crate::count::{Counting, Dial, Odometer};
 use crate::fault::Faults;
+use crate::motion::Motion;
 use crate::plant::Device;
 use crate::sample::{Quality, Reason, Value};
 use crate::state::{State, Times};
-use crate::summary::{Capacity, Needs, Sum, Summary, Tier};
+use crate::summary::{Needs, Sum, Summary, Tier};
 use crate::tag::Counts;
 use crate::time::{Mono, Wall};
 use alloc::sync::Arc;
@@ -26,8 +31,10 @@ pub struct Machine {
     shown: State,
     /// Since when it shows that.
     shown_since: Mono,
-    /// Until when that can be believed.
-    fresh_until: Mono,
+    /// Until when that can be believed, if anything is shown.
+    fresh_until: Option<Mono>,
+    /// What it shows before that from some moment on, if nothing more is read.
+    turn: Option<Turn>,
     /// Whether work is planned now.
     planned: bool,
     /// What is being accounted.
@@ -43,7 +50,37 @@ pub struct Machine {
     /// Why there was no good sample since the last one: the first reason, for the rest follow from
     /// it.
     failing: Option<Reason>,
+    /// The tags that its state is derived from.
+    inputs: Inputs,
     ledger: Ledger,
+}
+
+/// What a usable reading shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Showing<'v> {
+    /// The state.
+    pub state: State,
+    /// The raw status value, if there is one.
+    pub code: Option<&'v Value>,
+    /// Quality of what tells it.
+    pub quality: Quality,
+    /// Until when it can be believed if nothing more is read.
+    pub fresh_until: Mono,
+    /// Why what it ends with could not be read since.
+    pub failing: Option<Reason>,
+    /// What is shown before that, without any reading.
+    pub turn: Option<Turn>,
+}
+
+/// What is shown from some moment on if nothing more is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// From when.
+    pub at: Mono,
+    /// What.
+    pub state: State,
+    /// Its quality.
+    pub quality: Quality,
 }
 
 /// What survives a restart.
@@ -56,7 +93,13 @@ pub struct Ledger {
     planned_ms: u64,
     unknown_ms: u64,
     counting: Counting,
+    capacities: Capacities,
     faults: Faults,
+    /// The last product that was read, if the rated rate follows one: a product does not change
+    /// because a reading fails.
+    product: Option<Value>,
+    /// What the counter has shown that tells the state, if one does.
+    motion: Option<Motion>,
 }
 
 impl Machine {
@@ -67,7 +110,8 @@ impl Machine {
             to: at,
             shown: State::Unknown,
             shown_since: at,
-            fresh_until: at,
+            fresh_until: None,
+            turn: None,
             planned,
             accounted,
             previous: accounted,
@@ -75,6 +119,7 @@ impl Machine {
             code: None,
             quality: Quality::Bad(Reason::NeverRead),
             failing: None,
+            inputs: derived::inputs(device),
             ledger: Ledger {
                 window_start: start,
                 times: Times::default(),
@@ -82,17 +127,32 @@ impl Machine {
                 planned_ms: 0,
                 unknown_ms: 0,
                 counting: Counting::new(dials(device), device.no_scrap),
+                capacities: Capacities::new(device.rate_of(None)),
                 faults: Faults::default(),
+                product: None,
+                motion: derived::motion(device),
             },
         }
     }
 
     /// Takes up what a run before has accounted up to now.
-    pub fn resume(&mut self, before: &Ledger) {
+    pub fn resume(&mut self, device: &Device, before: &Ledger) {
         let mut counting = self.ledger.counting.clone();
         counting.resume(&before.counting);
+        let mut motion = self.ledger.motion;
+        if let (Some(motion), Some(before)) = (&mut motion, &before.motion) {
+            motion.resume(before);
+        }
+        let follows_product = device.model.rates.is_some();
+        let product = before.product.clone().filter(|_| follows_product);
+        let mut capacities = before.capacities;
+        let is_rated = device.highest_rate().is_some();
+        capacities.resume(device.rate_of(product.as_ref()), is_rated);
         self.ledger = Ledger {
             counting,
+            capacities,
+            product,
+            motion,
             ..before.clone()
         };
     }
@@ -124,10 +184,7 @@ impl Machine {
 
     /// Until when what it shows can be believed; where it is accounted to, if it shows nothing.
     pub fn known_until(&self) -> Mono {
-        match self.code {
-            Some(_) => self.fresh_until,
-            None => self.to,
-        }
+        self.fresh_until.unwrap_or(self.to)
     }
 
     /// The state before the present one.
@@ -150,28 +207,49 @@ impl Machine {
         self.quality
     }
 
-    /// Accounts the time up to `to`; earlier moments than already accounted change nothing.
-    pub fn advance(&mut self, to: Mono, merge_faults_ms: u64) {
-        if self.code.is_some() && self.fresh_until <= to {
-            self.pass(self.fresh_until, merge_faults_ms);
-            if self.shown != State::Unknown {
-                self.shown = State::Unknown;
-                self.shown_since = self.to;
+    /// The product that it makes, if its rated rate follows one; the last that was read.
+    pub const fn product(&self) -> Option<&Value> {
+        self.ledger.product.as_ref()
+    }
+
+    /// The rated rate now, in thousandths of a part per hour.
+    pub const fn rate(&self) -> Option<u64> {
+        self.ledger.capacities.rate()
+    }
+
+    /// Accounts the time up to `to`, or up to where what it shows changes before: false then, and to
+    /// be called again. Earlier moments than already accounted change nothing.
+    pub fn advance(&mut self, to: Mono, merge_faults_ms: u64) -> bool {
+        let stale_at = self.fresh_until.filter(|until| *until <= to);
+        let turn = self.turn.filter(|turn| turn.at <= to);
+        match (turn, stale_at) {
+            (Some(turn), stale_at) if stale_at.is_none_or(|stale_at| turn.at < stale_at) => {
+                self.pass(turn.at, merge_faults_ms);
+                self.turn = None;
+                self.change(turn.state, merge_faults_ms);
+                self.quality = turn.quality;
+                false
             }
-            self.code = None;
-            self.quality = Quality::Bad(self.failing.unwrap_or(Reason::Stale));
-            self.account(merge_faults_ms);
+            (_, Some(stale_at)) => {
+                self.pass(stale_at, merge_faults_ms);
+                let why = self.failing.unwrap_or(Reason::Stale);
+                self.lose(why, merge_faults_ms);
+                false
+            }
+            (_, None) => {
+                self.pass(to, merge_faults_ms);
+                true
+            }
         }
-        self.pass(to, merge_faults_ms);
     }
 
     /// Accounts the time up to `to`, at which another state is shown: what is shown holds until then
     /// even if it goes stale at that very moment.
     pub fn advance_within(&mut self, to: Mono, merge_faults_ms: u64) {
-        if self.code.is_some() && self.fresh_until == to {
-            self.fresh_until = to + 1;
+        if self.fresh_until == Some(to) {
+            self.fresh_until = Some(to + 1);
         }
-        self.advance(to, merge_faults_ms);
+        while !self.advance(to, merge_faults_ms) {}
     }
 
     /// Takes over what is said of the present by the accounting that this one replaces.
@@ -189,26 +267,33 @@ impl Machine {
 
     /// A usable sample shows a state from the accounted moment on, unless it came so late that it
     /// is stale by then.
-    pub fn show(
-        &mut self,
-        state: State,
-        code: &Value,
-        quality: Quality,
-        fresh_until: Mono,
-        merge_faults_ms: u64,
-    ) {
-        if fresh_until <= self.to {
+    pub fn show(&mut self, showing: &Showing<'_>, merge_faults_ms: u64) {
+        if showing.fresh_until <= self.to {
             return;
         }
-        self.fresh_until = fresh_until;
-        if self.shown != state {
-            self.shown = state;
-            self.shown_since = self.to;
+        self.fresh_until = Some(showing.fresh_until);
+        self.turn = showing.turn;
+        self.quality = showing.quality;
+        self.failing = showing.failing;
+        if self.code.as_ref() != showing.code {
+            self.code = showing.code.cloned();
         }
-        self.quality = quality;
-        self.failing = None;
-        if self.code.as_ref() != Some(code) {
-            self.code = Some(code.clone());
+        self.change(showing.state, merge_faults_ms);
+    }
+
+    /// Nobody knows what it does from the accounted moment on.
+    fn lose(&mut self, why: Reason, merge_faults_ms: u64) {
+        self.fresh_until = None;
+        self.turn = None;
+        self.code = None;
+        self.quality = Quality::Bad(why);
+        self.change(State::Unknown, merge_faults_ms);
+    }
+
+    fn change(&mut self, shown: State, merge_faults_ms: u64) {
+        if self.shown != shown {
+            self.shown = shown;
+            self.shown_since = self.to;
         }
         self.account(merge_faults_ms);
     }
@@ -216,22 +301,31 @@ impl Machine {
     /// The status could not be read, or not understood.
     pub fn fail(&mut self, reason: Reason) {
         let first = *self.failing.get_or_insert(reason);
-        if self.code.is_none() {
+        if self.fresh_until.is_none() {
             self.quality = Quality::Bad(first);
         }
     }
 
     /// A good reading of a counter; true if it is the first, from which counting begins.
     pub fn count(&mut self, role: Counts, value: &Value, rate: Option<u64>) -> bool {
-        let now = Odometer {
-            elapsed_ms: self.ledger.elapsed_ms,
-            planned_ms: self.ledger.planned_ms,
-            unknown_ms: self.ledger.unknown_ms,
-        };
+        let now = self.ledger.odometer();
         let window_from_ms = self.ledger.elapsed_ms - self.ledger.times.total();
         self.ledger
             .counting
             .read(role, value, &now, window_from_ms, rate)
+    }
+
+    /// A usable reading of the product; true if its rated rate is another.
+    pub fn make(&mut self, device: &Device, product: &Value) -> bool {
+        let known = &mut self.ledger.product;
+        if known.as_ref() == Some(product) {
+            return false;
+        }
+        *known = Some(product.clone());
+        let rate = device.rate_of(known.as_ref());
+        let is_other = rate != self.ledger.capacities.rate();
+        self.ledger.capacities.change(rate);
+        is_other
     }
 
     /// A silence of unknown length lies before the window that begins at the accounted moment. It
@@ -239,6 +333,9 @@ impl Machine {
     pub const fn skip(&mut self) {
         self.ledger.elapsed_ms += 1;
         self.ledger.unknown_ms += 1;
+        if let Some(motion) = &mut self.ledger.motion {
+            motion.forget();
+        }
     }
 
     /// Closes the window at the accounted moment, labelled `end`, and begins the next one there,
@@ -267,6 +364,8 @@ impl Machine {
         ledger.elapsed_ms += ms;
         if self.accounted != State::PlannedStop {
             ledger.planned_ms += ms;
+            let producing = self.accounted == State::Producing;
+            ledger.capacities.pass(ms, producing);
         }
         if self.shown == State::Unknown {
             ledger.unknown_ms += ms;
@@ -311,13 +410,11 @@ impl Ledger {
         let mut summary = self.close_alone(&device.id, end, label)?;
         summary.line.clone_from(&device.line);
         summary.every_ms = device.model.every_ms;
-        summary.capacity = capacity(device, &summary.sum());
         summary.needs = device.needs();
         Some(summary)
     }
 
-    /// The same for a device that is no longer configured: times and parts, but no capacity, for
-    /// nobody knows its rated rate any more.
+    /// The same for a device that is no longer configured.
     pub fn close_alone(&mut self, id: &Arc<str>, end: Wall, label: Label) -> Option<Summary> {
         if self.times.total() == 0 {
             return None;
@@ -335,51 +432,38 @@ impl Ledger {
             clock_step_ms: 0,
             every_ms: 0,
             needs: Needs::NONE,
-            ..Summary::of(&self.sum())
+            ..Summary::of(&self.so_far())
         };
         self.times = Times::default();
         self.counting.begin_window();
+        self.capacities.begin_window();
         self.faults.begin_window();
         Some(summary)
     }
 
     /// The parts of the open window so far.
-    pub fn so_far(&self, device: &Device) -> Sum {
-        let sum = self.sum();
-        Sum {
-            capacity: capacity(device, &sum),
-            ..sum
-        }
-    }
-
-    fn sum(&self) -> Sum {
-        let (parts, uncounted_ms) = self.counting.parts();
+    pub fn so_far(&self) -> Sum {
+        let (parts, uncounted) = self.counting.parts();
         Sum {
             times: self.times,
-            uncounted_ms,
+            uncounted_ms: uncounted.ms,
             parts,
             failures: self.faults.failures,
             repairs: self.faults.repairs,
             repair_ms: self.faults.repair_ms,
-            capacity: None,
+            capacity: self.capacities.of_window(uncounted),
         }
     }
-}
 
-/// What the rated rate of a device would have made in a window.
-fn capacity(device: &Device, sum: &Sum) -> Option<Capacity> {
-    device.rated_rate.map(|rate| Capacity {
-        planned: made_at(rate, sum.planned_ms()),
-        producing: made_at(rate, sum.times.of(State::Producing)),
-        uncounted: made_at(rate, sum.uncounted_ms),
-        rate,
-    })
-}
-
-/// What `rate` (thousandths of a part per hour) makes in `ms`, in thousandths, rounded half up.
-fn made_at(rate: u64, ms: u64) -> u64 {
-    let made = (u128::from(rate) * u128::from(ms) + 1_800_000) / 3_600_000;
-    u64::try_from(made).unwrap_or(u64::MAX)
+    const fn odometer(&self) -> Odometer {
+        Odometer {
+            elapsed_ms: self.elapsed_ms,
+            planned_ms: self.planned_ms,
+            unknown_ms: self.unknown_ms,
+            made: self.capacities.made(),
+            unrated_ms: self.capacities.unrated_ms(),
+        }
+    }
 }
 
 fn dials(device: &Device) -> [Option<Dial>; 3] {

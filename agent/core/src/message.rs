@@ -349,6 +349,8 @@ pub struct InfoMessage<'a> {
     pub run: &'a Run,
     /// Whose.
     pub device: &'a Device,
+    /// Its rated rate now, in thousandths of a part per hour.
+    pub rate: Option<u64>,
 }
 
 impl Serialize for InfoMessage<'_> {
@@ -367,7 +369,7 @@ impl Serialize for InfoMessage<'_> {
         map.serialize_entry("line", &device.line)?;
         map.serialize_entry("asset", &device.asset)?;
         map.serialize_entry("profile", &device.profile)?;
-        map.serialize_entry("rated_per_h", &device.rated_rate.map(Thousandths))?;
+        map.serialize_entry("rated_per_h", &self.rate.map(Thousandths))?;
         map.serialize_entry("every_ms", &device.model.every_ms)?;
         map.serialize_entry("tags", &tags)?;
         map.serialize_entry("units", &units)?;
@@ -485,6 +487,8 @@ pub struct StateMessage<'a> {
     pub cause: Option<&'a Code>,
     /// Quality of the status.
     pub quality: Quality,
+    /// What it makes, if its rated rate follows that.
+    pub product: Option<&'a Value>,
 }
 
 impl Serialize for StateMessage<'_> {
@@ -500,7 +504,7 @@ impl Serialize for StateMessage<'_> {
         map.serialize_entry("cause", &self.cause.map(|code| &*code.en))?;
         map.serialize_entry("cause_zh", &self.cause.map(|code| &*code.zh))?;
         quality_entries(&mut map, self.quality)?;
-        map.serialize_entry("product", &None::<&str>)?;
+        map.serialize_entry("product", &self.product.map(Raw))?;
         map.end()
     }
 }

@@ -1,11 +1,14 @@
 //! The whole of what is configured, checked: what the configuration parser hands out and the
 //! engine is built from. Nothing in here can be wrong any more.
 
+mod states;
+
+pub use states::{Derived, Match, Moving, Otherwise, Rates, StateMap, States};
+
 use crate::calendar::Calendar;
 use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
-use crate::state::State;
 use crate::summary::{Needs, TierSet};
 use crate::tag::{Counts, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
 use alloc::boxed::Box;
@@ -170,7 +173,8 @@ pub struct Device {
     pub manners: Manners,
     /// Tags and state mapping, shared by the devices of a profile.
     pub model: Arc<Model>,
-    /// Rated rate in thousandths of a part per hour.
+    /// Rated rate in thousandths of a part per hour; none where it follows a tag
+    /// ([`Model::rates`]) or is not known.
     pub rated_rate: Option<u64>,
     /// Time after the last good sample from which the state is unknown.
     pub stale_after_ms: u64,
@@ -199,6 +203,18 @@ impl Device {
             exposure_ms: self.min_exposure_ms,
             no_scrap: self.no_scrap,
         }
+    }
+
+    /// Its rated rate while it makes `product`, in thousandths of a part per hour.
+    pub fn rate_of(&self, product: Option<&Value>) -> Option<u64> {
+        let follows = || self.model.rates.as_ref()?.of(product);
+        self.rated_rate.or_else(follows)
+    }
+
+    /// The highest rated rate of any product.
+    pub fn highest_rate(&self) -> Option<u64> {
+        let follows = || self.model.rates.as_ref()?.highest();
+        self.rated_rate.or_else(follows)
     }
 
     /// Whether what a tag comes to is told, over any window.
@@ -230,7 +246,9 @@ pub struct Model {
     /// Its tags.
     pub tags: Vec<Tag>,
     /// How its state is told; without one it has no state, no times and no figures.
-    pub state: Option<StateMap>,
+    pub state: Option<States>,
+    /// The rated rate of each product, if it follows a tag.
+    pub rates: Option<Rates>,
     /// What raw status values mean, for people.
     pub codes: Vec<Code>,
 }
@@ -240,43 +258,6 @@ impl Model {
     pub fn tag(&self, name: &str) -> Option<TagIndex> {
         let at = self.tags.iter().position(|tag| &*tag.name == name)?;
         u16::try_from(at).ok().map(TagIndex)
-    }
-}
-
-/// How one tag tells the state: the first rule that matches.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StateMap {
-    /// The status tag.
-    pub from: TagIndex,
-    /// In the order of the file.
-    pub rules: Vec<(Match, State)>,
-}
-
-/// What a status value is compared with.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Match {
-    /// An integer in this range, ends included.
-    Range(i64, i64),
-    /// Exactly this text.
-    Text(Box<str>),
-    /// Exactly this truth value.
-    Bool(bool),
-}
-
-impl Match {
-    /// Whether `value` matches. A float matches a range only if it is whole.
-    pub fn matches(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Match::Range(low, high), Value::Int(i)) => (low..=high).contains(&i),
-            (Match::Range(low, high), Value::Float(f)) => {
-                let whole = *f as i64;
-                whole as f64 == *f && (low..=high).contains(&&whole)
-            }
-            (Match::Text(text), Value::Text(t)) => **text == **t,
-            (Match::Bool(b), Value::Bool(v)) => b == v,
-            (Match::Range(low, high), Value::Bool(v)) => (low..=high).contains(&&i64::from(*v)),
-            _ => false,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Conditions of alarms: a small language with three-valued answers.
+//! Conditions of alarms and of states: a small language with three-valued answers.
 //!
-//! `state == faulted`, `temperature > 620`, `no_data`, joined by `and`, `or`, `not` and
+//! `state == faulted`, `temperature > 620`, `door_open`, `status bit 3`, `no_data`, joined by `and`, `or`, `not` and
 //! parentheses; `press-1.state` names another device. Bad or missing data is *undecided*
 //! (Kleene logic): it neither raises nor clears.
 
@@ -80,6 +80,8 @@ pub enum Limit {
     Text(Box<str>),
     /// A truth value, for `==` and `!=`.
     Bool(bool),
+    /// The bit of a whole number with this number, 0 the least significant; `==` if it is 1.
+    Bit(u8),
 }
 
 /// What a name in a rule stands for.
@@ -93,6 +95,8 @@ pub enum Name {
     NoData(DeviceIndex),
     /// A figure of the contract, such as `fault_rate_per_h`.
     Figure,
+    /// Something whose definition is wrong: any use of it may be right.
+    Lost,
 }
 
 /// What is wrong in the text of a rule, and where.
@@ -197,10 +201,11 @@ impl Rule {
 }
 
 impl Limit {
-    fn compare(&self, op: Op, value: &Value, widen: f64) -> Option<bool> {
+    pub(crate) fn compare(&self, op: Op, value: &Value, widen: f64) -> Option<bool> {
         match (self, value) {
             (Limit::Text(text), Value::Text(v)) => op.of_equal(**text == **v),
             (Limit::Bool(b), Value::Bool(v)) => op.of_equal(b == v),
+            (Limit::Bit(bit), Value::Int(i)) => op.of_equal(i >> bit.min(&63) & 1 == 1),
             (Limit::Number { limit, deadband }, value) => {
                 let v = value.number()?;
                 let margin = widen * deadband;

@@ -111,7 +111,7 @@ pub enum Reason {
     Retained,
     /// Nothing good for longer than `stale_after`, or a value that is older by its own time stamp.
     Stale,
-    /// A status value that no rule of `[state]` maps.
+    /// A status value that no rule of `[state]` maps, or none of its conditions holds.
     Unmapped,
     /// Nothing was read since the start.
     NeverRead,
@@ -123,6 +123,9 @@ pub enum Reason {
     BadAtSource,
     /// The device answered with this HTTP status, which is no success.
     HttpStatus(HttpStatus),
+    /// The counter that tells whether the machine works has not moved since it is watched, and that
+    /// is not long enough to say that the machine stands.
+    NotMoved,
 }
 
 impl fmt::Display for Reason {
@@ -146,6 +149,7 @@ impl fmt::Display for Reason {
             Reason::ClockAhead => "clock-ahead",
             Reason::BadAtSource => "bad-at-source",
             Reason::HttpStatus(status) => return write!(f, "http-{status}"),
+            Reason::NotMoved => "not-moved",
         })
     }
 }
@@ -198,6 +202,14 @@ impl Reading {
             Reading::Good(value) | Reading::Uncertain(value, _) => Some(value),
             Reading::Bad(_) => None,
         }
+    }
+
+    /// Whether the value is the source's present one, whatever its clock shows.
+    pub const fn is_live(&self) -> bool {
+        matches!(
+            self,
+            Reading::Good(_) | Reading::Uncertain(_, Reason::ClockAhead)
+        )
     }
 
     /// The quality with its reason.

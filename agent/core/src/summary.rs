@@ -159,7 +159,8 @@ pub struct Capacity {
     pub producing: u64,
     /// Over `uncounted_ms`.
     pub uncounted: u64,
-    /// The rated rate at the end of the window, in thousandths of a part per hour.
+    /// The rated rate at the end of the window, in thousandths of a part per hour; the last one
+    /// before if there is none then.
     pub rate: u64,
 }
 
@@ -258,11 +259,17 @@ impl Sum {
         self.times.total() - self.times.of(crate::state::State::PlannedStop)
     }
 
+    /// Whether there is time in it for which a rated rate says what could have been made.
+    fn needs_rate(&self) -> bool {
+        self.planned_ms() > 0 || self.uncounted_ms > 0
+    }
+
     /// Adds the window that follows.
     pub fn add(&mut self, next: &Sum) {
         let before_ms = self.times.total();
         self.capacity = match (self.capacity, next.capacity) {
-            _ if before_ms == 0 => next.capacity,
+            (None, capacity) if !self.needs_rate() => capacity,
+            (capacity, None) if !next.needs_rate() => capacity,
             (Some(sum), Some(next)) => Some(Capacity {
                 planned: sum.planned.saturating_add(next.planned),
                 producing: sum.producing.saturating_add(next.producing),

@@ -60,16 +60,22 @@ impl Tag {
         }
     }
 
-    /// The last count before the counter begins anew: what its role says, or what its type holds.
+    /// The last count before the counter begins anew, if it counts parts: what its role says, or
+    /// what its type holds.
     pub fn top(&self) -> Option<i64> {
-        let role = self.role?;
+        self.role.and_then(|_| self.last_count())
+    }
+
+    /// The same for a number that counts anything.
+    pub fn last_count(&self) -> Option<i64> {
         let own = || match (&self.source, self.limits()) {
             // A value beyond i64 is out of range: such a counter is never seen to wrap.
             (_, Some((_, i64::MAX))) => None,
             (Source::Modbus(Point { bits: Some(_), .. }), Some((0, top))) => Some(top),
             _ => self.kind().top(),
         };
-        role.wrap.map_or_else(own, |wrap| wrap.checked_sub(1))
+        let wrap = self.role.and_then(|role| role.wrap);
+        wrap.map_or_else(own, |wrap| wrap.checked_sub(1))
     }
 
     /// Whether `value` lies in the tag's range, ends included. Without a range, and for text,

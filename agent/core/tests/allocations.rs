@@ -7,10 +7,11 @@ use andon_core::engine::Engine;
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::{
-    Alarm, Device, Gateway, Link, Manners, Match, Model, Plant, Priority, StateMap,
+    Alarm, Derived, Device, Gateway, Link, Manners, Match, Model, Moving, Otherwise, Plant,
+    Priority, Rates, StateMap, States,
 };
 use andon_core::record::Run;
-use andon_core::rule::{Name, parse};
+use andon_core::rule::{Name, Rule, parse};
 use andon_core::sample::{Reading, Reason, Value};
 use andon_core::state::State;
 use andon_core::summary::TierSet;
@@ -110,18 +111,41 @@ fn point(address: u16) -> Point {
     }
 }
 
+fn other_serial() -> Rule {
+    let resolve = |_: Option<&str>, _: &str| Ok(Name::Tag(DeviceIndex(0), TagIndex(SERIAL)));
+    parse("serial == 'SE30K'", 0.0, &resolve).expect("the rule is right")
+}
+
 fn plant() -> Plant {
     let model = Arc::new(Model {
         every_ms: 1000,
         tags: (0..REGISTERS).map(tag).collect(),
-        state: Some(StateMap {
+        state: Some(States::Status(StateMap {
             from: TagIndex(0),
             rules: vec![
                 (Match::Range(2, 2), State::Producing),
                 (Match::Range(4, 99), State::Faulted),
             ],
+        })),
+        rates: Some(Rates {
+            by: TagIndex(SERIAL),
+            map: vec![],
+            otherwise: Some(3_600_000),
         }),
         codes: vec![],
+    });
+    // The others have no state word: they produce while they count.
+    let derived = Arc::new(Model {
+        state: Some(States::Derived(Derived {
+            rules: vec![(other_serial(), State::Faulted)],
+            otherwise: Otherwise::Moving(Moving {
+                tag: TagIndex(1),
+                idle_after_ms: 60_000,
+                stopped: State::Idle,
+            }),
+            tags: vec![TagIndex(SERIAL), TagIndex(1)],
+        })),
+        ..(*model).clone()
     });
     let devices = (0..DEVICES).map(|n| Device {
         id: format!("press-{n}").into(),
@@ -132,8 +156,8 @@ fn plant() -> Plant {
         link: LinkIndex(0),
         unit: 1,
         manners: Manners::default(),
-        model: Arc::clone(&model),
-        rated_rate: Some(3_600_000),
+        model: Arc::clone(if n % 2 == 0 { &model } else { &derived }),
+        rated_rate: None,
         stale_after_ms: 3000,
         late_ms: 15 * 60_000,
         publishes: TierSet::ALL,

@@ -6,7 +6,7 @@ use andon_core::calendar::{Calendar, Shift};
 use andon_core::engine::{Action, Engine, allocations};
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
-use andon_core::plant::{Device, Gateway, Link, Manners, Match, Model, Plant, StateMap};
+use andon_core::plant::{Device, Gateway, Link, Manners, Match, Model, Plant, StateMap, States};
 use andon_core::record::Run;
 use andon_core::state::State;
 use andon_core::summary::TierSet;
@@ -65,10 +65,11 @@ fn plant() -> Plant {
     let model = Arc::new(Model {
         every_ms: 1000,
         tags: (0..TAGS).map(tag).collect(),
-        state: Some(StateMap {
+        state: Some(States::Status(StateMap {
             from: TagIndex(0),
             rules: vec![(Match::Range(0, 99), State::Producing)],
-        }),
+        })),
+        rates: None,
         codes: vec![],
     });
     let devices = (0..DEVICES).map(|n| Device {

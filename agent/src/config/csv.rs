@@ -212,13 +212,25 @@ fn value<'t>(text: &'t str, span: &Range<usize>, out: &Findings) -> Option<Spann
         return Some(Spanned::new(span.clone(), DeValue::String(text.into())));
     }
     match DeValue::parse(text) {
-        Ok(value) => Some(tree::moved_value(value, &|_| span.clone())),
+        Ok(value) => Some(tree::moved_value(value, &|inner| {
+            place(text, span, inner.start)..place(text, span, inner.end)
+        })),
         Err(error) => {
             let what = format!("this is not a list or table of TOML: {}", error.message());
             out.mistake(Finding::at(span.clone(), what).hint("write it such as [\"1m\", \"1h\"]"));
             None
         }
     }
+}
+
+/// Where the byte `at` of a cell's text stands in the file: keys keep their order, which decides what
+/// a state is. In quotes, a quote is written twice.
+fn place(text: &str, cell: &Range<usize>, at: usize) -> usize {
+    let quotes = |text: &str| text.matches('"').count();
+    let is_quoted = cell.len() == text.len() + quotes(text) + 2;
+    let before = text.get(..at).unwrap_or(text);
+    let escaped = if is_quoted { 1 + quotes(before) } else { 0 };
+    (cell.start + at + escaped).min(cell.end)
 }
 
 /// The records of a text, one by one, without those that are empty or comments.

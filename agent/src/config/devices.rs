@@ -9,6 +9,7 @@ use super::models::{
 };
 use super::nearest::suggest;
 use super::pages::Paths;
+use super::rates::RatePart;
 use super::report::Finding;
 use super::shipped;
 use super::tags::{Comes, TagPart};
@@ -324,7 +325,11 @@ fn build(
         link,
         unit: unit?,
         manners,
-        rated_rate: own.rated_rate.or(base.rated_rate),
+        rated_rate: own
+            .rated_rate
+            .as_ref()
+            .or(base.rated_rate.as_ref())
+            .and_then(RatePart::fixed),
         stale_after_ms,
         late_ms,
         publishes,

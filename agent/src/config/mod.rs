@@ -25,6 +25,7 @@ mod manners;
 mod models;
 mod nearest;
 mod pages;
+mod rates;
 mod report;
 mod roots;
 mod rules;

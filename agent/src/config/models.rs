@@ -4,12 +4,13 @@ use super::links::Speaks;
 use super::manners::{MannersPart, manners};
 use super::nearest::suggest;
 use super::pages::page_path;
+use super::rates::{RatePart, rated_rate};
 use super::report::Finding;
-use super::states::{StatePart, codes, state};
+use super::states::{StatePart, codes, state, warn_if_slow};
 use super::tags::{TagPart, tags};
-use super::values::{delay, duration, label, list, number, one_of, period, rate, show_ms};
+use super::values::{delay, duration, label, list, number, one_of, period, show_ms};
 use super::walk::{At, Findings, Item, Section};
-use andon_core::plant::{Code, Model};
+use andon_core::plant::{Code, Model, States};
 use andon_core::summary::{Tier, TierSet};
 use andon_core::tag::{Counts, Kind, Source, Tag, TagIndex};
 use std::sync::Arc;
@@ -32,7 +33,7 @@ const LEAST_STALE_MS: u64 = 3000;
 pub(super) struct Common {
     pub(super) line: Option<Arc<str>>,
     pub(super) every: Option<u64>,
-    pub(super) rated_rate: Option<u64>,
+    pub(super) rated_rate: Option<RatePart>,
     pub(super) stale_after: Option<At<u64>>,
     pub(super) late: Option<At<u64>>,
     pub(super) no_scrap: Option<At<bool>>,
@@ -52,7 +53,12 @@ pub(super) struct Common {
 impl Common {
     /// Whether it leaves the model of a profile as it is.
     pub(super) fn shapes_nothing(&self) -> bool {
-        self.every.is_none() && self.tags.is_none() && self.state.is_none() && self.codes.is_none()
+        let follows_tag = |rate: &RatePart| rate.by_product().is_some();
+        self.every.is_none()
+            && self.tags.is_none()
+            && self.state.is_none()
+            && self.codes.is_none()
+            && !self.rated_rate.as_ref().is_some_and(follows_tag)
     }
 }
 
@@ -61,7 +67,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
     Common {
         line: section.read("line", label),
         every: section.read("every", period),
-        rated_rate: section.read("rated_rate", rate),
+        rated_rate: section.read("rated_rate", rated_rate),
         stale_after: section.place("stale_after", duration(100, 24 * 3_600_000)),
         late: section.place("late", delay),
         no_scrap: section.place("scrap", flag),
@@ -145,12 +151,24 @@ pub(super) fn model(base: &Common, own: &Common, speaks: Speaks, out: &Findings)
     if state.is_some() && mapping.is_none() {
         out.lose("state");
     }
+    let rated = own.rated_rate.as_ref().or(base.rated_rate.as_ref());
+    if let (Some(part), Some(mapping), Some(rate)) =
+        (state, &mapping, rated.and_then(RatePart::lowest))
+    {
+        warn_if_slow(part, mapping, &tags, rate, out);
+    }
+    // The profile's also where the device has a rate of its own: it shares its model with others.
+    let by_product = [own, base]
+        .into_iter()
+        .find_map(|common| common.rated_rate.as_ref()?.by_product());
+    let rates = by_product.and_then(|part| part.resolve(&tags, out));
     let codes = own.codes.as_ref().or(base.codes.as_ref());
     Model {
         every_ms,
         tags,
         state: mapping,
         codes: codes.cloned().unwrap_or_default(),
+        rates,
     }
 }
 
@@ -245,12 +263,13 @@ pub(super) fn stale_after(
     speaks: Speaks,
     out: &Findings,
 ) -> u64 {
-    let from = model.state.as_ref().map(|state| usize::from(state.from.0));
+    let telling = model.state.as_ref().map_or(&[][..], |state| state.tags());
+    let tells = |index: usize| telling.iter().any(|tag| usize::from(tag.0) == index);
     let matters = model
         .tags
         .iter()
         .enumerate()
-        .filter(|(index, tag)| Some(*index) == from || tag.role.is_some());
+        .filter(|(index, tag)| tells(*index) || tag.role.is_some());
     let slowest = matters
         .map(|(_, tag)| tag.every_ms)
         .max()
@@ -278,8 +297,10 @@ pub(super) fn late(
     speaks: Speaks,
     out: &Findings,
 ) -> u64 {
-    let status = model.state.as_ref().map(|state| usize::from(state.from.0));
-    let status = status.and_then(|index| model.tags.get(index));
+    let status = match &model.state {
+        Some(States::Status(map)) => model.tags.get(usize::from(map.from.0)),
+        Some(States::Derived(_)) | None => None,
+    };
     let has_time = status.is_some_and(|tag| match &tag.source {
         Source::Message(place) => speaks == Speaks::HttpPush || place.has_time(),
         Source::Modbus(_) => false,
@@ -287,14 +308,18 @@ pub(super) fn late(
     let Some(given) = own.late.as_ref().or(base.late.as_ref()) else {
         return if has_time { LATE_MS } else { 0 };
     };
-    if given.value > 0 && !has_time && status.is_some() {
-        out.mistake(
-            Finding::at(
-                given.span.clone(),
+    if given.value > 0 && !has_time && model.state.is_some() {
+        let (what, hint) = match status {
+            Some(_) => (
                 "its status has no time stamp of its own",
-            )
-            .hint("say where that stands, with `time` of the status tag, or leave `late` out"),
-        );
+                "say where that stands, with `time` of the status tag, or leave `late` out",
+            ),
+            None => (
+                "its state is not that of a status tag",
+                "leave `late` out: what is derived is not derived again of what comes late",
+            ),
+        };
+        out.mistake(Finding::at(given.span.clone(), what).hint(hint));
     }
     given.value
 }

@@ -6,7 +6,7 @@ use super::walk::{Findings, Item};
 use andon_core::plant::Device;
 use andon_core::rule::{self, Limit, Mistake, Name, Rule};
 use andon_core::state::State;
-use andon_core::tag::{DeviceIndex, Kind, Source, Tag};
+use andon_core::tag::{DeviceIndex, Kind, Tag, TagIndex};
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -37,9 +37,27 @@ pub(super) fn is_figure(name: &str) -> bool {
 }
 
 /// The text of a rule, and where its first byte stands if the file has it letter by letter.
+#[derive(Debug, Clone)]
 pub(super) struct When {
     text: String,
     start: Option<usize>,
+}
+
+/// The text of a condition of a state. One that stands there with quotes around it and nothing else
+/// stands there letter by letter.
+pub(super) fn condition(item: &Item<'_>) -> Option<When> {
+    let text = text(item)?;
+    if text.len() > LONGEST_RULE {
+        return item.wrong(
+            format!("a condition has at most {LONGEST_RULE} bytes"),
+            "let the controller of the machine work it out, and read the result",
+        );
+    }
+    let is_plain = item.span.len() == text.len() + 2;
+    Some(When {
+        text: text.to_owned(),
+        start: is_plain.then(|| item.span.start + 1),
+    })
 }
 
 /// The text of a key `when`.
@@ -72,20 +90,42 @@ impl When {
         devices: &[Device],
         out: &Findings,
     ) -> Result<Rule, Mistake> {
+        let rule = self.parse(deadband, |other, name| {
+            resolve(device, other, name, devices, out)
+        })?;
+        let tag_of = |device: DeviceIndex, tag: TagIndex| {
+            let tags = &devices[usize::from(device.0)].model.tags;
+            &tags[usize::from(tag.0)]
+        };
+        check_types(&rule, tag_of, &self.text)?;
+        Ok(rule)
+    }
+
+    /// The condition over the tags of one machine, which its state follows from.
+    pub(super) fn over(&self, tags: &[Tag], out: &Findings) -> Result<Rule, Mistake> {
+        let rule = self.parse(0.0, |other, name| resolve_own(other, name, tags, out))?;
+        let tag_of = |_, tag: TagIndex| &tags[usize::from(tag.0)];
+        check_types(&rule, tag_of, &self.text)?;
+        Ok(rule)
+    }
+
+    fn parse(
+        &self,
+        deadband: f64,
+        resolve: impl Fn(Option<&str>, &str) -> Result<Name, (String, String)>,
+    ) -> Result<Rule, Mistake> {
         let hint = RefCell::new(None);
         let resolve = |other: Option<&str>, name: &str| {
-            resolve(device, other, name, devices, out).map_err(|(what, suggested)| {
+            resolve(other, name).map_err(|(what, suggested)| {
                 hint.replace(Some(suggested));
                 what
             })
         };
         let text = &self.text;
-        let rule = rule::parse(text, deadband, &resolve).map_err(|mistake| Mistake {
+        rule::parse(text, deadband, &resolve).map_err(|mistake| Mistake {
             hint: better_hint(text, &mistake).or(hint.take()).or(mistake.hint),
             ..mistake
-        })?;
-        check_types(&rule, devices, text)?;
-        Ok(rule)
+        })
     }
 
     /// Without any device to ask, the grammar can still be checked.
@@ -94,7 +134,7 @@ impl When {
             Ok(match name {
                 "state" => Name::State(DeviceIndex(0)),
                 "no_data" => Name::NoData(DeviceIndex(0)),
-                _ => Name::Figure,
+                _ => Name::Lost,
             })
         };
         rule::parse(&self.text, deadband, &any).map_err(|mistake| Mistake {
@@ -137,10 +177,10 @@ fn resolve(
         None => usize::from(device.0),
         Some(id) => match devices.iter().position(|device| *device.id == *id) {
             Some(index) => index,
-            // What it would be is lost with it; figures accept any comparison with a value.
+            // What it would be is lost with it.
             None if out.is_device_lost(id) && name == "no_data" => return Ok(Name::NoData(device)),
             None if out.is_device_lost(id) && name == "state" => return Ok(Name::State(device)),
-            None if out.is_device_lost(id) => return Ok(Name::Figure),
+            None if out.is_device_lost(id) => return Ok(Name::Lost),
             None => {
                 let ids = devices.iter().map(|device| &*device.id);
                 return Err((format!("there is no device `{id}`"), suggest(id, ids, "")));
@@ -163,8 +203,11 @@ fn resolve(
     if let Some(tag) = device.model.tag(name) {
         return Ok(Name::Tag(whose, tag));
     }
-    if is_figure(name) || out.is_lost(name) {
+    if is_figure(name) {
         return Ok(Name::Figure);
+    }
+    if out.is_lost(name) {
+        return Ok(Name::Lost);
     }
     let tags = device.model.tags.iter().map(|tag| &*tag.name);
     let words = tags.chain(["state", "no_data"]);
@@ -175,8 +218,46 @@ fn resolve(
     Err((format!("device `{}` has no tag `{name}`", device.id), hint))
 }
 
+/// A name in the condition of a state: that of a tag of the machine itself.
+fn resolve_own(
+    other: Option<&str>,
+    name: &str,
+    tags: &[Tag],
+    out: &Findings,
+) -> Result<Name, (String, String)> {
+    let told = |what: &str, hint: &str| Err((what.to_owned(), hint.to_owned()));
+    if let Some(other) = other {
+        let what = format!("`{other}.{name}` is of another machine");
+        let hint = "a state follows from tags of the machine itself; alarms may ask for others";
+        return told(&what, hint);
+    }
+    if let Some(at) = tags.iter().position(|tag| *tag.name == *name) {
+        let at = u16::try_from(at).unwrap_or(u16::MAX);
+        // The model is that of many machines: each asks for its own tags.
+        return Ok(Name::Tag(DeviceIndex(0), TagIndex(at)));
+    }
+    match name {
+        "state" => told("a state cannot follow from itself", "name tags"),
+        "no_data" => told(
+            "a machine without data is `unknown` by itself",
+            "leave `no_data` out",
+        ),
+        _ if is_figure(name) => told("a state cannot follow from a figure", "name tags"),
+        _ if out.is_lost(name) => Ok(Name::Lost),
+        _ => {
+            let names = tags.iter().map(|tag| &*tag.name);
+            let hint = suggest(name, names, "add it to `tags`");
+            Err((format!("there is no tag `{name}`"), hint))
+        }
+    }
+}
+
 /// A tag can only be compared with what it can be.
-fn check_types(rule: &Rule, devices: &[Device], text: &str) -> Result<(), Mistake> {
+fn check_types<'t>(
+    rule: &Rule,
+    tag_of: impl Fn(DeviceIndex, TagIndex) -> &'t Tag,
+    text: &str,
+) -> Result<(), Mistake> {
     let mut wrong = None;
     rule.for_each_leaf(&mut |leaf| {
         let Rule::Tag {
@@ -185,30 +266,57 @@ fn check_types(rule: &Rule, devices: &[Device], text: &str) -> Result<(), Mistak
         else {
             return;
         };
-        let tag = &devices[usize::from(device.0)].model.tags[usize::from(tag.0)];
+        let tag = tag_of(*device, *tag);
         if let (None, Some((what, hint))) = (&wrong, misfit(tag, limit)) {
             wrong = Some(Mistake {
-                at: text.find(&*tag.name).unwrap_or(0),
+                at: place_of(&tag.name, text),
                 len: tag.name.len(),
                 what,
-                hint: Some(hint.into()),
+                hint: Some(hint),
             });
         }
     });
     wrong.map_or(Ok(()), Err)
 }
 
-fn misfit(tag: &Tag, limit: &Limit) -> Option<(String, &'static str)> {
-    let kind = match &tag.source {
-        Source::Modbus(point) => point.kind,
-        Source::Message(place) => place.kind,
+/// Where a name stands in a rule, not as a part of a longer one.
+fn place_of(name: &str, text: &str) -> usize {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let stands_alone = |at: &usize| {
+        !text[..*at].ends_with(is_word) && !text[at + name.len()..].starts_with(is_word)
     };
-    let (is, hint) = match (kind, limit) {
+    let mut places = text.match_indices(name).map(|(at, _)| at);
+    places.find(stands_alone).unwrap_or(0)
+}
+
+fn misfit(tag: &Tag, limit: &Limit) -> Option<(String, String)> {
+    let (is, hint) = match (tag.kind(), limit) {
         (Kind::Text, Limit::Text(_)) | (Kind::Bool, Limit::Bool(_)) => return None,
         (Kind::Text, _) => ("a text", "compare it with a text in quotes: == 'run'"),
         (Kind::Bool, _) => ("true or false", "compare it with true or false"),
         (_, Limit::Number { .. }) => return None,
+        (_, Limit::Bit(bit)) => return bit_misfit(tag, *bit),
         _ => ("a number", "compare it with a number"),
     };
-    Some((format!("`{}` is {is}", tag.name), hint))
+    Some((format!("`{}` is {is}", tag.name), hint.into()))
+}
+
+/// What is wrong with asking for this bit of a tag.
+pub(super) fn bit_misfit(tag: &Tag, bit: u8) -> Option<(String, String)> {
+    let kind = tag.kind();
+    let has_bits = kind.is_integer() && !kind.is_bcd() && !kind.is_time();
+    let Some((least, most)) = tag.limits().filter(|_| has_bits) else {
+        return Some((
+            format!("`{}` has no bits", tag.name),
+            "only whole numbers have, u16 to i64, that are not scaled".into(),
+        ));
+    };
+    let sign = u32::from(least < 0);
+    let highest = i64::BITS - most.leading_zeros() + sign - 1;
+    (u32::from(bit) > highest).then(|| {
+        (
+            format!("`{}` has no bit {bit}", tag.name),
+            format!("its bits go from 0, the least significant, to {highest}"),
+        )
+    })
 }

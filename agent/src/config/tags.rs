@@ -19,8 +19,10 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Names that mean something else in the rules of alarms.
-const TAKEN: [&str; 7] = ["state", "no_data", "and", "or", "not", "true", "false"];
+/// Names that mean something else in conditions.
+const TAKEN: [&str; 9] = [
+    "state", "no_data", "and", "or", "not", "true", "false", "bit", "else",
+];
 
 const ROLES: [(&str, Counts); 3] = [
     ("good_count", Counts::Good),
@@ -217,7 +219,7 @@ fn check_name(entry: &Item<'_>) -> Option<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let (what, hint) = if TAKEN.contains(&name) || super::rules::is_figure(name) {
         (
-            format!("`{name}` means something else in the rules of alarms"),
+            format!("`{name}` means something else in conditions"),
             "choose another name, such as `status` or `mode`",
         )
     } else if name.starts_with(|c: char| c.is_ascii_alphabetic())

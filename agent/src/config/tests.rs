@@ -3,7 +3,7 @@
 use super::*;
 use crate::settings::{Endpoint, Parity, Rs485};
 use andon_core::line::Line;
-use andon_core::plant::{Manners, Match, Medium, Priority};
+use andon_core::plant::{Manners, Match, Medium, Priority, States};
 use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
 use andon_core::summary::{Tier, TierSet};
@@ -19,6 +19,7 @@ mod many;
 mod mistakes;
 mod mutations;
 mod serial;
+mod states;
 mod tags;
 
 const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
@@ -250,11 +251,11 @@ fn press_line_tags_are_what_the_file_says() {
 #[test]
 fn press_line_states_are_in_the_order_of_the_file() {
     let plant = press_line().settings.plant;
-    let state = plant.devices[0]
-        .model
-        .state
-        .as_ref()
-        .expect("a press has a state");
+    let map = |device: usize| match &plant.devices[device].model.state {
+        Some(States::Status(map)) => map,
+        other => panic!("not told by a status: {other:?}"),
+    };
+    let state = map(0);
     assert_eq!(state.from, TagIndex(0));
     assert_eq!(
         state.rules,
@@ -266,11 +267,7 @@ fn press_line_states_are_in_the_order_of_the_file() {
             (Match::Range(4, 99), State::Faulted),
         ]
     );
-    let oven = plant.devices[3]
-        .model
-        .state
-        .as_ref()
-        .expect("the oven has a state");
+    let oven = map(3);
     assert_eq!(
         oven.rules,
         [

@@ -38,6 +38,7 @@ fn device(link: u16, source: Source) -> Device {
             tags: vec![tag(source)],
             state: None,
             codes: vec![],
+            rates: None,
         }),
         rated_rate: None,
         stale_after_ms: 3000,

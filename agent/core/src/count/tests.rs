@@ -11,6 +11,17 @@ fn odometer(elapsed: u64, unknown: u64) -> Odometer {
         elapsed_ms: elapsed,
         planned_ms: elapsed,
         unknown_ms: unknown,
+        made: elapsed,
+        unrated_ms: 0,
+    }
+}
+
+/// Uncounted time at a rate of one part a second.
+fn uncounted(ms: u64) -> Uncounted {
+    Uncounted {
+        ms,
+        made: ms,
+        unrated_ms: 0,
     }
 }
 
@@ -94,7 +105,7 @@ fn a_wrap_that_fits_the_rated_rate_is_counted() {
                 good: Some(4),
                 ..Parts::default()
             },
-            0
+            uncounted(0)
         )
     );
 }
@@ -111,7 +122,7 @@ fn a_drop_that_does_not_fit_is_a_reset_and_its_time_is_uncounted() {
                 good: Some(0),
                 ..Parts::default()
             },
-            4000
+            uncounted(4000)
         )
     );
     // From the middle of the range it is a reset however small the new value is.
@@ -126,7 +137,7 @@ fn a_drop_that_does_not_fit_is_a_reset_and_its_time_is_uncounted() {
                 good: Some(2),
                 ..Parts::default()
             },
-            2000
+            uncounted(2000)
         )
     );
 }
@@ -142,7 +153,11 @@ fn a_counter_wraps_where_its_type_or_its_digits_end() {
         let mut c = counting(Some(top));
         read(&mut c, Counts::Good, before, odometer(0, 0));
         read(&mut c, Counts::Good, after, odometer(3000, 0));
-        assert_eq!((c.parts().0.good, c.parts().1), (Some(made), 0), "{top}");
+        assert_eq!(
+            (c.parts().0.good, c.parts().1),
+            (Some(made), uncounted(0)),
+            "{top}"
+        );
     }
 }
 
@@ -155,7 +170,7 @@ fn two_counters_reset_together_do_not_double_the_uncounted_time() {
     for role in [Counts::Good, Counts::Scrap] {
         read(&mut c, role, 0, odometer(5000, 0));
     }
-    assert_eq!(c.parts().1, 5000);
+    assert_eq!(c.parts().1, uncounted(5000));
 }
 
 #[test]

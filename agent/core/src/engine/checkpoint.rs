@@ -207,7 +207,7 @@ impl Engine {
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
             let known = devices.iter().find(|(id, _)| *id == device.id);
             match (known, &mut entry.machine) {
-                (Some((_, ledger)), Some(machine)) => machine.resume(ledger),
+                (Some((_, ledger)), Some(machine)) => machine.resume(device, ledger),
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }

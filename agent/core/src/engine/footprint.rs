@@ -4,8 +4,9 @@ use super::newest::Slot;
 use super::recent::Slots;
 use super::{Action, Entry};
 use crate::alarm::Alarm;
+use crate::conditions::Input;
 use crate::late::{self, Late};
-use crate::limits::{actions, messages, tags, texts, tracks};
+use crate::limits::{actions, inputs, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
 use crate::tag_sums::Track;
@@ -59,6 +60,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "accounting of each device",
             count: devices,
             each: size_of::<Entry>() + size_of::<plant::Device>() + 512,
+        },
+        Allocation {
+            what: "tags that states are derived from",
+            count: inputs(plant),
+            each: size_of::<Input>(),
         },
         Allocation {
             what: "last hours and days of each device",

@@ -1,11 +1,13 @@
 //! Samples into the tables: newest value of each tag, status and counters to the machine.
 
 use super::age::Aged;
-use super::{Action, Engine, UNMAPPED, device_index, lies_in_data};
+use super::{Action, Current, Engine, Entry, UNMAPPED, device_index, lies_in_data};
 use crate::late::Input;
 use crate::limits;
+use crate::machine::Showing;
 use crate::modbus::decode::{Words, decode, scale};
 use crate::modbus::plan::ReadIndex;
+use crate::plant::States;
 use crate::record::Event;
 use crate::sample::{Quality, Reading, Reason, Sample, Value};
 use crate::state::State;
@@ -85,6 +87,7 @@ impl Engine {
     }
 
     fn finish(&mut self, device: DeviceIndex, at: Mono) {
+        self.derive(device);
         self.tell_state(usize::from(device.0));
         self.judge_device(device, at);
     }
@@ -96,7 +99,7 @@ impl Engine {
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
         let slot = entry.first_slot + usize::from(index.0);
-        if is_live(&reading) {
+        if reading.is_live() {
             entry.last_good = entry.last_good.max(Some(from));
         }
         if let Reading::Bad(_) = &reading {
@@ -114,9 +117,17 @@ impl Engine {
         if tag.role.is_some() {
             self.count(device, &reading, tag);
         }
-        let map = self.plant.device(device).model.state.as_ref();
-        if map.is_some_and(|map| map.from == index) {
-            self.show(device, &reading, at, from);
+        let model = &self.plant.device(device).model;
+        let makes = model.rates.as_ref().is_some_and(|rates| rates.by == index);
+        match &model.state {
+            Some(States::Status(map)) if map.from == index => {
+                self.show(device, &reading, at, from);
+            }
+            Some(States::Derived(_)) => self.note(device, index, &reading, from),
+            _ => {}
+        }
+        if makes {
+            self.make(device, &reading);
         }
     }
 
@@ -139,7 +150,7 @@ impl Engine {
     fn count(&mut self, device: DeviceIndex, reading: &Reading, tag: &Tag) {
         let entry = &mut self.devices[usize::from(device.0)];
         // A retained copy may be older than what was counted since: it would look like a reset.
-        let live = reading.value().filter(|_| is_live(reading));
+        let live = reading.value().filter(|_| reading.is_live());
         let (Some(machine), Some(value), Some(role)) = (&mut entry.machine, live, tag.role) else {
             return;
         };
@@ -152,7 +163,7 @@ impl Engine {
             let (device, calendar) = (self.plant.device(device), &self.plant.calendar);
             late.note(device, calendar, machine.accounted_to(), input);
         }
-        let rate = self.plant.device(device).rated_rate;
+        let rate = self.plant.device(device).highest_rate();
         if machine.count(role.counts, value, rate) {
             // Lost with a crash, what is made from now on could not be counted.
             self.act(Action::Checkpoint);
@@ -163,7 +174,9 @@ impl Engine {
     fn show(&mut self, device: DeviceIndex, reading: &Reading, at: Mono, from: Mono) {
         let settings = self.plant.device(device);
         let entry = &mut self.devices[usize::from(device.0)];
-        let (Some(machine), Some(map)) = (&mut entry.machine, &settings.model.state) else {
+        let (Some(machine), Some(States::Status(map))) =
+            (&mut entry.machine, &settings.model.state)
+        else {
             return;
         };
         let value = match reading {
@@ -192,7 +205,15 @@ impl Engine {
             };
             late.note(settings, &self.plant.calendar, at, input);
         }
-        machine.show(state, value, quality, fresh_until, settings.merge_faults_ms);
+        let showing = Showing {
+            state,
+            code: Some(value),
+            quality,
+            fresh_until,
+            failing: None,
+            turn: None,
+        };
+        machine.show(&showing, settings.merge_faults_ms);
         let is_new =
             rule.is_none() && !entry.unmapped.contains(value) && entry.unmapped.len() < UNMAPPED;
         if is_new {
@@ -204,6 +225,49 @@ impl Engine {
             self.event(at, event);
         }
         self.mark(usize::from(device.0));
+    }
+
+    /// A tag that a state may be derived from was read, as it was at `from`.
+    fn note(&mut self, device: DeviceIndex, tag: TagIndex, reading: &Reading, from: Mono) {
+        let settings = self.plant.device(device);
+        if let Some(machine) = &mut self.devices[usize::from(device.0)].machine {
+            machine.take(settings, tag, reading, from + settings.stale_after_ms);
+        }
+    }
+
+    /// What was noted shows a state.
+    fn derive(&mut self, device: DeviceIndex) {
+        let settings = self.plant.device(device);
+        let entry = &mut self.devices[usize::from(device.0)];
+        if let (Some(machine), Some(States::Derived(derived))) =
+            (&mut entry.machine, &settings.model.state)
+        {
+            machine.derive(derived, settings.merge_faults_ms);
+            self.mark(usize::from(device.0));
+        }
+    }
+
+    /// The product was read. A retained copy is the last that there was, and as good.
+    fn make(&mut self, device: DeviceIndex, reading: &Reading) {
+        let settings = self.plant.device(device);
+        let Entry { machine, late, .. } = &mut self.devices[usize::from(device.0)];
+        let (Some(machine), Some(product)) = (machine, reading.value()) else {
+            return;
+        };
+        if let Some(late) = late
+            && machine.product() != Some(product)
+        {
+            let input = Input::Makes(product.clone());
+            late.note(
+                settings,
+                &self.plant.calendar,
+                machine.accounted_to(),
+                input,
+            );
+        }
+        if machine.make(settings, product) {
+            self.act(Action::Publish(Current::Info(device)));
+        }
     }
 
     /// The value of a tag if it can be used at the engine's moment.
@@ -235,14 +299,6 @@ impl Engine {
             .filter(|&index| self.is_silent(device_index(index)))
             .count()
     }
-}
-
-/// Whether the value is the source's present one, whatever its clock shows.
-const fn is_live(reading: &Reading) -> bool {
-    matches!(
-        reading,
-        Reading::Good(_) | Reading::Uncertain(_, Reason::ClockAhead)
-    )
 }
 
 pub(super) fn within_range(tag: &Tag, reading: Reading) -> Reading {

@@ -10,6 +10,7 @@ use super::{Current, Engine};
 use crate::history::{Fill, Leaf, Mark};
 use crate::late::{Correction, Late, Said, corrections};
 use crate::limits;
+use crate::plant::States;
 use crate::record::Body;
 use crate::sample::{Quality, Reading, Sample, Value};
 use crate::state::State;
@@ -31,7 +32,10 @@ impl Engine {
 
     /// The same of one device.
     pub(super) fn begin_late_of(&mut self, index: usize) {
-        let span_ms = self.plant.devices[index].late_ms;
+        let device = &self.plant.devices[index];
+        // What is derived of several tags is not derived of what comes late.
+        let has_status = matches!(device.model.state, Some(States::Status(_)));
+        let span_ms = if has_status { device.late_ms } else { 0 };
         let entry = &mut self.devices[index];
         let Some(machine) = &entry.machine else {
             return;
@@ -82,8 +86,9 @@ impl Engine {
         if let (Some(role), Value::Int(value)) = (tag.role, &value) {
             say(Said::Count(role.counts, *value));
         }
-        let map = settings.model.state.as_ref();
-        if let Some(map) = map.filter(|map| map.from == index) {
+        if let Some(States::Status(map)) = &settings.model.state
+            && map.from == index
+        {
             let mut rules = map.rules.iter();
             let rule = rules.find(|(pattern, _)| pattern.matches(&value));
             if let Some((_, state)) = rule.filter(|(_, state)| *state != State::Unknown) {

@@ -2,7 +2,9 @@ use super::*;
 use crate::calendar::Calendar;
 use crate::modbus::decode::Words;
 use crate::modbus::plan::ReadIndex;
-use crate::plant::{self, Device, Gateway, Link, Manners, Match, Model, Priority, StateMap};
+use crate::plant::{
+    self, Device, Gateway, Link, Manners, Match, Model, Priority, StateMap, States,
+};
 use crate::rule;
 use crate::sample::Reading;
 use crate::summary::{Summary, Tier, TierSet};
@@ -11,10 +13,12 @@ use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod derived;
 mod history;
 mod late;
 mod late_data;
 mod power;
+mod rates;
 mod restart;
 mod shown;
 mod source_time;
@@ -68,7 +72,7 @@ fn plant() -> Plant {
             tag("good", 1, Kind::U16, Some(Counts::Good)),
             tag("scrap", 2, Kind::U16, Some(Counts::Scrap)),
         ],
-        state: Some(StateMap {
+        state: Some(States::Status(StateMap {
             from: TagIndex(0),
             rules: vec![
                 (Match::Range(0, 0), State::Idle),
@@ -77,7 +81,8 @@ fn plant() -> Plant {
                 (Match::Range(3, 3), State::Delayed),
                 (Match::Range(4, 99), State::Faulted),
             ],
-        }),
+        })),
+        rates: None,
         codes: vec![plant::Code {
             value: 7,
             en: "light curtain".into(),

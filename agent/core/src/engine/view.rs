@@ -74,6 +74,10 @@ impl Engine {
             gateway: &self.plant.gateway,
             run: &self.run,
             device: self.plant.device(device),
+            rate: match self.machine(device) {
+                Some(machine) => machine.rate(),
+                None => self.plant.device(device).rate_of(None),
+            },
         }
     }
 
@@ -92,6 +96,7 @@ impl Engine {
             code: machine.code(),
             cause: cause(&settings.model, machine.code()),
             quality: machine.quality(),
+            product: machine.product(),
         })
     }
 
@@ -102,7 +107,7 @@ impl Engine {
         let (machine, recent) = (entry.machine.as_ref()?, entry.recent.as_ref()?);
         let settings = self.plant.device(device);
         let now = self.timeline.label(self.now);
-        let minute = machine.ledger().so_far(settings);
+        let minute = machine.ledger().so_far();
         let minute_start = machine.ledger().window_start;
         let open = |tier: Tier| {
             let open = entry.tiers.so_far(tier);

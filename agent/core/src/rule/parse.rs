@@ -156,6 +156,23 @@ impl<'a> Parser<'a> {
         if let Name::NoData(device) = name {
             return Ok(Rule::NoData(device));
         }
+        if self.ends_condition() {
+            match name {
+                Name::Tag(device, tag) => {
+                    return Ok(Rule::Tag {
+                        device,
+                        tag,
+                        op: Op::Equal,
+                        limit: Limit::Bool(true),
+                    });
+                }
+                Name::Lost => return Ok(Rule::Figure),
+                _ => {}
+            }
+        }
+        if self.take("bit") {
+            return self.bit(name);
+        }
         let op_token = self.next();
         let op = match op_token.text {
             "==" => Op::Equal,
@@ -212,9 +229,36 @@ impl<'a> Parser<'a> {
                     limit,
                 })
             }
-            Name::Figure => self.limit(operand).map(|_| Rule::Figure),
+            Name::Figure | Name::Lost => self.limit(operand).map(|_| Rule::Figure),
             Name::NoData(device) => Ok(Rule::NoData(device)),
         }
+    }
+
+    /// A bit of a tag.
+    fn bit(&mut self, name: Name) -> Result<Rule, Mistake> {
+        let token = self.next();
+        let bit = token.text.parse::<u8>().ok().filter(|bit| *bit < 64);
+        match (name, bit) {
+            (_, None) => {
+                let what = format!("`{}` is not the number of a bit", token.text);
+                Err(token.mistake(what, Some("from 0, the least significant, to 63")))
+            }
+            (Name::Tag(device, tag), Some(bit)) => Ok(Rule::Tag {
+                device,
+                tag,
+                op: Op::Equal,
+                limit: Limit::Bit(bit),
+            }),
+            (Name::Figure | Name::Lost, Some(_)) => Ok(Rule::Figure),
+            (Name::State(_) | Name::NoData(_), Some(_)) => {
+                Err(token.mistake("only tags have bits", Some("such as `status bit 3`")))
+            }
+        }
+    }
+
+    /// Whether nothing more belongs to a condition that is a name alone: the contact is closed.
+    fn ends_condition(&self) -> bool {
+        matches!(self.peek().text, "" | "and" | "or" | ")")
     }
 
     fn limit(&self, token: Token<'_>) -> Result<Limit, Mistake> {

@@ -105,6 +105,59 @@ fn undecided_parts_decide_only_where_they_cannot_matter() {
 }
 
 #[test]
+fn a_contact_alone_is_a_condition() {
+    let contact = |closed| Shop {
+        temperature: Some(Value::Bool(closed)),
+        ..Shop::default()
+    };
+    for text in [
+        "temperature",
+        "(temperature)",
+        "temperature and not temperature == false",
+        "not (not temperature or temperature == false)",
+    ] {
+        assert_eq!(
+            parsed(text).evaluate(&contact(true), false),
+            Some(true),
+            "{text}"
+        );
+        assert_eq!(
+            parsed(text).evaluate(&contact(false), false),
+            Some(false),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        parsed("temperature").evaluate(&Shop::default(), false),
+        None
+    );
+}
+
+#[test]
+fn bits_are_counted_from_the_least_significant() {
+    let word = |value| Shop {
+        temperature: Some(Value::Int(value)),
+        ..Shop::default()
+    };
+    let of = |text: &str, value| parsed(text).evaluate(&word(value), false);
+    assert_eq!(of("temperature bit 0", 5), Some(true));
+    assert_eq!(of("temperature bit 1", 5), Some(false));
+    assert_eq!(
+        of("temperature bit 2 and not temperature bit 3", 5),
+        Some(true)
+    );
+    assert_eq!(of("temperature bit 15", -1), Some(true));
+    assert_eq!(of("temperature bit 63", i64::MIN), Some(true));
+    for (text, at) in [
+        ("temperature bit 64", 16),
+        ("temperature bit", 15),
+        ("state bit 1", 10),
+    ] {
+        assert_eq!(parse(text, 0.0, &resolve).unwrap_err().at, at, "{text}");
+    }
+}
+
+#[test]
 fn texts_and_precedence() {
     let mode = Some(Value::Text("run".try_into().unwrap()));
     let shop = Shop {

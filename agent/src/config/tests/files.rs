@@ -1,6 +1,8 @@
 //! Several files: what they come to together, and how mistakes in any of them are told.
 
 use super::*;
+use andon_core::plant::{Device, Otherwise};
+use andon_core::sample::Value;
 use std::fs;
 
 /// The cases; the file says how they are written.
@@ -248,6 +250,34 @@ fn check_presses(csv: &[u8]) {
     assert_eq!((two.model.every_ms, two.min_coverage), (1000, 5000));
     assert_eq!((one.link, two.link), (LinkIndex(1), LinkIndex(1)));
     assert_eq!(&*settings.links[1].id, "10-1-3-101");
+}
+
+/// A cell holds a table as TOML has it.
+#[test]
+fn states_and_rates_by_product_stand_in_cells() {
+    let main = main_file("devices_csv = [\"devices.csv\"]\n");
+    let tags = "tags = { good = { at = \"holding:0\", type = \"u16\" }, run = { at = \"coil:0\", type = \"bool\" } }";
+    let main = format!("{main}[[profile]]\nid = \"mill\"\n{tags}\n");
+    let csv = "id;profile;modbus_tcp;rated_rate;state\n\
+        mill-1;mill;10.0.0.6;90/h;\"{ counter = \"\"good\"\", idle_after = \"\"60 s\"\" }\"\n\
+        mill-2;mill;10.0.0.7;\"{ by = \"\"good\"\", map = { 7 = \"\"80/h\"\" } }\";\"{ setup = \"\"run\"\", idle = \"\"else\"\" }\"\n";
+    let folder = Folder::new(&[
+        ("andon.toml", main.as_bytes()),
+        ("devices.csv", csv.as_bytes()),
+    ]);
+    let settings = folder.settings();
+    let [_, one, two] = settings.plant.devices.as_slice() else {
+        panic!("three devices");
+    };
+    let otherwise = |device: &Device| match &device.model.state {
+        Some(States::Derived(derived)) => derived.otherwise,
+        other => panic!("not derived: {other:?}"),
+    };
+    assert!(matches!(otherwise(one), Otherwise::Moving(moving) if moving.idle_after_ms == 60_000));
+    assert_eq!(otherwise(two), Otherwise::State(State::Idle));
+    assert_eq!(one.rated_rate, Some(90_000));
+    let rates = two.model.rates.as_ref().expect("by product");
+    assert_eq!(rates.of(Some(&Value::Int(7))), Some(80_000));
 }
 
 #[test]

@@ -343,6 +343,7 @@ static NO_TAGS: Model = Model {
     tags: Vec::new(),
     state: None,
     codes: Vec::new(),
+    rates: None,
 };
 
 /// The addresses of a read: `holding:17`, `holding:17..20`.

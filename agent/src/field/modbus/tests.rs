@@ -365,6 +365,7 @@ async fn link_to(
         tags,
         state: None,
         codes: vec![],
+        rates: None,
     };
     let last = addresses.iter().max().unwrap();
     let read = Read {

@@ -30,6 +30,7 @@ fn plant() -> Plant {
         tags: vec![tag("temp", Kind::F64), tag("mode", Kind::Text), tenths],
         state: None,
         codes: vec![],
+        rates: None,
     });
     let device = |id: &str, link| Device {
         id: id.into(),

@@ -28,6 +28,7 @@ fn plant() -> Plant {
         tags: vec![tag],
         state: None,
         codes: vec![],
+        rates: None,
     };
     Plant {
         gateway: Gateway {

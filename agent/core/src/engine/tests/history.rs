@@ -326,7 +326,7 @@ fn what_is_shown_now_is_the_sum_of_its_minutes() {
             for minute in minutes.iter().filter(|minute| minute.start >= lately.from) {
                 sum.add(&minute.sum());
             }
-            sum.add(&open.so_far(plant.devices.first().unwrap()));
+            sum.add(&open.so_far());
             sum.derive(Counts::Total);
             (sum.repairs, sum.repair_ms) = (lately.sum.repairs, lately.sum.repair_ms);
             assert_eq!(lately.sum, sum);

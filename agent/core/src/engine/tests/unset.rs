@@ -421,7 +421,7 @@ proptest! {
             minutes_ran += minute.window_ms();
         }
         let open = bench.engine.machine(DeviceIndex(0)).unwrap().ledger();
-        minutes_ran += open.so_far(&plant().devices[0]).times.total();
+        minutes_ran += open.so_far().times.total();
         prop_assert!(minutes_ran >= ran);
     }
 }

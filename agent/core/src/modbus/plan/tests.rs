@@ -35,6 +35,7 @@ pub fn model(tags: Vec<Tag>) -> Arc<Model> {
         tags,
         state: None,
         codes: vec![],
+        rates: None,
     })
 }
 

@@ -94,6 +94,7 @@ pub(super) fn behind(read: &Read, manners: Manners) -> Behind {
         tags: vec![],
         state: None,
         codes: vec![],
+        rates: None,
     };
     Behind {
         device: read.device,

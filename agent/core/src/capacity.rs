@@ -1,0 +1,143 @@
+//! What the rated rate would have made, integrated exactly over its changes.
+//!
+//! The rate is in thousandths of a part per hour, so each millisecond makes a fraction of a
+//! thousandth. The fraction is carried on, also from window to window: whatever the windows are cut
+//! into, what they would have made adds up to the integral over all of them, to the nearest
+//! thousandth of a part.
+
+use crate::count::Uncounted;
+use crate::summary::Capacity;
+use serde::{Deserialize, Serialize};
+
+/// Rate × milliseconds that come to a thousandth of a part.
+const WHOLE: u64 = 3_600_000;
+
+/// A sum of rate × time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Integral {
+    /// Thousandths of a part.
+    made: u64,
+    /// Of a further one, this many of [`WHOLE`].
+    rest: u64,
+}
+
+impl Integral {
+    /// Nothing yet; half a thousandth, so that cutting off rounds to the nearest.
+    const NONE: Integral = Integral {
+        made: 0,
+        rest: WHOLE / 2,
+    };
+
+    fn add(&mut self, rate: u64, ms: u64) {
+        let sum = u128::from(self.rest) + u128::from(rate) * u128::from(ms);
+        let made = u64::try_from(sum / u128::from(WHOLE)).unwrap_or(u64::MAX);
+        self.made = self.made.saturating_add(made);
+        self.rest = (sum % u128::from(WHOLE)) as u64;
+    }
+}
+
+/// What the rated rate of a device would have made since it is accounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capacities {
+    /// The rated rate, in thousandths of a part per hour.
+    rate: Option<u64>,
+    /// The last one that there was.
+    last: Option<u64>,
+    planned: Integral,
+    producing: Integral,
+    unrated_ms: u64,
+    window: Start,
+}
+
+/// Where the open window began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Start {
+    planned: u64,
+    producing: u64,
+    unrated_ms: u64,
+}
+
+impl Capacities {
+    /// Nothing, at this rate.
+    pub const fn new(rate: Option<u64>) -> Capacities {
+        Capacities {
+            rate,
+            last: rate,
+            planned: Integral::NONE,
+            producing: Integral::NONE,
+            unrated_ms: 0,
+            window: Start {
+                planned: 0,
+                producing: 0,
+                unrated_ms: 0,
+            },
+        }
+    }
+
+    /// Goes on after a restart: at this rate, of a device that is still rated or is not any more.
+    pub const fn resume(&mut self, rate: Option<u64>, is_rated: bool) {
+        self.rate = rate;
+        if rate.is_some() || !is_rated {
+            self.last = rate;
+        }
+    }
+
+    /// The rated rate is another from now on.
+    pub fn change(&mut self, rate: Option<u64>) {
+        self.rate = rate;
+        self.last = rate.or(self.last);
+    }
+
+    /// The rated rate.
+    pub const fn rate(&self) -> Option<u64> {
+        self.rate
+    }
+
+    /// Planned time passes.
+    pub fn pass(&mut self, ms: u64, producing: bool) {
+        match self.rate {
+            Some(rate) => {
+                self.planned.add(rate, ms);
+                if producing {
+                    self.producing.add(rate, ms);
+                }
+            }
+            None => self.unrated_ms += ms,
+        }
+    }
+
+    /// See [`crate::count::Odometer::made`].
+    pub const fn made(&self) -> u64 {
+        self.planned.made
+    }
+
+    /// See [`crate::count::Odometer::unrated_ms`].
+    pub const fn unrated_ms(&self) -> u64 {
+        self.unrated_ms
+    }
+
+    /// Of the open window; none if there is no rated rate, or if a part of it had none, for what
+    /// the rest would have made is no measure for all that was.
+    pub fn of_window(&self, uncounted: Uncounted) -> Option<Capacity> {
+        let unrated_ms = self.unrated_ms - self.window.unrated_ms + uncounted.unrated_ms;
+        let rate = self.last.filter(|_| unrated_ms == 0)?;
+        Some(Capacity {
+            planned: self.planned.made - self.window.planned,
+            producing: self.producing.made - self.window.producing,
+            uncounted: uncounted.made,
+            rate,
+        })
+    }
+
+    /// Begins a new window.
+    pub const fn begin_window(&mut self) {
+        self.window = Start {
+            planned: self.planned.made,
+            producing: self.producing.made,
+            unrated_ms: self.unrated_ms,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;
