@@ -10,8 +10,8 @@ The units and what their registers hold come as one JSON object in the first lin
 
 Addresses that are not named do not exist. The first line of stdout says where the server listens:
 {"port": 41234}, or with --line 9600,N,1 the pseudo-terminal that is the other end of a serial line
-with these settings: {"port": "/dev/pts/7"}. What is sent on it with other settings arrives as
-nothing. (A pseudo-terminal keeps speed and stop bits, but not that there is a parity bit. It keeps
+with these settings: {"port": "/dev/pts/7"}, or with --rtu where RTU is spoken on a TCP connection, as
+a converter does. What is sent on a line with other settings arrives as nothing. (A pseudo-terminal keeps speed and stop bits, but not that there is a parity bit. It keeps
 that parity is to be checked, and whether it would be odd; that has to do.)
 
 It ends with stdin. Standard error is a capture: "connected" for each connection, and "heard" with
@@ -160,6 +160,7 @@ class Line:
 async def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--port", type=int, default=0)
+    arguments.add_argument("--rtu", action="store_true", help="speak RTU on the TCP connection")
     arguments.add_argument("--line", help="speak RTU on a serial line instead: BAUD,PARITY,STOP")
     arguments = arguments.parse_args()
 
@@ -183,6 +184,7 @@ async def main():
     else:
         server = ModbusTcpServer(
             bus.context,
+            framer=FramerType.RTU if arguments.rtu else FramerType.SOCKET,
             address=("127.0.0.1", arguments.port),
             ignore_missing_slaves=True,
             trace_pdu=bus.trace,

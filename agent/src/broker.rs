@@ -297,7 +297,8 @@ fn explain_tls(error: &TlsError) -> String {
 fn explain_certificate(why: &CertificateError) -> String {
     let hint = match why {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate was not issued by an authority in ca_file"
+            "its certificate was not issued by an authority in ca_file, or without that by any which \
+             the system trusts"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for another name; check the host in its address"

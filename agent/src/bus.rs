@@ -53,12 +53,12 @@ pub fn arithmetic(plant: &Plant, load: &Load, read: &Read, share: &Share) -> Str
         0 => String::new(),
         ms => format!(", {ms} ms pause"),
     };
-    let turnaround = match load.turnaround_us {
+    let turnaround = match share.turnaround_us {
         0 => String::new(),
-        us => format!(", {} between units", milliseconds(us)),
+        us => format!(", {} turnaround between units", milliseconds(us)),
     };
     format!(
-        "{} + {answer} characters of {} bits = {}, silence 2 x {}, {} for the answer{turnaround}{pause}: {}",
+        "{} + {answer} characters of {} bits = {}, silence 2 x {}, {} assumed until it answers{turnaround}{pause}: {}",
         cost::REQUEST,
         line.char_bits,
         milliseconds(line.characters_us(cost::REQUEST) + line.characters_us(answer)),

@@ -408,7 +408,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
-        assert!(text.lines().count() < 60, "{text}");
+        assert!(text.lines().count() < 65, "{text}");
         let told: serde_json::Value = serde_json::from_str(&as_json(&Ok(loaded))).expect("JSON");
         assert_eq!(told["files"][1]["devices"], 100);
     }

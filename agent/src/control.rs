@@ -6,8 +6,9 @@
 
 use crate::http::Listener;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
+use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rustix::fs::Mode;
@@ -87,8 +88,13 @@ pub enum AskError {
     NotAllowed(PathBuf),
     /// It listens, but there is no answer.
     NoAnswer(String),
-    /// It answered that it cannot.
-    Refused(String),
+    /// It answered that it cannot, or will not.
+    Refused {
+        /// With this status.
+        status: StatusCode,
+        /// In words.
+        why: String,
+    },
 }
 
 impl fmt::Display for AskError {
@@ -108,7 +114,10 @@ impl fmt::Display for AskError {
             AskError::NoAnswer(why) => {
                 write!(f, "the agent does not answer: {why}; its log may say why")
             }
-            AskError::Refused(why) => write!(f, "the agent cannot answer: {why}"),
+            AskError::Refused { status, why } if status.is_server_error() => {
+                write!(f, "the agent cannot answer: {why}")
+            }
+            AskError::Refused { why, .. } => f.write_str(why),
         }
     }
 }
@@ -126,6 +135,21 @@ pub async fn runs(data_dir: &Path) -> Result<bool, AskError> {
 
 /// Asks the agent that runs on `data_dir`; `path` is that of the HTTP door.
 pub async fn get(data_dir: &Path, path: &str) -> Result<Bytes, AskError> {
+    let request = Request::get(path).body(Full::default());
+    ask(data_dir, request).await
+}
+
+/// Tells the agent that runs on `data_dir` to do something; `body` is JSON.
+pub async fn post(data_dir: &Path, path: &str, body: Vec<u8>) -> Result<Bytes, AskError> {
+    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+    ask(data_dir, request.body(Full::from(body))).await
+}
+
+async fn ask(
+    data_dir: &Path,
+    request: Result<Request<Full<Bytes>>, hyper::http::Error>,
+) -> Result<Bytes, AskError> {
+    let request = request.map_err(|error| AskError::NoAnswer(error.to_string()))?;
     let socket = socket(data_dir);
     let stream = UnixStream::connect(&socket)
         .await
@@ -133,7 +157,7 @@ pub async fn get(data_dir: &Path, path: &str) -> Result<Bytes, AskError> {
             io::ErrorKind::PermissionDenied => AskError::NotAllowed(socket),
             _ => AskError::NotRunning(socket),
         })?;
-    let answer = timeout(PATIENCE, answer(stream, path)).await;
+    let answer = timeout(PATIENCE, answer(stream, request)).await;
     let (status, body) = match answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(why)) => return Err(AskError::NoAnswer(why)),
@@ -145,22 +169,41 @@ pub async fn get(data_dir: &Path, path: &str) -> Result<Bytes, AskError> {
     if status.is_success() {
         return Ok(body);
     }
-    Err(AskError::Refused(
-        String::from_utf8_lossy(&body).trim().to_owned(),
-    ))
+    Err(AskError::Refused {
+        status,
+        why: in_words(&body),
+    })
 }
 
-async fn answer(stream: UnixStream, path: &str) -> Result<(StatusCode, Bytes), String> {
+/// What a refusal says: what is wrong, and what to do.
+fn in_words(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Problem {
+        error: String,
+        hint: Option<String>,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Problem {
+            error,
+            hint: Some(hint),
+        }) => format!("{error}; {hint}"),
+        Ok(Problem { error, hint: None }) => error,
+        Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
+    }
+}
+
+async fn answer(
+    stream: UnixStream,
+    mut request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), String> {
     let in_words = |error: hyper::Error| error.to_string();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(in_words)?;
     // It ends with the sender.
     tokio::spawn(connection);
-    let request = Request::get(path)
-        .header(header::HOST, "localhost")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
+    let host = HeaderValue::from_static("localhost");
+    request.headers_mut().insert(header::HOST, host);
     let response = sender.send_request(request).await.map_err(in_words)?;
     let status = response.status();
     let body = Limited::new(response.into_body(), LARGEST).collect().await;
@@ -218,7 +261,7 @@ mod tests {
         let answering = tokio::spawn(answering(listener, answer));
         let error = get(dir.path(), "/x").await.unwrap_err();
         assert!(
-            matches!(&error, AskError::Refused(why) if why == "busy"),
+            matches!(&error, AskError::Refused { why, .. } if why == "busy"),
             "{error}"
         );
         answering.await.unwrap();

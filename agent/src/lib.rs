@@ -5,6 +5,7 @@
 //! [`settings`]; nothing else sees the file. `http` shows how things stand and takes what scripts
 //! push, on the network and, for `status` and other commands, on the `control` socket.
 
+pub mod alarms;
 pub(crate) mod broker;
 mod bus;
 pub mod check;
@@ -20,6 +21,7 @@ pub mod memory;
 pub mod plan;
 pub mod probe;
 pub mod run;
+pub(crate) mod screen;
 pub mod settings;
 pub mod sms;
 pub mod staging;

@@ -1,5 +1,6 @@
 //! The `andon` command line.
 
+use andon::alarms::{self, Deed};
 use andon::{check, config, demo, export, memory, probe, run, sms, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
@@ -50,6 +51,22 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List the alarms of the running agent that are not normal
+    Alarms(alarms::List),
+    /// Acknowledge an alarm: you have seen it and see to it
+    Ack(alarms::Ack),
+    /// Let a latched alarm go, once it was acknowledged and its condition is gone
+    Reset(alarms::One),
+    /// Put an alarm aside for some time; it comes back by itself
+    Shelve(alarms::Shelve),
+    /// Take an alarm off the shelf before its time
+    Unshelve(alarms::One),
+    /// Switch an alarm off until it is returned
+    OutOfService(alarms::ForReason),
+    /// Return an alarm to service
+    Return(alarms::One),
+    /// Stop the sound of all alarms for 10 min; they are still to be acknowledged
+    Silence(alarms::Who),
     /// Write what is kept on the gateway as a table: windows with their figures, or what machines did
     Export(export::Options),
     /// List every mistake of a configuration, or what it comes to in memory and on disk
@@ -75,6 +92,14 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Check { file, json } => check::run(&file, json),
         Command::Run { config } => run_agent(&config),
+        Command::Alarms(options) => alarms::list(&options),
+        Command::Ack(ack) => alarms::act(Deed::Ack(ack)),
+        Command::Reset(one) => alarms::act(Deed::Reset(one)),
+        Command::Shelve(shelve) => alarms::act(Deed::Shelve(shelve)),
+        Command::Unshelve(one) => alarms::act(Deed::Unshelve(one)),
+        Command::OutOfService(reason) => alarms::act(Deed::OutOfService(reason)),
+        Command::Return(one) => alarms::act(Deed::Return(one)),
+        Command::Silence(who) => alarms::act(Deed::Silence(who)),
         Command::Export(options) => export::command(&options),
         Command::Probe(options) => probe::command(&options),
         Command::Sms(options) => sms::command(&options),

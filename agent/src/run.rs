@@ -5,9 +5,11 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod order;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
+pub use order::{Given, NotDone, Order, Orders};
 
 use crate::clock;
 use crate::control;
@@ -21,10 +23,10 @@ use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
 use andon_core::plant::Plant;
-use andon_core::record::{Event, Run};
+use andon_core::record::Run;
 use andon_core::time::Now;
 use ask::Beside;
-use shift::{OutboxEnded, Shift};
+use shift::{OutboxEnded, Shift, Told};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,12 +116,14 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let plan = Arc::new(Plan::new(&plant));
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     let (asks, ask_queue) = Asks::channel();
+    let (orders, order_queue) = Orders::channel();
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
     let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
     let door = Door {
         asks,
+        orders,
         plant: Arc::clone(&plant),
         scripts: Arc::new(scripts),
         errands: field.errands.clone(),
@@ -193,7 +197,12 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     );
     let uplink = tokio::spawn(uplink.run(hung_up));
 
-    let tally = shift.work(field_queue, loss_queue, ask_queue, stop).await;
+    let told = Told {
+        journal: loss_queue,
+        asks: ask_queue,
+        orders: order_queue,
+    };
+    let tally = shift.work(field_queue, told, stop).await;
     field.tasks.shutdown().await;
     if *reached.borrow() == Reach::Reached {
         drained(&store).await;
@@ -282,6 +291,3 @@ async fn part(uplink: JoinHandle<()>) {
         Err(_) => abort.abort(),
     }
 }
-
-/// What the engine's task is told of besides readings.
-type Journal = mpsc::Receiver<Event>;

@@ -231,6 +231,15 @@ impl Endpoint {
         }
     }
 
+    /// Silence beyond the silent interval before a request to another unit.
+    pub const fn turnaround(&self) -> Duration {
+        match self {
+            Endpoint::Tcp { .. } => Duration::ZERO,
+            Endpoint::Serial(SerialPort { turnaround, .. })
+            | Endpoint::RtuOverTcp { turnaround, .. } => *turnaround,
+        }
+    }
+
     /// What is spoken, for programs.
     pub const fn protocol(&self) -> &'static str {
         match self {

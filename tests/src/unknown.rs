@@ -15,7 +15,7 @@ pub struct Unknown {
     child: Child,
     place: String,
     capture: PathBuf,
-    is_line: bool,
+    is_rtu: bool,
 }
 
 impl Unknown {
@@ -24,17 +24,22 @@ impl Unknown {
         Self::start(scenario, units, None)
     }
 
-    /// These units on a serial line with such settings: `9600,N,1`.
-    pub fn on_line(scenario: &Scenario, units: &Value, settings: &str) -> Outcome<Self> {
-        Self::start(scenario, units, Some(settings))
+    /// These units behind a converter that passes the bytes of a serial line.
+    pub fn behind_converter(scenario: &Scenario, units: &Value) -> Outcome<Self> {
+        Self::start(scenario, units, Some("--rtu".into()))
     }
 
-    fn start(scenario: &Scenario, units: &Value, line: Option<&str>) -> Outcome<Self> {
+    /// These units on a serial line with such settings: `9600,N,1`.
+    pub fn on_line(scenario: &Scenario, units: &Value, settings: &str) -> Outcome<Self> {
+        Self::start(scenario, units, Some(format!("--line={settings}")))
+    }
+
+    fn start(scenario: &Scenario, units: &Value, rtu: Option<String>) -> Outcome<Self> {
         let capture = scenario.path("unknown.log");
         let python = repository().join("tests/.venv/bin/python");
         let mut child = Command::new(&python)
             .arg(repository().join("tests/probed_server.py"))
-            .args(line.map(|settings| format!("--line={settings}")))
+            .args(&rtu)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log_file(&capture)?)
@@ -55,7 +60,7 @@ impl Unknown {
             child,
             place,
             capture,
-            is_line: line.is_some(),
+            is_rtu: rtu.is_some(),
         })
     }
 
@@ -79,11 +84,11 @@ impl Unknown {
         let mut asked = Vec::new();
         for hex in heard {
             let bytes = bytes(hex).ok_or_else(|| Failure::new(format!("{hex:?} is no capture")))?;
-            let frames = if self.is_line { 0 } else { 6 };
+            let frames = if self.is_rtu { 0 } else { 6 };
             let mut rest = bytes.as_slice();
             while let Some([unit, function]) = rest.get(frames..frames + 2) {
                 asked.push((*unit, *function));
-                rest = match (self.is_line, rest.get(4..6)) {
+                rest = match (self.is_rtu, rest.get(4..6)) {
                     (false, Some([high, low])) => {
                         let length = 6 + usize::from(u16::from_be_bytes([*high, *low]));
                         rest.get(length..).unwrap_or_default()

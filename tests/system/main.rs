@@ -3,6 +3,7 @@
 //! Run by `tests/run`; how to run one of them alone is in `agent/docs/testing.md`. Each leaves its
 //! files in `target/system/NAME/`.
 
+mod alarms;
 mod broker_goes_away;
 mod config_is_refused;
 mod dead_unit;

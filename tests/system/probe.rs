@@ -275,6 +275,83 @@ fn the_running_agent_is_asked_and_goes_on_polling() -> Outcome {
 }
 
 #[test]
+fn what_is_behind_a_converter_is_found_and_probed() -> Outcome {
+    let scenario = Scenario::new("probe-converter")?;
+    let units = json!({ "3": press(), "5": press() });
+    let device = Unknown::behind_converter(&scenario, &units)?;
+    let converter = format!("rtu-tcp://{}", device.place());
+    let scan = told(&scenario, &["scan", &converter, "--units", "1..6"])?;
+    assert_eq!(ids(&scan), [3, 5]);
+    must_load(&scenario, &scan["toml"])?;
+    // The command that it proposes is one that works.
+    let toml = scan["toml"].as_str().unwrap_or_default();
+    let proposed = toml.split_once("andon probe ").map(|(_, rest)| rest);
+    let link = proposed.and_then(|rest| rest.split(' ').next());
+    assert_eq!(link, Some(&*converter), "{toml}");
+    let probe = ["probe", &converter, "--unit", "5", "--at", "holding:0..9"];
+    let probe = told(&scenario, &probe)?;
+    assert_eq!(probe["order"], "cdab");
+    must_load(&scenario, &probe["toml"])?;
+    only_reads(&device)?;
+
+    // Who takes it for Modbus TCP, and who asks for a unit that is not there, is told so.
+    let short = ["--at", "holding:0", "--timeout", "200 ms"];
+    let taken = ["probe", device.place(), "--unit", "5"];
+    let said = failed(&scenario, &[&taken[..], &short].concat(), 1)?;
+    assert!(said.contains(&converter), "{said}");
+    let absent = ["probe", &converter, "--unit", "9"];
+    let said = failed(&scenario, &[&absent[..], &short].concat(), 1)?;
+    assert!(
+        said.contains(&format!("andon scan {converter}")) && !said.contains("a converter"),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_serial_line_is_asked_through_the_running_agent() -> Outcome {
+    let scenario = Scenario::new("probe-line-agent")?;
+    let units = json!({ "3": press(), "5": press() });
+    let device = Unknown::on_line(&scenario, &units, "9600,E,1")?;
+    let config = format!(
+        "[gateway]\nid = \"gw\"\nsite = \"s\"\narea = \"a\"\ndata_dir = \"data\"\n\n\
+         [upstream]\nbroker = \"mqtt://127.0.0.1:1\"\n\n\
+         [[link]]\nid = \"bus\"\nmodbus_rtu = \"{}\"\nbaud = 9600\n\n\
+         [[device]]\nid = \"press\"\nlink = \"bus\"\nunit = 3\nevery = \"200 ms\"\n\
+         tags = {{ inputs = {{ at = \"coil:0\", type = \"bool\" }} }}\n",
+        device.place()
+    );
+    let config = scenario.write("andon.toml", &config)?;
+    let mut agent = Agent::run(&config, &scenario.path("agent.log"))?;
+    let polls = || {
+        Some(
+            device
+                .asked()
+                .ok()?
+                .iter()
+                .filter(|it| **it == (3, 1))
+                .count(),
+        )
+    };
+    wait_for("polls", SOON, || polls().filter(|polls| *polls > 1))?;
+
+    let probe = ["probe", "bus", "--unit", "5", "--at", "holding:0..9"];
+    let probe = told(&scenario, &probe)?;
+    assert_eq!(probe["through_agent"], true);
+    assert_eq!(probe["order"], "cdab");
+    let scan = told(&scenario, &["scan", "bus", "--units", "2..6"])?;
+    assert_eq!(ids(&scan), [3, 5]);
+    let before = polls().unwrap_or(0);
+    wait_for("poll after the scan", SOON, || {
+        polls().filter(|polls| *polls > before + 1)
+    })?;
+    agent.must_run()?;
+    only_reads(&device)?;
+    assert!(agent.terminate()?.success());
+    Ok(())
+}
+
+#[test]
 fn whoever_is_wrong_is_told_what_to_do() -> Outcome {
     let scenario = Scenario::new("probe-errors")?;
     let device = Unknown::on_network(&scenario, &json!({ "1": press() }))?;

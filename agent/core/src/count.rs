@@ -233,6 +233,27 @@ impl Counting {
         before.is_none()
     }
 
+    /// What a counter showed last.
+    pub fn last(&self, role: Counts) -> Option<i64> {
+        let counter = self.counters[role as usize].as_ref()?;
+        counter.last.map(|(last, _)| last)
+    }
+
+    /// What a counter showed last is not to be counted from: its next reading is taken for a reset.
+    pub const fn forget(&mut self, role: Counts) {
+        // Every reading is less, and from so far up none is a wrap.
+        self.put_back(role, i64::MAX);
+    }
+
+    /// What a counter showed last was wrong: it was `raw`.
+    pub const fn put_back(&mut self, role: Counts, raw: i64) {
+        if let Some(counter) = &mut self.counters[role as usize]
+            && let Some((last, _)) = &mut counter.last
+        {
+            *last = raw;
+        }
+    }
+
     /// Parts and uncounted time of the open window.
     pub fn parts(&self) -> (Parts, Uncounted) {
         let (good, scrap, total, _) = self.counts();

@@ -9,6 +9,7 @@ mod age;
 mod alarms;
 mod checkpoint;
 mod closing;
+mod commands;
 mod footprint;
 mod ingest;
 mod late;
@@ -16,10 +17,12 @@ mod marks;
 mod newest;
 mod past;
 mod recent;
+mod sources;
 mod tags;
 mod view;
 
 pub use checkpoint::Left;
+pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
@@ -48,6 +51,7 @@ use marks::Marked;
 use newest::Newest;
 use past::Past;
 use recent::Recent;
+use sources::Sources;
 use tags::Tags;
 
 /// Stale data, silent devices and the clock are looked at this often.
@@ -127,6 +131,7 @@ pub struct Engine {
     now: Mono,
     devices: Vec<Entry>,
     newest: Newest,
+    sources: Sources,
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
@@ -249,6 +254,7 @@ impl Engine {
             labels_from: LabelsFrom::default(),
             now: start,
             newest: Newest::new(&plant),
+            sources: Sources::new(&plant),
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
@@ -279,6 +285,7 @@ impl Engine {
         }
         let past = engine.remember(past);
         engine.resume(before, past, now);
+        engine.recall_counts(start);
         engine.catch_up(now.mono);
         engine
     }
@@ -369,6 +376,7 @@ impl Engine {
         let before = self.timeline.clock;
         if let Some(by) = stepped {
             self.step_clock(now.mono, by);
+            self.relabel_shelves();
         }
         if stepped.is_some() || before != now.clock {
             self.timeline.clock = now.clock;

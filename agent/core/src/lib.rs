@@ -36,6 +36,7 @@ pub mod count;
 pub mod capacity;
 pub mod fault;
 pub mod motion;
+pub mod quality;
 
 pub mod machine;
 pub mod tag_sums;

@@ -66,14 +66,16 @@ pub fn one_closing(plant: &Plant) -> usize {
 /// Of [`actions`], what must be left for an input: the window that ends before it, the one that the
 /// rest of a silence is, the one cut by a step of the clock, and the tiers that such a step ends;
 /// every device may change its state twice and say so, and how it has done lately; every alarm may
-/// change and say so.
+/// come off its shelf, be suppressed or not any more, change, and say so, and its shelf may end at
+/// another label.
 pub fn reserve(plant: &Plant) -> usize {
     let devices = plant.devices.len();
     3 * one_closing(plant)
         + published(plant)
         + 8 * devices
-        + 3 * plant.alarms.len()
+        + 6 * plant.alarms.len()
         + QUALITIES
+        + SOURCES
         + 64
 }
 
@@ -84,6 +86,9 @@ fn published(plant: &Plant) -> usize {
     };
     plant.devices.iter().map(of_device).sum()
 }
+
+/// Events of lying sources that one call tells; the others are told with a later reading.
+pub const SOURCES: usize = 16;
 
 /// Changes of quality that one call tells; a read has up to 125 tags, and one line of the log names
 /// the trouble as well as all of them.

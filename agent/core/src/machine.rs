@@ -177,6 +177,12 @@ impl Machine {
         self.shown_since
     }
 
+    /// Until when it shows that, if nothing more is read.
+    pub fn shown_until(&self) -> Mono {
+        let stale_at = self.fresh_until.unwrap_or(self.to);
+        self.turn.map_or(stale_at, |turn| turn.at.min(stale_at))
+    }
+
     /// How far its time is accounted.
     pub const fn accounted_to(&self) -> Mono {
         self.to
@@ -326,6 +332,21 @@ impl Machine {
         let is_other = rate != self.ledger.capacities.rate();
         self.ledger.capacities.change(rate);
         is_other
+    }
+
+    /// What a counter showed last.
+    pub fn last_count(&self, role: Counts) -> Option<i64> {
+        self.ledger.counting.last(role)
+    }
+
+    /// What a counter showed last is not to be counted from: its next reading is taken for a reset.
+    pub const fn forget_count(&mut self, role: Counts) {
+        self.ledger.counting.forget(role);
+    }
+
+    /// What a counter showed last was wrong: it was `raw`.
+    pub const fn put_back_count(&mut self, role: Counts, raw: i64) {
+        self.ledger.counting.put_back(role, raw);
     }
 
     /// A silence of unknown length lies before the window that begins at the accounted moment. It

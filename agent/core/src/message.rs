@@ -7,7 +7,7 @@ mod shown;
 
 pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
-use crate::alarm::Alarm;
+use crate::alarm::{Act, Alarm};
 use crate::kpi::{self, Figure, Key};
 use crate::plant::{self, Code, Device, Gateway};
 use crate::record::{Body, Class, Event, Record, Run, TagWindow};
@@ -253,15 +253,28 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             from,
             to,
             value,
+            active,
+            done,
         } => {
-            map.serialize_entry("event", "alarm")?;
+            let word = done.as_ref().map_or("alarm", |done| done.verb.as_str());
+            map.serialize_entry("event", word)?;
             map.serialize_entry("device", device)?;
             map.serialize_entry("what", &format!("{device}.{alarm}"))?;
             map.serialize_entry("occurrence", occurrence)?;
             map.serialize_entry("priority", priority)?;
             map.serialize_entry("from", from.as_str())?;
             map.serialize_entry("to", to.as_str())?;
-            map.serialize_entry("value", &value.as_ref().map(Raw))
+            map.serialize_entry("active", active)?;
+            map.serialize_entry("value", &value.as_ref().map(Raw))?;
+            let Some(done) = done else { return Ok(()) };
+            act_entries(map, Some(&done.act))?;
+            map.serialize_entry("until_ms", &done.until)
+        }
+        Event::Silence { act, count, until } => {
+            map.serialize_entry("event", "silence")?;
+            map.serialize_entry("count", count)?;
+            act_entries(map, Some(act))?;
+            map.serialize_entry("until_ms", until)
         }
         Event::Link { link, up, why } => {
             map.serialize_entry("event", "link")?;
@@ -316,7 +329,35 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("what", &value.to_string())?;
             map.serialize_entry("value", &Raw(value))
         }
+        Event::Source {
+            device,
+            tag,
+            reason,
+            begins,
+            value,
+        } => {
+            let reason = reason.to_string();
+            let (from, to) = if *begins {
+                ("good", &*reason)
+            } else {
+                (&*reason, "good")
+            };
+            map.serialize_entry("event", "source")?;
+            map.serialize_entry("device", device)?;
+            map.serialize_entry("what", tag)?;
+            map.serialize_entry("from", from)?;
+            map.serialize_entry("to", to)?;
+            map.serialize_entry("reason", &reason)?;
+            map.serialize_entry("value", &value.as_ref().map(Raw))
+        }
     }
+}
+
+/// Who did something, how and why.
+fn act_entries<M: SerializeMap>(map: &mut M, act: Option<&Act>) -> Result<(), M::Error> {
+    map.serialize_entry("by", &act.and_then(|act| act.by.as_deref()))?;
+    map.serialize_entry("via", &act.map(|act| act.via))?;
+    map.serialize_entry("why", &act.and_then(|act| act.why.as_deref()))
 }
 
 /// Numbers of another run than the record's own are named with that run.
@@ -522,6 +563,8 @@ pub struct AlarmMessage<'a> {
     pub settings: &'a plant::Alarm,
     /// As it stands.
     pub alarm: &'a Alarm,
+    /// Until when it is shelved, if it is.
+    pub until: Option<Wall>,
 }
 
 impl Serialize for AlarmMessage<'_> {
@@ -534,7 +577,9 @@ impl Serialize for AlarmMessage<'_> {
         map.serialize_entry("alarm", &settings.id)?;
         map.serialize_entry("occurrence", &alarm.occurrence)?;
         map.serialize_entry("priority", &settings.priority)?;
-        map.serialize_entry("state", alarm.state.as_str())?;
+        map.serialize_entry("state", alarm.state().as_str())?;
+        map.serialize_entry("active", &alarm.is_active())?;
+        map.serialize_entry("latched", &settings.latched)?;
         map.serialize_entry("quality", if alarm.undecided { "bad" } else { "good" })?;
         map.serialize_entry("raised_ms", &alarm.raised)?;
         map.serialize_entry("acked_ms", &alarm.acked)?;
@@ -543,10 +588,9 @@ impl Serialize for AlarmMessage<'_> {
         map.serialize_entry("limit", &settings.when.limit())?;
         map.serialize_entry("text_en", &settings.text_en)?;
         map.serialize_entry("text_zh", &settings.text_zh)?;
-        // Who did what to it: nobody can, before there is a way to acknowledge.
-        for key in ["by", "via", "why", "until_ms", "count"] {
-            map.serialize_entry(key, &None::<&str>)?;
-        }
+        act_entries(&mut map, alarm.who())?;
+        map.serialize_entry("until_ms", &self.until)?;
+        map.serialize_entry("count", &alarm.count)?;
         map.end()
     }
 }

@@ -10,7 +10,7 @@ use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
 use crate::summary::{Needs, TierSet};
-use crate::tag::{Counts, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
+use crate::tag::{Counts, Detectors, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -95,6 +95,9 @@ pub struct Link {
     pub id: Arc<str>,
     /// What a reading costs on it.
     pub medium: Medium,
+    /// Microseconds of silence on a serial line, beyond the silent interval, before a request to
+    /// another unit than the last one.
+    pub turnaround_us: u64,
 }
 
 impl Link {
@@ -103,6 +106,7 @@ impl Link {
         Link {
             id: id.into(),
             medium: Medium::Network,
+            turnaround_us: 0,
         }
     }
 }
@@ -193,6 +197,8 @@ pub struct Device {
     pub min_exposure_ms: u64,
     /// A fault back within this time is the same one.
     pub merge_faults_ms: u64,
+    /// Which lies of its source are looked for, by tag; none in tags that are not listed.
+    pub detect: Arc<[Detectors]>,
 }
 
 impl Device {
@@ -215,6 +221,20 @@ impl Device {
     pub fn highest_rate(&self) -> Option<u64> {
         let follows = || self.model.rates.as_ref()?.highest();
         self.rated_rate.or_else(follows)
+    }
+
+    /// Whether a counter tells its state.
+    pub fn is_told_by_counter(&self) -> bool {
+        match &self.model.state {
+            Some(States::Derived(derived)) => matches!(derived.otherwise, Otherwise::Moving(_)),
+            _ => false,
+        }
+    }
+
+    /// Which lies of its source are looked for in a tag.
+    pub fn detectors(&self, tag: TagIndex) -> Detectors {
+        let of_tag = self.detect.get(usize::from(tag.0));
+        of_tag.copied().unwrap_or(Detectors::NONE)
     }
 
     /// Whether what a tag comes to is told, over any window.
@@ -303,6 +323,8 @@ pub struct Alarm {
     pub off_delay_ms: u64,
     /// Whether it stays until it is reset.
     pub latched: bool,
+    /// While this holds, the alarm is suppressed by design.
+    pub suppress_when: Option<Rule>,
     /// Text for people, English, placeholders already filled.
     pub text_en: Box<str>,
     /// Text for people, Chinese, placeholders already filled.

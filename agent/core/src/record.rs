@@ -1,9 +1,9 @@
 //! Records: what is stored, numbered and delivered once. This is also their stored form
 //! (postcard): variants and fields are only ever appended, and [`STORED_VERSION`] rises with them.
 
-use crate::alarm::AlarmState;
+use crate::alarm::{Act, AlarmState, Verb};
 use crate::plant::Priority;
-use crate::sample::{Quality, Value};
+use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
 use crate::summary::{ShiftRun, Summary, Tier};
 use crate::tag_sums::{Number, TagSum};
@@ -196,6 +196,10 @@ pub enum Event {
         to: AlarmState,
         /// The value that did it.
         value: Option<Value>,
+        /// Whether its condition holds.
+        active: bool,
+        /// What a person did, if that is why.
+        done: Option<Box<Done>>,
     },
     /// A link came up or went down.
     Link {
@@ -257,4 +261,37 @@ pub enum Event {
         /// The value.
         value: Value,
     },
+    /// A source lies, or does so no more.
+    Source {
+        /// Which device.
+        device: Arc<str>,
+        /// Which of its tags; none if it is all of them.
+        tag: Option<Arc<str>>,
+        /// How.
+        reason: Reason,
+        /// Whether it begins.
+        begins: bool,
+        /// What it said when that was found; of a clock, by how many milliseconds it is ahead.
+        value: Option<Value>,
+    },
+    /// A person stopped the sound of all alarms.
+    Silence {
+        /// Who.
+        act: Box<Act>,
+        /// How many alarms sounded.
+        count: u64,
+        /// Until when.
+        until: Wall,
+    },
+}
+
+/// What a person did to an alarm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// What.
+    pub verb: Verb,
+    /// Who, how and why.
+    pub act: Act,
+    /// Until when it is shelved.
+    pub until: Option<Wall>,
 }

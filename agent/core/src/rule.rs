@@ -39,6 +39,8 @@ pub enum Rule {
     },
     /// No good sample of any tag of the device.
     NoData(DeviceIndex),
+    /// A source of the device lies (see [`crate::tag::Detector`]).
+    Suspect(DeviceIndex),
     /// A figure over a window; always undecided, reported as not active.
     Figure,
     /// Both.
@@ -93,6 +95,8 @@ pub enum Name {
     State(DeviceIndex),
     /// `no_data` of a device.
     NoData(DeviceIndex),
+    /// `suspect` of a device.
+    Suspect(DeviceIndex),
     /// A figure of the contract, such as `fault_rate_per_h`.
     Figure,
     /// Something whose definition is wrong: any use of it may be right.
@@ -120,6 +124,8 @@ pub trait World {
     fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<Value>;
     /// Whether a device has no good sample.
     fn no_data(&self, device: DeviceIndex) -> bool;
+    /// Whether a source of a device lies, `None` while it says nothing.
+    fn suspect(&self, device: DeviceIndex) -> Option<bool>;
 }
 
 impl Rule {
@@ -144,6 +150,7 @@ impl Rule {
                 limit,
             } => limit.compare(*op, &world.value(*device, *tag)?, widen),
             Rule::NoData(device) => Some(world.no_data(*device)),
+            Rule::Suspect(device) => world.suspect(*device),
             Rule::Figure => None,
             Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
@@ -164,7 +171,7 @@ impl Rule {
         match self {
             Rule::And(a, b) | Rule::Or(a, b) => a.subject().or_else(|| b.subject()),
             Rule::Not(a) => a.subject(),
-            Rule::Figure | Rule::NoData(_) => None,
+            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) => None,
             leaf => Some(leaf),
         }
     }

@@ -126,6 +126,19 @@ pub enum Reason {
     /// The counter that tells whether the machine works has not moved since it is watched, and that
     /// is not long enough to say that the machine stands.
     NotMoved,
+    /// It normally moves and does not, while the machine says that it runs.
+    Frozen,
+    /// The whole answer is zeros, and what was in it before cannot all be zero.
+    AllZero,
+    /// A counter that does not count, while the machine says that it produces.
+    StandingStill,
+    /// Further from the value before than it can move.
+    ImplausibleStep,
+    /// A counter that counts more than the machine could have made.
+    ImplausibleCount,
+    /// The time stamps of its source lie behind by a constant: its clock is slow, or what it sends
+    /// is late by that.
+    ClockBehind,
 }
 
 impl fmt::Display for Reason {
@@ -150,6 +163,12 @@ impl fmt::Display for Reason {
             Reason::BadAtSource => "bad-at-source",
             Reason::HttpStatus(status) => return write!(f, "http-{status}"),
             Reason::NotMoved => "not-moved",
+            Reason::Frozen => "frozen",
+            Reason::AllZero => "all-zero",
+            Reason::StandingStill => "standing-still",
+            Reason::ImplausibleStep => "implausible-step",
+            Reason::ImplausibleCount => "implausible-count",
+            Reason::ClockBehind => "clock-behind",
         })
     }
 }
@@ -204,11 +223,11 @@ impl Reading {
         }
     }
 
-    /// Whether the value is the source's present one, whatever its clock shows.
+    /// Whether the value is the source's present one, whatever else is said of it.
     pub const fn is_live(&self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Reading::Good(_) | Reading::Uncertain(_, Reason::ClockAhead)
+            Reading::Bad(_) | Reading::Uncertain(_, Reason::Retained)
         )
     }
 

@@ -4,6 +4,10 @@ use crate::sample::Value;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+mod detector;
+
+pub use detector::{Detector, Detectors};
+
 /// Index of a device in [`crate::plant::Plant::devices`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceIndex(pub u16);

@@ -163,6 +163,11 @@ impl Track {
         self.until = until;
     }
 
+    /// A counter goes on from `last`, whatever it showed before: nothing is added for that.
+    pub const fn count_from(&mut self, last: Number) {
+        self.last = Some(last);
+    }
+
     /// The open minute ends at `at`: longer windows get what it has come to.
     pub fn end_minute(&mut self, summed: Summed, at: Mono) -> TagSum {
         self.pass(summed, at);

@@ -16,7 +16,8 @@ use andon_core::sample::{Reading, Reason, Value};
 use andon_core::state::State;
 use andon_core::summary::TierSet;
 use andon_core::tag::{
-    Bits, Counts, DeviceIndex, Kind, LinkIndex, Point, Role, Source, Summed, Table, Tag, TagIndex,
+    Bits, Counts, Detectors, DeviceIndex, Kind, LinkIndex, Point, Role, Source, Summed, Table, Tag,
+    TagIndex,
 };
 use andon_core::time::{ClockState, Mono, Now, Wall};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -166,6 +167,7 @@ fn plant() -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: [Detectors::ALL; REGISTERS as usize].into(),
     });
     let when = |device| {
         parse("r60 > 5000 and state == producing", 10.0, &|_, name| {
@@ -185,6 +187,7 @@ fn plant() -> Plant {
         on_delay_ms: 10_000,
         off_delay_ms: 0,
         latched: false,
+        suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
     });

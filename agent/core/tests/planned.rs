@@ -10,7 +10,7 @@ use andon_core::plant::{Device, Gateway, Link, Manners, Match, Model, Plant, Sta
 use andon_core::record::Run;
 use andon_core::state::State;
 use andon_core::summary::TierSet;
-use andon_core::tag::{Kind, LinkIndex, Point, Source, Summed, Table, Tag, TagIndex};
+use andon_core::tag::{Detectors, Kind, LinkIndex, Point, Source, Summed, Table, Tag, TagIndex};
 use andon_core::time::{ClockState, Mono, Now, Wall};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -91,6 +91,7 @@ fn plant() -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: [Detectors::ALL; TAGS as usize].into(),
     });
     let mut calendar = Calendar::always(jiff::tz::TimeZone::UTC);
     calendar.shifts = (0..12)

@@ -32,6 +32,7 @@ struct AlarmPart {
     off_delay_ms: u64,
     priority: Priority,
     latched: bool,
+    suppress_when: Option<At<When>>,
     text_en: Option<Arc<str>>,
     text_zh: Option<Arc<str>>,
 }
@@ -52,7 +53,8 @@ pub(super) fn alarms(
             continue;
         };
         let before = alarms.len();
-        for (device, rule) in spread(&part, devices, out) {
+        let matched = matched(&part, devices, out);
+        for (device, rule) in spread(&part, &matched, devices, out) {
             let index = usize::from(device.0);
             if !seen.insert((device, part.id.value.clone())) {
                 let first = ids.iter().find(|other| other.value == part.id.value);
@@ -61,6 +63,7 @@ pub(super) fn alarms(
             }
             alarms.push(part.for_device(device, &devices[index], rule));
         }
+        suppress(&part, &matched, devices, &mut alarms[before..], out);
         if alarms[before..]
             .iter()
             .any(|alarm| alarm.when.needs_figures())
@@ -108,6 +111,12 @@ fn alarm(mut section: Section<'_>, source: &str) -> Option<AlarmPart> {
     let off_delay_ms = section.read("off_delay", delay).unwrap_or(0);
     let priority = section.read("priority", one_of(&PRIORITIES));
     let latched = section.read("latched", boolean).unwrap_or(false);
+    let suppress_when = section.read("suppress_when", |item| {
+        super::rules::when(item, source).map(|value| At {
+            value,
+            span: item.span.clone(),
+        })
+    });
     let text_en = section.read("text_en", template);
     let text_zh = section.read("text_zh", template);
     section.finish();
@@ -124,9 +133,35 @@ fn alarm(mut section: Section<'_>, source: &str) -> Option<AlarmPart> {
         off_delay_ms,
         priority: priority.unwrap_or(Priority::Medium),
         latched,
+        suppress_when,
         text_en,
         text_zh,
     })
+}
+
+/// Gives the alarms of a part the rule that suppresses them.
+fn suppress(
+    part: &AlarmPart,
+    matched: &[DeviceIndex],
+    devices: &[Device],
+    alarms: &mut [Alarm],
+    out: &Findings,
+) {
+    let Some(when) = &part.suppress_when else {
+        return;
+    };
+    let rules = rules(part, when, matched, devices, out);
+    if rules.iter().any(|(_, rule)| rule.needs_figures()) {
+        out.mistake(
+            Finding::at(when.span.clone(), "a figure suppresses no alarm")
+                .hint("write a rule on states or tags, such as \"state == planned_stop\""),
+        );
+    }
+    for (device, rule) in rules {
+        if let Some(alarm) = alarms.iter_mut().find(|alarm| alarm.device == device) {
+            alarm.suppress_when = Some(rule);
+        }
+    }
 }
 
 fn deadband(item: &Item<'_>) -> Option<f64> {
@@ -159,13 +194,33 @@ fn template(item: &Item<'_>) -> Option<Arc<str>> {
     Some(text)
 }
 
-/// The devices of an alarm, each with the rule as it reads there.
-fn spread(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<(DeviceIndex, Rule)> {
-    let matched = matched(part, devices, out);
+/// The devices of an alarm, each with the condition as it reads there.
+fn spread(
+    part: &AlarmPart,
+    matched: &[DeviceIndex],
+    devices: &[Device],
+    out: &Findings,
+) -> Vec<(DeviceIndex, Rule)> {
+    let rules = rules(part, &part.when, matched, devices, out);
+    if let Some((_, rule)) = rules.first() {
+        check_over(part, rule, out);
+        warn_of_chatter(part, rule, out);
+    }
+    rules
+}
+
+/// The devices of an alarm, each with a rule of it as it reads there.
+fn rules(
+    part: &AlarmPart,
+    when: &At<When>,
+    matched: &[DeviceIndex],
+    devices: &[Device],
+    out: &Findings,
+) -> Vec<(DeviceIndex, Rule)> {
     let mut rules = Vec::new();
     let mut wrong: Vec<(rule::Mistake, usize)> = Vec::new();
-    for device in matched {
-        match part.when.value.rule(part.deadband, device, devices, out) {
+    for &device in matched {
+        match when.value.rule(part.deadband, device, devices, out) {
             Ok(rule) => rules.push((device, rule)),
             Err(mistake) => match wrong.iter_mut().find(|(other, _)| other.at == mistake.at) {
                 Some((_, more)) => *more += 1,
@@ -174,7 +229,7 @@ fn spread(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<(DeviceIn
         }
     }
     if rules.is_empty() && wrong.is_empty() {
-        let grammar = part.when.value.grammar(part.deadband);
+        let grammar = when.value.grammar(part.deadband);
         wrong.extend(grammar.err().map(|mistake| (mistake, 0)));
     }
     for (mistake, more) in wrong {
@@ -183,23 +238,17 @@ fn spread(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<(DeviceIn
             1 => format!("{} (the same for 1 more device)", mistake.what),
             _ => format!("{} (the same for {more} more devices)", mistake.what),
         };
-        let span = part
-            .when
-            .value
-            .span_of(&part.when.span, mistake.at, mistake.len);
+        let span = when.value.span_of(&when.span, mistake.at, mistake.len);
         let finding = Finding::at(span, what);
         out.mistake(match mistake.hint {
             Some(hint) => finding.hint(hint),
             None => finding,
         });
     }
-    if let Some((_, rule)) = rules.first() {
-        check_over(part, rule, out);
-        warn_of_chatter(part, rule, out);
-    }
     rules
 }
 
+/// The devices that an alarm is for.
 fn matched(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<DeviceIndex> {
     for glob in &part.globs {
         let hits = |id: &str| glob_matches(&glob.value, id);
@@ -288,6 +337,7 @@ impl AlarmPart {
             on_delay_ms: self.on_delay_ms,
             off_delay_ms: self.off_delay_ms,
             latched: self.latched,
+            suppress_when: None,
             text_en: en.unwrap_or_else(|| format!("{}: {id}", device.id).into()),
             text_zh: zh.unwrap_or_else(|| format!("{}：{id}", device.name).into()),
         }

@@ -4,8 +4,15 @@ use super::links::LinkPart;
 use super::report::Finding;
 use super::walk::Findings;
 use crate::bus;
+use andon_core::modbus::load::{Load, Share};
 use andon_core::modbus::plan::Plan;
 use andon_core::plant::Plant;
+
+/// Whether more than half of the time goes to the turnaround between units.
+fn by_turnaround(load: &Load) -> bool {
+    let of_turnaround = |share: &Share| share.ppm * share.turnaround_us / share.exchange_us.max(1);
+    2 * load.shares.iter().map(of_turnaround).sum::<u64>() > load.ppm()
+}
 
 /// Refuses what cannot fit, and warns of what leaves no room for repeats.
 pub(super) fn check(plant: &Plant, links: &[LinkPart], out: &Findings) {
@@ -30,7 +37,11 @@ pub(super) fn check(plant: &Plant, links: &[LinkPart], out: &Findings) {
                 "`{}` would have to be in use for {share} of the time at {baud} baud",
                 link.id
             );
-            let hint = format!("read less often, or raise `baud`; {most}");
+            let keys = match by_turnaround(&load) {
+                true => "shorten `turnaround`, or read less often",
+                false => "read less often, or raise `baud`",
+            };
+            let hint = format!("{keys}; {most}");
             out.mistake(Finding::at(link.span(), what).hint(hint));
         } else if load.ppm() > bus::TIGHT {
             let what = format!(

@@ -2,6 +2,7 @@
 
 use super::addresses::ADDRESSES;
 use super::called::{Addresses, address};
+use super::detect::detectors;
 use super::links::{LinkPart, Speaks};
 use super::manners;
 use super::models::{
@@ -344,6 +345,7 @@ fn build(
             .or(base.min_exposure)
             .unwrap_or(MIN_EXPOSURE_MS),
         merge_faults_ms: own.merge_faults.or(base.merge_faults).unwrap_or(0),
+        detect: detectors(own, base, speaks),
         model,
     };
     Some((device, paths))

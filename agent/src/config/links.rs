@@ -76,13 +76,14 @@ pub(super) struct HttpPart {
 impl LinkPart {
     /// What the core knows of it.
     pub(super) fn of_plant(&self) -> Link {
-        let line = match &self.kind {
-            KindPart::Modbus(modbus) => modbus.endpoint.line(),
-            KindPart::Mqtt { .. } | KindPart::HttpGet(_) | KindPart::HttpPush(_) => None,
+        let network = Link::network(&self.id);
+        let KindPart::Modbus(Modbus { endpoint, .. }) = &self.kind else {
+            return network;
         };
         Link {
-            id: self.id.clone(),
-            medium: line.map_or(Medium::Network, Medium::Serial),
+            medium: endpoint.line().map_or(Medium::Network, Medium::Serial),
+            turnaround_us: u64::try_from(endpoint.turnaround().as_micros()).unwrap_or(u64::MAX),
+            ..network
         }
     }
 

@@ -1,5 +1,6 @@
 //! What profiles and devices both may say, and the model that the two together make.
 
+use super::detect::{Detect, detect};
 use super::links::Speaks;
 use super::manners::{MannersPart, manners};
 use super::nearest::suggest;
@@ -42,6 +43,7 @@ pub(super) struct Common {
     pub(super) min_coverage: Option<u16>,
     pub(super) min_exposure: Option<u64>,
     pub(super) merge_faults: Option<u64>,
+    pub(super) detect: Option<Detect>,
     pub(super) tags: Option<Vec<TagPart>>,
     pub(super) state: Option<StatePart>,
     pub(super) codes: Option<Vec<Code>>,
@@ -76,6 +78,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         min_coverage: section.read("min_coverage", share),
         min_exposure: section.read("min_exposure", delay),
         merge_faults: section.read("merge_faults", delay),
+        detect: section.read("detect", detect),
         tags: section.read("tags", tags),
         state: read_state(section),
         codes: section.read("codes", codes),

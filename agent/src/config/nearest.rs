@@ -15,7 +15,7 @@ pub(super) fn nearest<'c>(
 }
 
 /// `did you mean`, or what there is.
-pub(super) fn suggest<'c>(
+pub(crate) fn suggest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str> + Clone,
     none: &str,

@@ -134,6 +134,7 @@ impl When {
             Ok(match name {
                 "state" => Name::State(DeviceIndex(0)),
                 "no_data" => Name::NoData(DeviceIndex(0)),
+                "suspect" => Name::Suspect(DeviceIndex(0)),
                 _ => Name::Lost,
             })
         };
@@ -179,6 +180,9 @@ fn resolve(
             Some(index) => index,
             // What it would be is lost with it.
             None if out.is_device_lost(id) && name == "no_data" => return Ok(Name::NoData(device)),
+            None if out.is_device_lost(id) && name == "suspect" => {
+                return Ok(Name::Suspect(device));
+            }
             None if out.is_device_lost(id) && name == "state" => return Ok(Name::State(device)),
             None if out.is_device_lost(id) => return Ok(Name::Lost),
             None => {
@@ -191,6 +195,7 @@ fn resolve(
     let device = &devices[index];
     match name {
         "no_data" => return Ok(Name::NoData(whose)),
+        "suspect" => return Ok(Name::Suspect(whose)),
         "state" if device.model.state.is_some() || out.is_lost("state") => {
             return Ok(Name::State(whose));
         }
@@ -210,7 +215,7 @@ fn resolve(
         return Ok(Name::Lost);
     }
     let tags = device.model.tags.iter().map(|tag| &*tag.name);
-    let words = tags.chain(["state", "no_data"]);
+    let words = tags.chain(["state", "no_data", "suspect"]);
     let hint = match nearest(name, words.clone().chain(FIGURES)) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => suggest(name, words, ""),

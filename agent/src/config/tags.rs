@@ -7,6 +7,7 @@ mod role;
 
 pub(super) use address::{address, from_manual};
 
+use super::detect::{Detect, detect};
 use super::pages::page_path;
 use super::report::Finding;
 use super::values::{boolean, integer, label, list, number, one_of, period};
@@ -20,8 +21,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Names that mean something else in conditions.
-const TAKEN: [&str; 9] = [
-    "state", "no_data", "and", "or", "not", "true", "false", "bit", "else",
+const TAKEN: [&str; 10] = [
+    "state", "no_data", "suspect", "and", "or", "not", "true", "false", "bit", "else",
 ];
 
 const ROLES: [(&str, Counts); 3] = [
@@ -50,6 +51,7 @@ pub(super) struct TagPart {
     pub(super) name_span: Range<usize>,
     pub(super) role_span: Range<usize>,
     pub(super) every: Option<u64>,
+    pub(super) detect: Option<Detect>,
     /// The page it stands on, if its device is asked by HTTP.
     pub(super) path: Option<At<Arc<str>>>,
     /// That it does not fit the link of a device was told; its others are no news.
@@ -116,6 +118,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     let every = section.read("every", period);
     let path = section.place("path", page_path);
     let publish = section.read("publish", boolean);
+    let detect = section.read("detect", detect);
     let counter = section.place("counter", boolean);
     let counting = Counting {
         role: section.place("role", one_of(&ROLES)),
@@ -162,6 +165,7 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         name_span: entry.key_span.clone(),
         role_span,
         every,
+        detect,
         path,
         told: Cell::new(false),
         power_of_ten,

@@ -343,6 +343,30 @@ fn press_line_alarms_are_spread_over_their_devices() {
 }
 
 #[test]
+fn an_alarm_is_suppressed_by_a_rule_of_its_device() {
+    let text = PRESS_LINE.replacen(
+        "off_delay = \"5 s\"",
+        "off_delay = \"5 s\"\nsuppress_when = \"state == planned_stop or press-1.state == setup\"",
+        1,
+    );
+    let plant = load_text(&text).expect("it is good").settings.plant;
+    let is = |device, is| {
+        Box::new(Rule::State {
+            device: DeviceIndex(device),
+            is,
+            negated: false,
+        })
+    };
+    let suppressed = |device| {
+        let setup = is(0, State::Setup);
+        Some(Rule::Or(is(device, State::PlannedStop), setup))
+    };
+    assert_eq!(plant.alarms[1].suppress_when, suppressed(1));
+    assert_eq!(plant.alarms[2].suppress_when, suppressed(3));
+    assert_eq!(plant.alarms[3].suppress_when, None, "another alarm");
+}
+
+#[test]
 fn press_line_says_what_is_not_active() {
     let settings = press_line().settings;
     let told: Vec<String> = settings
@@ -802,7 +826,30 @@ fn a_serial_bus_that_is_asked_for_more_than_there_is_time_is_a_mistake() {
         "`rs485` would have to be in use for 187.5 % of the time at 19200 baud",
         "read less often, or raise `baud`",
         "meter-1 input:52, 2 registers every 10 ms: 8 + 9 characters of 11 bits = 9.7 ms, \
-         silence 2 x 2.0 ms, 5.0 ms for the answer: 18.8 ms",
+         silence 2 x 2.0 ms, 5.0 ms assumed until it answers: 18.8 ms",
+    ] {
+        assert!(report.contains(part), "{part} is missing in\n{report}");
+    }
+}
+
+#[test]
+fn a_turnaround_that_is_configured_is_what_the_bus_has_to_bear() {
+    let second = "[[device]]\nid = \"meter-2\"\nlink = \"rs485\"\nunit = 18\nevery = \"1 s\"\n\
+                  tags = { power = { at = \"input:52\", type = \"f32\", unit = \"W\" } }\n\n[[alarm]]\n";
+    let text = PRESS_LINE.replacen("[[alarm]]\n", second, 1).replacen(
+        "every = \"5 s\"",
+        "every = \"1 s\"",
+        1,
+    );
+    let slow = text.replacen("baud = 19200", "baud = 19200\nturnaround = \"500 ms\"", 1);
+    load_text(&text).unwrap_or_else(|report| panic!("{report}"));
+    let report = load_text(&slow)
+        .expect_err("half a second twice a second")
+        .to_string();
+    for part in [
+        "`rs485` would have to be in use for 103.7 % of the time",
+        "shorten `turnaround`",
+        "5.0 ms assumed until it answers, 500.0 ms turnaround between units: 518.8 ms",
     ] {
         assert!(report.contains(part), "{part} is missing in\n{report}");
     }

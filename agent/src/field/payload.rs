@@ -51,7 +51,11 @@ type Found = Option<(Result<Value, Reason>, Option<Wall>)>;
 /// A payload, ready to be looked into.
 #[derive(Debug)]
 pub struct Payload<'a> {
+    bytes: &'a [u8],
+    /// What it is as UTF-8.
     text: Result<&'a str, Reason>,
+    /// What it is as GBK, if it is no UTF-8: machines with a Chinese Windows write such rows.
+    gbk: OnceCell<Option<String>>,
     /// Bytes that a document may take.
     room: usize,
     /// The document that it is; none if it is not JSON.
@@ -75,7 +79,9 @@ impl<'a> Payload<'a> {
     /// Looks at `bytes`, of which no more than `max` are accepted.
     pub fn new(bytes: &'a [u8], max: usize) -> Payload<'a> {
         Payload {
+            bytes,
             text: text(bytes, max),
+            gbk: OnceCell::new(),
             room: max.saturating_mul(GROWTH),
             json: OnceCell::new(),
             rows: OnceCell::new(),
@@ -113,13 +119,13 @@ impl<'a> Payload<'a> {
         reader: Reader<'_>,
         put: &mut impl FnMut(Result<Value, Reason>, Option<Wall>),
     ) -> Result<(), Reason> {
-        let text = self.text?;
         match &place.format {
-            Format::Bare => put(value::of_bare(text, place), None),
-            Format::Json(_) if parsed_size(text.as_bytes()) > self.room => {
-                return Err(Reason::TooLong);
-            }
+            Format::Bare => put(value::of_bare(self.text?, place), None),
             Format::Json(at) => {
+                let text = self.text?;
+                if parsed_size(text.as_bytes()) > self.room {
+                    return Err(Reason::TooLong);
+                }
                 let json = self.json.get_or_init(|| serde_json::from_str(text).ok());
                 let json = json.as_ref().ok_or(Reason::Malformed)?;
                 for sample in json::samples(json, at)? {
@@ -129,6 +135,7 @@ impl<'a> Payload<'a> {
                 }
             }
             Format::Csv(at) => {
+                let text = self.rows_text()?;
                 let known = self.rows.get_or_init(|| Rows::of(text, at.separator));
                 let own = match known {
                     Some(rows) if rows.is_separated_by(at.separator) => None,
@@ -143,6 +150,20 @@ impl<'a> Payload<'a> {
             Format::Metric(_) => return Err(Reason::Malformed),
         }
         Ok(())
+    }
+
+    /// The text of rows, as UTF-8 or as GBK.
+    fn rows_text(&self) -> Result<&str, Reason> {
+        if self.text != Err(Reason::Malformed) {
+            return self.text;
+        }
+        let gbk = self.gbk.get_or_init(|| {
+            let text = encoding_rs::GB18030
+                .decode_without_bom_handling_and_without_replacement(self.bytes)?;
+            let text = text.trim();
+            (!text.is_empty() && !text.contains('\0')).then(|| text.to_owned())
+        });
+        gbk.as_deref().ok_or(Reason::Malformed)
     }
 }
 

@@ -37,9 +37,6 @@ use tokio::time::Instant;
 /// Longest wait between two attempts to connect.
 const RECONNECT_LAST_MS: u64 = 5_000;
 
-/// A page that could not be read is asked for again after this, also if its period is longer.
-const AGAIN_MS: u64 = 10_000;
-
 /// How often a moved page is followed.
 const REDIRECTS: usize = 3;
 
@@ -145,8 +142,7 @@ impl Poller {
         let index = self.page(slot);
         let outcome = self.follow(index, Instant::now() + patience).await?;
         if !matches!(outcome, Outcome::Document(_)) {
-            let whole = clock::mono().0 / AGAIN_MS + 1;
-            self.schedule.again_by(slot, Mono(whole * AGAIN_MS));
+            self.schedule.missed(slot, clock::mono());
         }
         match outcome {
             Outcome::Document(document) => {

@@ -179,15 +179,18 @@ fn sample(
     value: &Json,
     time: Option<Wall>,
 ) -> Option<(TagIndex, Sample)> {
-    let tag = device.model.tag(name)?;
-    let Source::Message(place) = &device.model.tags[usize::from(tag.0)].source else {
+    let index = device.model.tag(name)?;
+    let tag = &device.model.tags[usize::from(index.0)];
+    let Source::Message(place) = &tag.source else {
         return None;
     };
     let reading = match of_json(value, place) {
+        // The engine would find out too, but nobody would tell the script.
+        Ok(value) if !tag.in_range(&value) => Reading::Bad(Reason::OutOfRange),
         Ok(value) => Reading::Good(value),
         Err(reason) => Reading::Bad(reason),
     };
-    Some((tag, Sample { reading, time }))
+    Some((index, Sample { reading, time }))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! - A read is due at the whole multiples of its period on the boot-time clock, so that everything
 //!   that is due in the plant is due at one instant; the first time it is due at once. Deadlines
 //!   that were missed are skipped, never queued.
+//! - What came to nothing is due again soon, also if its period is longer: a meter that is read every
+//!   quarter of an hour is not bad for as long because one answer was lost.
 //! - Of what is due, the oldest deadline goes first, the shorter period before the longer.
 //! - A unit that did not answer is not asked for its other due reads; they fail with it. From then
 //!   on it comes after the units that answer. After two failures in a row only one of its reads
@@ -34,6 +36,9 @@ const PROBE_ALONE_MS: u64 = 5_000;
 /// A probe this much overdue goes before healthy units: a link without a free moment must not
 /// keep a unit dead for ever.
 const PROBE_OVERDUE_MS: u64 = 30_000;
+
+/// A read that came to nothing is due again at the next multiple of this, also if its period is longer.
+const AGAIN_MS: u64 = 10_000;
 
 /// After every so many failures in a row a probe is given the whole patience.
 const FULL_PATIENCE: u32 = 4;
@@ -161,6 +166,7 @@ impl Schedule {
             match self.urgency(&self.entries[at], now) {
                 Err(reason) => {
                     self.advance(Slot(at), now);
+                    self.missed(Slot(at), now);
                     return Step::Skip {
                         slot: Slot(at),
                         reason,
@@ -200,6 +206,7 @@ impl Schedule {
     /// The unit did not answer, or not as it should. Its other reads that are due by `now` fail
     /// with this one: [`Schedule::next`] hands them out as [`Step::Skip`].
     pub fn failed(&mut self, slot: Slot, reason: Reason, now: Mono) -> Change {
+        self.missed(slot, now);
         let longest = if self.units.len() > 1 {
             PROBE_LAST_MS
         } else {
@@ -238,7 +245,19 @@ impl Schedule {
         self.unit(slot).failing.is_some()
     }
 
-    /// A read that failed is due again by `at`, also if its period is longer.
+    /// Whether no unit at all answered when it was last asked.
+    pub fn nobody_answers(&self) -> bool {
+        self.units.iter().all(|unit| unit.failing.is_some())
+    }
+
+    /// A read came to nothing, whatever the reason: it is due again soon.
+    pub fn missed(&mut self, slot: Slot, now: Mono) {
+        if self.entries[slot.0].every_ms > AGAIN_MS {
+            self.again_by(slot, Mono((now.0 / AGAIN_MS + 1).saturating_mul(AGAIN_MS)));
+        }
+    }
+
+    /// A read is due again by `at`, also if its period is longer.
     pub fn again_by(&mut self, slot: Slot, at: Mono) {
         let entry = &mut self.entries[slot.0];
         entry.due = entry.due.min(at);

@@ -49,6 +49,7 @@ fn device(link: u16, source: Source) -> Device {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: Arc::default(),
     }
 }
 

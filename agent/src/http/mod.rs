@@ -10,8 +10,10 @@
 //!   `[http] listen` names; pushing needs the token of its link ([`push`]).
 //!
 //! The same router answers on the control socket ([`crate::control`]), for the gateway's own
-//! command line; only there single reads of a Modbus device are made for whoever asks ([`errand`]).
+//! command line; only there alarms are acknowledged, shelved and so on ([`alarms`]), and single reads
+//! of a Modbus device are made for whoever asks ([`errand`]).
 
+mod alarms;
 mod answer;
 pub mod errand;
 mod push;
@@ -19,11 +21,12 @@ mod read;
 mod serve;
 mod tokens;
 
+pub use alarms::Wish;
 pub use push::{AT_ONCE, LARGEST_BODY, Scripts};
 pub use serve::{Listener, MOST as MOST_CONNECTIONS};
 
 use crate::field::modbus::errand::Errands;
-use crate::run::Asks;
+use crate::run::{Asks, Orders};
 use andon_core::plant::Plant;
 use axum::Router;
 use axum::routing::{get, post};
@@ -39,6 +42,8 @@ use tokio::task::JoinSet;
 pub struct Door {
     /// Where questions to the engine are put.
     pub asks: Asks,
+    /// Where orders to the engine are given, for the gateway's own command line.
+    pub orders: Orders,
     /// What is configured.
     pub plant: Arc<Plant>,
     /// The links that scripts push to.
@@ -68,6 +73,7 @@ fn router() -> Router<Door> {
         .route("/readyz", get(read::readyz))
         .route("/api/v1/status", get(read::status))
         .route("/api/v1/devices", get(read::devices))
+        .route("/api/v1/alarms", get(read::alarms))
         .route("/api/v1/tags", get(read::tags))
         .route("/api/v1/samples", post(push::samples))
         .fallback(read::unknown)
@@ -76,7 +82,10 @@ fn router() -> Router<Door> {
 
 /// What is answered on the control socket only.
 fn control() -> Router<Door> {
-    Router::new().route(errand::PATH, get(errand::read))
+    Router::new()
+        .route(errand::PATH, get(errand::read))
+        .route("/api/v1/alarms/{id}/{verb}", post(alarms::act))
+        .route("/api/v1/horn/silence", post(alarms::silence))
 }
 
 /// Why nothing can listen where the configuration says.

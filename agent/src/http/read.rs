@@ -46,6 +46,10 @@ pub(super) async fn devices(State(door): State<Door>) -> Result<Response, Proble
     ask(&door, Question::Devices).await.map(json)
 }
 
+pub(super) async fn alarms(State(door): State<Door>) -> Result<Response, Problem> {
+    ask(&door, Question::Alarms).await.map(json)
+}
+
 /// What `/api/v1/tags` may be asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -160,7 +164,7 @@ async fn ask(door: &Door, question: Question) -> Result<Bytes, Problem> {
 pub(super) async fn unknown(uri: Uri) -> Problem {
     let what = format!("there is no {}", uri.path());
     Problem::new(StatusCode::NOT_FOUND, what).hint(
-        "/api/v1/status, /api/v1/devices, /api/v1/tags, POST /api/v1/samples, /healthz, /readyz",
+        "/api/v1/status, /api/v1/devices, /api/v1/alarms, /api/v1/tags, POST /api/v1/samples, /healthz, /readyz",
     )
 }
 

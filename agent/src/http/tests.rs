@@ -3,8 +3,10 @@
 use super::*;
 use crate::config;
 use crate::field::FromField;
-use crate::run::{Ask, Question};
+use crate::run::{Ask, Given, NotDone, Order, Question};
 use crate::settings::Settings;
+use andon_core::alarm::{Refusal, Verb, Via};
+use andon_core::engine::Refused;
 use andon_core::sample::Value;
 use andon_core::tag::{DeviceIndex, LinkIndex};
 use axum::body::Body;
@@ -51,6 +53,11 @@ tags = { speed = { type = "f64" } }
 id = "robot"
 link = "others"
 tags = { speed = { type = "f64" } }
+
+[[alarm]]
+id = "no-data"
+devices = ["saw"]
+when = "no_data"
 "#;
 
 /// A door, with both sides of everything behind it.
@@ -59,6 +66,7 @@ struct Bench {
     /// What answers on the control socket.
     socket: TowerToHyperService<Router>,
     questions: mpsc::Receiver<Ask>,
+    given: mpsc::Receiver<Given>,
     field: mpsc::Receiver<FromField>,
     stop: watch::Sender<bool>,
     folder: TempDir,
@@ -74,10 +82,12 @@ impl Bench {
 
     async fn of(settings: Settings, room: usize, folder: TempDir) -> Bench {
         let (asks, questions) = Asks::channel();
+        let (orders, given) = Orders::channel();
         let (tx, field) = mpsc::channel(room);
         let (stop, stopped) = watch::channel(false);
         let door = Door {
             asks,
+            orders,
             plant: Arc::new(settings.plant.clone()),
             scripts: Arc::new(Scripts::open(&settings, &tx, stopped).await),
             errands: Errands::default(),
@@ -86,6 +96,7 @@ impl Bench {
             socket: TowerToHyperService::new(router().merge(control()).with_state(door.clone())),
             router: TowerToHyperService::new(router().with_state(door)),
             questions,
+            given,
             field,
             stop,
             folder,
@@ -485,5 +496,126 @@ async fn devices_are_read_for_the_control_socket_only() {
         let said = String::from_utf8(answer.body.unwrap().to_vec()).unwrap();
         assert_eq!(answer.status, status, "{said}");
         assert!(said.contains(part), "{said}");
+    }
+}
+
+/// Posts to the control socket, where an engine answers every order like this.
+async fn ordered(
+    path: &str,
+    body: &str,
+    answer: impl Fn(Order) -> Result<Bytes, NotDone> + Send + 'static,
+) -> (StatusCode, String) {
+    let mut bench = Bench::new(1).await;
+    let mut given = bench.given;
+    let (_, nothing) = mpsc::channel(1);
+    bench.given = nothing;
+    tokio::spawn(async move {
+        while let Some(Given { order, answer: to }) = given.recv().await {
+            let _ = to.send(answer(order));
+        }
+    });
+    let request = Request::post(path).body(Body::from(body.to_owned()));
+    let answer = Bench::answered(&bench.socket, request.unwrap()).await;
+    let said = String::from_utf8(answer.body.unwrap().to_vec()).unwrap();
+    (answer.status, said)
+}
+
+#[tokio::test]
+async fn an_order_reaches_the_engine_as_it_was_given() {
+    let path = "/api/v1/alarms/saw.no-data/shelve";
+    let body = r#"{"by":"li","why":"repair","for_ms":60000,"occurrence":3}"#;
+    let (status, said) = ordered(path, body, |order| {
+        let Order::Alarm(command) = order else {
+            panic!("{order:?}");
+        };
+        assert_eq!(&*command.id, "saw.no-data");
+        assert_eq!(command.verb, Verb::Shelve(60_000));
+        assert_eq!(command.occurrence, Some(3));
+        assert_eq!(command.act.via, Via::Cli);
+        assert_eq!(command.act.by.as_deref(), Some("li"));
+        assert_eq!(command.act.why.as_deref(), Some("repair"));
+        Ok(Bytes::from_static(b"{}"))
+    })
+    .await;
+    assert_eq!((status, &*said), (StatusCode::OK, "{}"));
+}
+
+#[tokio::test]
+async fn why_an_order_was_not_carried_out_is_told() {
+    let ack = "/api/v1/alarms/saw.no-dat/ack";
+    let none = |_| -> Result<Bytes, NotDone> { panic!("it must not reach the engine") };
+    for (path, body, not_done, status, part) in [
+        (
+            ack,
+            "",
+            NotDone::Refused(Refused::Unknown),
+            StatusCode::NOT_FOUND,
+            "did you mean `saw.no-data`?",
+        ),
+        (
+            ack,
+            "{}",
+            NotDone::Refused(Refused::Alarm(Refusal::Active)),
+            StatusCode::CONFLICT,
+            "condition still holds",
+        ),
+        (
+            ack,
+            "{}",
+            NotDone::Refused(Refused::Alarm(Refusal::NoReason)),
+            StatusCode::BAD_REQUEST,
+            "as `why`",
+        ),
+        (
+            ack,
+            "{}",
+            NotDone::NotStored("no space left".into()),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no space left",
+        ),
+        (
+            ack,
+            "{}",
+            NotDone::NoAnswer,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "look at the alarm list",
+        ),
+    ] {
+        let said = ordered(path, body, move |_| Err(not_done.clone())).await;
+        assert_eq!(said.0, status, "{}", said.1);
+        assert!(said.1.contains(part), "{}", said.1);
+    }
+    for (path, body, status, part) in [
+        (
+            ack,
+            "{\"ocurrence\":1}",
+            StatusCode::BAD_REQUEST,
+            "occurrence",
+        ),
+        (
+            ack,
+            "{\"for_ms\":1}",
+            StatusCode::BAD_REQUEST,
+            "for shelving",
+        ),
+        (
+            "/api/v1/alarms/saw.no-data/kill",
+            "",
+            StatusCode::NOT_FOUND,
+            "ack, reset, shelve",
+        ),
+    ] {
+        let said = ordered(path, body, none).await;
+        assert_eq!(said.0, status, "{}", said.1);
+        assert!(said.1.contains(part), "{}", said.1);
+    }
+}
+
+#[tokio::test]
+async fn nobody_acts_on_alarms_from_the_network() {
+    let bench = Bench::new(1).await;
+    for path in ["/api/v1/alarms/saw.no-data/ack", "/api/v1/horn/silence"] {
+        let request = Request::post(path).body(Body::empty()).unwrap();
+        assert_eq!(bench.send(request).await.status, StatusCode::NOT_FOUND);
     }
 }

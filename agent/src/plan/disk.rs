@@ -35,6 +35,8 @@ const TAG_BYTES: u64 = 72;
 
 /// What the log of moved labels may take: an entry of 40 bytes for each start without a clock.
 const LABELS_BYTES: u64 = 16 * KIB;
+/// What an alarm takes in a checkpoint with names and reasons at their longest.
+const ALARM_BYTES: u64 = 1200;
 
 /// Each minute the block is written anew that the minutes end in.
 const COMMIT_BYTES: u64 = 4 * KIB;
@@ -93,7 +95,9 @@ pub fn disk(settings: &Settings) -> DiskPlan {
     let per_day = records + kept.iter().sum::<u64>() + commits;
     let spare = MIB;
     // Two copies, so that one is whole whatever happens while the other is written.
-    let checkpoint = 2 * (64 * KIB + count(devices.len()) * count(size_of::<Summary>()));
+    let windows = count(devices.len()) * count(size_of::<Summary>());
+    let alarms = count(settings.plant.alarms.len()) * ALARM_BYTES;
+    let checkpoint = 2 * (64 * KIB + windows + alarms);
     let logs = history(settings).logs;
     let history = logs.iter().map(|log| log.bytes).sum();
     let outbox = settings

@@ -191,6 +191,15 @@ fn host_port(text: &str, usual: Option<u16>) -> Result<(String, u16), String> {
     }
 }
 
+/// An endpoint as a command takes it.
+pub fn named(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Tcp { host, port } => place(host, *port),
+        Endpoint::RtuOverTcp { host, port, .. } => format!("rtu-tcp://{}", place(host, *port)),
+        Endpoint::Serial(port) => port.path.display().to_string(),
+    }
+}
+
 /// The `[[link]]` for an endpoint.
 pub fn section(id: &str, endpoint: &Endpoint) -> String {
     let mut text = format!("[[link]]\nid = \"{id}\"\n");
@@ -205,6 +214,12 @@ pub fn section(id: &str, endpoint: &Endpoint) -> String {
             let _ = writeln!(text, "modbus_rtu_tcp = \"{}\"", place(host, *port));
             if let Some(line) = line {
                 let _ = writeln!(text, "baud = {}", line.baud);
+                // Of its characters only the length counts here; eleven bits go without saying.
+                match line.char_bits {
+                    ..=10 => text.push_str("parity = \"none\"\nstop_bits = 1\n"),
+                    11 => {}
+                    _ => text.push_str("parity = \"even\"\nstop_bits = 2\n"),
+                }
             }
             None
         }
@@ -305,15 +320,25 @@ mod tests {
     }
 
     #[test]
-    fn every_link_is_one_that_the_configuration_takes() {
-        let line = LineOptions::default();
-        for text in [
-            "10.1.3.7:1502",
-            "[::1]:502",
-            "rtu-tcp://moxa:4001",
-            "/dev/ttyS1",
+    fn every_link_is_one_that_the_configuration_and_the_commands_take() {
+        let usual = LineOptions::default();
+        let said = |parity, stop_bits| LineOptions {
+            baud: Some(9600),
+            parity: Some(parity),
+            stop_bits: Some(stop_bits),
+        };
+        for (text, line) in [
+            ("10.1.3.7:1502", usual),
+            ("[::1]:502", usual),
+            ("rtu-tcp://moxa:4001", usual),
+            ("rtu-tcp://moxa:4001", said(Parity::None, 1)),
+            ("rtu-tcp://moxa:4001", said(Parity::None, 2)),
+            ("rtu-tcp://moxa:4001", said(Parity::Odd, 2)),
+            ("/dev/ttyS1", usual),
         ] {
             let endpoint = parse(text, line).expect(text).expect(text);
+            let again = parse(&named(&endpoint), line).expect(text);
+            assert_eq!(again.as_ref(), Some(&endpoint), "{text}");
             let section = section("probed", &endpoint);
             let device = "[[device]]\nid = \"d\"\nlink = \"probed\"\ntags = { r0 = { at = \"holding:0\", type = \"u16\" } }\n";
             let loaded = crate::probe::tests::loaded(&format!("{section}\n{device}"));

@@ -115,6 +115,28 @@ impl Link {
         Ok(own())
     }
 
+    /// The link as a command takes it.
+    pub fn name(&self) -> String {
+        if self.configured {
+            self.id.clone()
+        } else {
+            address::named(&self.endpoint)
+        }
+    }
+
+    /// The same address behind which a serial line is, if it is one of Modbus TCP.
+    pub fn as_converter(&self) -> Option<String> {
+        let Endpoint::Tcp { host, port } = &self.endpoint else {
+            return None;
+        };
+        Some(address::named(&Endpoint::RtuOverTcp {
+            host: host.clone(),
+            port: *port,
+            line: None,
+            turnaround: Duration::ZERO,
+        }))
+    }
+
     /// Whether there can be such units on it: on a serial line from 1 to 247, on a network any.
     pub fn may_have(&self, units: &RangeInclusive<u8>) -> Result<(), Unknown> {
         let line = SERIAL_UNITS.contains(units.start()) && SERIAL_UNITS.contains(units.end());

@@ -131,11 +131,10 @@ async fn probe(link: Link, options: &Options) -> Result<Report, Trouble> {
     let patience = options.timeout.unwrap_or(link.patience);
     let unit = options.unit;
     let mut wire = link.wire(patience).await?;
-    let place = link.endpoint.to_string();
     let spans = span::merged(&options.at);
     let mut after_ms = None;
     if let Some(first) = spans.first() {
-        after_ms = pace::greet(&mut wire, unit, *first, &place).await?;
+        after_ms = pace::greet(&mut wire, unit, *first, &link).await?;
     }
     let collected = collect::collect(&mut wire, unit, &spans, options.readings, REST).await?;
     let paced = match collected.longest {
@@ -146,7 +145,7 @@ async fn probe(link: Link, options: &Options) -> Result<Report, Trouble> {
         _ => None,
     };
     Ok(Report {
-        place,
+        place: link.endpoint.to_string(),
         link_section: link.section(),
         link: link.id,
         unit,

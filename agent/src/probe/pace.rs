@@ -4,6 +4,7 @@
 //! connection. Both pauses are tried from the shortest on, a few requests each, until all are
 //! answered.
 
+use super::link::Link;
 use super::span::Span;
 use super::trouble::Trouble;
 use super::wire::{Reply, Wire};
@@ -40,7 +41,7 @@ pub async fn greet(
     wire: &mut Wire,
     unit: u8,
     span: Span,
-    place: &str,
+    link: &Link,
 ) -> Result<Option<u64>, Trouble> {
     let one = span.part(0, 1);
     let first = wire.ask(unit, one).await?.reply;
@@ -50,14 +51,14 @@ pub async fn greet(
             // A single lost request may have other causes.
             false => wire.ask(unit, one).await?.reply,
         };
-        return judged(last, wire, unit, place).map(|()| None);
+        return judged(last, wire, unit, link).map(|()| None);
     }
     if first.is_heard() {
-        return judged(first, wire, unit, place).map(|()| Some(0));
+        return judged(first, wire, unit, link).map(|()| Some(0));
     }
     wire.after_connect = Duration::from_millis(LONG_AFTER_MS);
     let patient = wire.ask(unit, one).await?.reply;
-    judged(patient, wire, unit, place)?;
+    judged(patient, wire, unit, link)?;
     for ms in AFTER_MS {
         wire.close();
         wire.after_connect = Duration::from_millis(ms);
@@ -70,14 +71,16 @@ pub async fn greet(
 }
 
 /// Whether a first reply gives hope.
-fn judged(reply: Reply, wire: &Wire, unit: u8, place: &str) -> Result<(), Trouble> {
-    let place = place.to_owned();
+fn judged(reply: Reply, wire: &Wire, unit: u8, link: &Link) -> Result<(), Trouble> {
+    let place = link.endpoint.to_string();
     match reply {
         Reply::Exception(code) if GATEWAY.contains(&code) => Err(Trouble::Refused { unit, code }),
         Reply::Answer(_) | Reply::Exception(_) => Ok(()),
         Reply::Silence => Err(Trouble::NoAnswer {
             unit,
             place,
+            link: link.name(),
+            converter: link.as_converter(),
             patience: wire.patience,
         }),
         Reply::Nonsense(why) => Err(Trouble::Nonsense { unit, place, why }),

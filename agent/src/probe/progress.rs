@@ -25,9 +25,9 @@ impl Progress {
         self.0.inc(1);
     }
 
-    /// There are so many steps in all.
-    pub fn set(&self, steps: u64) {
-        self.0.set_length(steps);
+    /// There are so many steps left.
+    pub fn left(&self, steps: u64) {
+        self.0.set_length(self.0.position() + steps);
     }
 
     /// There are more steps than was known.

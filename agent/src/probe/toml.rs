@@ -85,7 +85,9 @@ fn keys(tag: &Tag) -> String {
 /// How a device says that it does not have something, in words.
 pub fn why(why: Why) -> String {
     match why {
-        Why::Exception(code) => format!("exception {code}: {}", super::trouble::meaning(code)),
+        Why::Exception(code) => {
+            format!("exception {code}: {}", crate::field::modbus::meaning(code))
+        }
         Why::Silence => "no answer to requests for it".into(),
     }
 }

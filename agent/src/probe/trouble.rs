@@ -1,7 +1,7 @@
 //! Why a device could not be asked, and what to do about it.
 
 use crate::config::show_ms;
-use crate::field::modbus::OpenError;
+use crate::field::modbus::{OpenError, meaning};
 use crate::settings::Endpoint;
 use std::fmt;
 use std::io;
@@ -53,6 +53,10 @@ pub enum Trouble {
         unit: u8,
         /// Where.
         place: String,
+        /// The same as a command takes it.
+        link: String,
+        /// It may be a converter instead; how a command takes that.
+        converter: Option<String>,
         /// For so long, more than once.
         patience: Duration,
     },
@@ -143,13 +147,24 @@ impl fmt::Display for Trouble {
             Trouble::NoAnswer {
                 unit,
                 place,
+                link,
+                converter,
                 patience,
-            } => write!(
-                f,
-                "unit {unit} at {place} does not answer within {}: `andon scan {place}` finds the \
-                 units that do; a slow device may need more --timeout",
-                shown(*patience)
-            ),
+            } => {
+                write!(
+                    f,
+                    "unit {unit} at {place} does not answer within {}: `andon scan {link}` finds \
+                     the units that do; a slow device may need more --timeout",
+                    shown(*patience)
+                )?;
+                match converter {
+                    Some(converter) => write!(
+                        f,
+                        "; a converter that passes serial bytes as they are is {converter}"
+                    ),
+                    None => Ok(()),
+                }
+            }
             Trouble::Refused { unit, code } => {
                 write!(
                     f,
@@ -171,23 +186,7 @@ fn shown(patience: Duration) -> String {
     show_ms(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// What an exception code means (Modbus Application Protocol 1.1b3, §7), and what to do.
-pub const fn meaning(code: u8) -> &'static str {
-    match code {
-        0x01 => "no such table: it does not know the function",
-        0x02 => "there is no such address",
-        0x03 => "it does not give so many addresses at once",
-        0x04 => "it failed while reading",
-        0x05 => "it needs longer than an answer may take",
-        0x06 => "it is busy, try again",
-        0x08 => "its memory is damaged",
-        0x0A => "the gateway has no way to it: check the unit and the gateway's settings",
-        0x0B => "the gateway gets no answer from it: check the unit, its wiring and line settings",
-        _ => "a code of its maker's own",
-    }
-}
-
-/// The same where there is little room.
+/// What an exception code means, where there is little room.
 pub fn short_meaning(code: u8) -> String {
     match code {
         0x01 => "no table".into(),
@@ -233,10 +232,16 @@ mod tests {
         let said = Trouble::NoAnswer {
             unit: 3,
             place: place(),
+            link: "plc".into(),
+            converter: Some("rtu-tcp://10.1.3.7:502".into()),
             patience: Duration::from_millis(500),
         }
         .to_string();
-        for part in ["unit 3", "10.1.3.7:502", "500 ms", "andon scan"] {
+        for part in [
+            "unit 3 at 10.1.3.7:502 does not answer within 500 ms",
+            "`andon scan plc`",
+            "is rtu-tcp://10.1.3.7:502",
+        ] {
             assert!(said.contains(part), "{part} is missing in {said}");
         }
         let said = Trouble::Refused { unit: 3, code: 2 }.to_string();

@@ -10,6 +10,7 @@ use crate::store::View;
 use crate::upstream::Reach;
 use crate::{clock, memory};
 use andon_core::message::{AlarmMessage, DeviceStatus, LinkStatus, VERSION, run_id};
+use andon_core::plant::Priority;
 use andon_core::tag::{DeviceIndex, LinkIndex};
 use andon_core::time::{Mono, Wall};
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub enum Question {
     Ready,
     /// How everything stands: one object.
     Status,
+    /// The alarms that are not normal, and what sounds: one object.
+    Alarms,
     /// How every device stands: a list.
     Devices,
     /// How the tags of a device stand: a list.
@@ -110,6 +113,20 @@ struct Status<'a> {
     alarms: Vec<AlarmMessage<'a>>,
 }
 
+/// The alarms: the object of `GET /api/v1/alarms` and `andon alarms --json`.
+#[derive(serde::Serialize)]
+struct Alarms<'a> {
+    v: u32,
+    gateway: &'a str,
+    ts: Wall,
+    /// The highest priority that sounds. Null: all is quiet.
+    sounding: Option<Priority>,
+    sounding_alarms: usize,
+    /// When an alarm sounds again whose sound was stopped.
+    silent_until_ms: Option<Wall>,
+    alarms: Vec<AlarmMessage<'a>>,
+}
+
 /// A link, with what its meter shows if it speaks Modbus.
 struct Link<'a> {
     status: LinkStatus<'a>,
@@ -159,6 +176,7 @@ impl Shift {
         let json = match ask.question {
             Question::Ready => Some(self.why_not_ready()),
             Question::Status => self.status(),
+            Question::Alarms => self.alarms(),
             Question::Devices => json(&self.engine.devices(now).collect::<Vec<_>>()),
             Question::Tags(device) => json(&self.engine.tags(device, now).collect::<Vec<_>>()),
         };
@@ -182,7 +200,6 @@ impl Shift {
         let meters = &self.beside.meters;
         let view = self.store.view();
         let view = view.borrow();
-        let alarms = (0..u16::MAX).take(engine.plant().alarms.len());
         json(&Status {
             v: VERSION,
             gateway: &engine.plant().gateway.id,
@@ -208,7 +225,26 @@ impl Shift {
                 })
                 .collect(),
             devices: engine.devices(now).collect(),
-            alarms: alarms.filter_map(|index| engine.alarm(index)).collect(),
+            alarms: self.not_normal().collect(),
+        })
+    }
+
+    fn not_normal(&self) -> impl Iterator<Item = AlarmMessage<'_>> {
+        let all = (0..u16::MAX).take(self.engine.plant().alarms.len());
+        all.filter_map(|index| self.engine.alarm(index))
+    }
+
+    fn alarms(&self) -> Option<Bytes> {
+        let now = clock::mono();
+        let sound = self.engine.sound(now);
+        json(&Alarms {
+            v: VERSION,
+            gateway: &self.engine.plant().gateway.id,
+            ts: self.engine.label(now),
+            sounding: sound.priority,
+            sounding_alarms: sound.alarms,
+            silent_until_ms: sound.silent_until,
+            alarms: self.not_normal().collect(),
         })
     }
 }

@@ -3,10 +3,12 @@
 //! One commit is on its way at a time; meanwhile records wait in [`Staging`]. A checkpoint is made
 //! at the moment its commit begins, so that it describes what the records before it have led to. The
 //! pages that it knows of are on disk before it is.
-//! Questions about how things stand are answered in between, one after the other ([`super::ask`]).
+//! Questions about how things stand are answered in between, one after the other ([`super::ask`]);
+//! orders ([`super::order`]) when the commit is done that holds what followed from them.
 
+use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
-use super::{FIELD_QUEUE, Journal};
+use super::order::{Given, Promises};
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::history::{History, NotKept};
@@ -57,6 +59,7 @@ pub(super) struct Shift {
     current: CurrentValues,
     health: watch::Sender<Health>,
     staging: Staging,
+    pub(super) promises: Promises,
     commit: Option<JoinHandle<Commit>>,
     /// How records are relabelled that were made before the clock was set, until that is on disk.
     relabel: Option<Relabel>,
@@ -71,11 +74,22 @@ pub(super) struct Shift {
     passed_over: (u64, Option<Mono>),
 }
 
+/// What the engine's task is told and asked besides readings.
+pub(super) struct Told {
+    /// What belongs into the journal.
+    pub(super) journal: mpsc::Receiver<Event>,
+    /// Questions.
+    pub(super) asks: mpsc::Receiver<Ask>,
+    /// Orders.
+    pub(super) orders: mpsc::Receiver<Given>,
+}
+
 enum Wake {
     Stop,
     Committed(Commit),
     Journal(Event),
     Ask(Ask),
+    Order(Given),
     Field(Option<FromField>),
     Time,
 }
@@ -100,6 +114,7 @@ impl Shift {
             current,
             health,
             staging: Staging::new(now),
+            promises: Promises::default(),
             commit: None,
             relabel: None,
             failing: false,
@@ -130,8 +145,7 @@ impl Shift {
     pub(super) async fn work(
         mut self,
         mut field: mpsc::Receiver<FromField>,
-        mut journal: Journal,
-        mut asks: mpsc::Receiver<Ask>,
+        mut told: Told,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Tally, OutboxEnded> {
         loop {
@@ -141,8 +155,9 @@ impl Shift {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => Wake::Stop,
                 done = committed(&mut self.commit) => Wake::Committed(done),
-                Some(event) = journal.recv() => Wake::Journal(event),
-                Some(ask) = asks.recv() => Wake::Ask(ask),
+                Some(event) = told.journal.recv() => Wake::Journal(event),
+                Some(given) = told.orders.recv() => Wake::Order(given),
+                Some(ask) = told.asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
                 () = sleep_until(deadline) => Wake::Time,
             };
@@ -156,6 +171,7 @@ impl Shift {
                 Wake::Committed(done) => self.committed(done),
                 Wake::Journal(event) => self.tell(event),
                 Wake::Ask(ask) => self.answer(ask),
+                Wake::Order(given) => self.obey(given),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
             self.keep_time();
@@ -206,7 +222,7 @@ impl Shift {
     }
 
     /// Lets the engine account for a silence, in as many turns as it takes.
-    fn catch_up(&mut self, to: Mono) {
+    pub(super) fn catch_up(&mut self, to: Mono) {
         while !self.engine.catch_up(to) {
             self.act(clock::mono());
         }
@@ -239,7 +255,7 @@ impl Shift {
     }
 
     /// Does what the engine has asked for.
-    fn act(&mut self, now: Mono) {
+    pub(super) fn act(&mut self, now: Mono) {
         while let Some(action) = self.engine.poll_action() {
             match action {
                 Action::Store(record) => {
@@ -324,6 +340,7 @@ impl Shift {
             // It may have turned a last page.
             self.act(now);
         }
+        self.promises.committing();
         let pages = self.staging.take_pages();
         let (history, store) = (self.history.clone(), self.store.clone());
         self.commit = Some(tokio::spawn(async move {
@@ -352,6 +369,7 @@ impl Shift {
                 if done.relabels {
                     self.relabel = None;
                 }
+                self.promises.committed(Ok(()));
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the outbox takes records again");
                 }
@@ -360,6 +378,7 @@ impl Shift {
                 }
             }
             Err(failed) => {
+                self.promises.committed(Err(&failed.error.to_string()));
                 self.gone = failed.error == StoreError::Closed;
                 if !std::mem::replace(&mut self.failing, true) && !self.gone {
                     tracing::error!(
@@ -395,15 +414,18 @@ impl Shift {
             }
         };
         match tokio::time::timeout(LAST_COMMIT, last).await {
-            Ok(Some(Commit { stored: Ok(_), .. })) => {}
+            Ok(Some(Commit { stored: Ok(_), .. })) => self.promises.committed(Ok(())),
             Ok(Some(Commit {
                 stored: Err(failed),
                 ..
-            })) => tracing::error!(
-                "{}; {} records and the open windows are lost",
-                failed.error,
-                failed.records.len()
-            ),
+            })) => {
+                self.promises.committed(Err(&failed.error.to_string()));
+                tracing::error!(
+                    "{}; {} records and the open windows are lost",
+                    failed.error,
+                    failed.records.len()
+                );
+            }
             Ok(None) | Err(_) => {
                 tracing::error!("the disk did not answer; what was not committed is lost");
             }
@@ -430,10 +452,11 @@ impl Shift {
         let device = self.engine.plant().device(device);
         let tag = &device.model.tags[usize::from(tag.0)].name;
         if let Some(reason) = quality.reason() {
-            tracing::warn!(
-                "{} {tag}: {reason} ({untold} more since the last line)",
-                device.id
-            );
+            let more = match untold {
+                0 => String::new(),
+                untold => format!(" ({untold} more since the last line)"),
+            };
+            tracing::warn!("{} {tag}: {reason}{more}", device.id);
         }
     }
 }
@@ -446,11 +469,20 @@ fn log_alarm(body: &Body) {
         occurrence,
         from,
         to,
+        done,
         ..
     }) = body
     {
         let (from, to) = (from.as_str(), to.as_str());
-        tracing::warn!("alarm {device}.{alarm} number {occurrence}: {from} to {to}");
+        let by = match done {
+            Some(done) => format!(
+                ", {} by {}",
+                done.verb.as_str(),
+                done.act.by.as_deref().unwrap_or("somebody")
+            ),
+            None => String::new(),
+        };
+        tracing::warn!("alarm {device}.{alarm} number {occurrence}: {from} to {to}{by}");
     }
 }
 
@@ -497,7 +529,7 @@ async fn sleep_until(deadline: Mono) {
     tokio::time::sleep(Duration::from_millis(deadline.since(clock::mono()))).await;
 }
 
-fn json(message: &impl Serialize) -> Option<Vec<u8>> {
+pub(super) fn json(message: &impl Serialize) -> Option<Vec<u8>> {
     // Serialising plain data to memory fails only on a map with keys that are not text.
     let mut bytes = serde_json::to_vec(message).ok()?;
     // Kept for as long as it holds: without the room that growing has left.

@@ -3,14 +3,9 @@
 
 use super::{Alarm, Device, Link, Status, Tag, Unit};
 use crate::config::show_bytes;
+use crate::screen::{heading, line, plural, span, width, wrapped};
 use serde_json::Value;
 use std::fmt::Write as _;
-use unicode_width::UnicodeWidthStr as _;
-
-const COLUMNS: usize = 80;
-
-/// Longer ids push the rest of their line aside.
-const LONGEST_ID: usize = 24;
 
 /// The text, without the last line's end.
 pub(super) fn render(status: &Status) -> String {
@@ -216,51 +211,11 @@ fn alarms(text: &mut String, status: &Status) {
         } else {
             ""
         };
-        let row = format!(
-            "  {id:<width$}  {priority:<6}  {state}{undecided}, raised {} ago",
-            raised.as_deref().unwrap_or("?")
-        );
+        let raised = raised.map_or(String::new(), |raised| format!(", raised {raised} ago"));
+        let row = format!("  {id:<width$}  {priority:<6}  {state}{undecided}{raised}");
         line(text, 0, &row);
         wrapped(text, "    ", 4, &alarm.text_en);
     }
-}
-
-fn heading(text: &mut String, words: &str) {
-    text.push('\n');
-    line(text, 0, words);
-}
-
-fn line(text: &mut String, indent: usize, words: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{:indent$}{}", "", words.trim_end());
-}
-
-/// `words` after `head`, broken between words where the line is full; further lines are indented.
-fn wrapped(text: &mut String, head: &str, indent: usize, words: &str) {
-    let mut row = head.to_owned();
-    let mut is_empty = true;
-    for word in words.split_whitespace() {
-        if !is_empty && row.width() + 1 + word.width() > COLUMNS {
-            line(text, 0, &row);
-            row = " ".repeat(indent);
-            is_empty = true;
-        }
-        if !is_empty {
-            row.push(' ');
-        }
-        row.push_str(word);
-        is_empty = false;
-    }
-    line(text, 0, &row);
-}
-
-/// Width of a column of ids.
-fn width<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
-    ids.map(str::len).max().unwrap_or(0).min(LONGEST_ID)
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// How long ago a moment was, by the agent's own clock.
@@ -268,22 +223,12 @@ fn since(status: &Status, at: i64) -> String {
     span(u64::try_from(status.ts.saturating_sub(at)).unwrap_or(0))
 }
 
-/// A span of milliseconds in its two largest units.
-fn span(ms: u64) -> String {
-    let s = ms / 1000;
-    match s {
-        0 => format!("{ms} ms"),
-        1..60 => format!("{s} s"),
-        60..3600 => format!("{} min {} s", s / 60, s % 60),
-        3600..86_400 => format!("{} h {} min", s / 3600, s / 60 % 60),
-        _ => format!("{} d {} h", s / 86_400, s / 3600 % 24),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::screen::COLUMNS;
     use serde_json::json;
+    use unicode_width::UnicodeWidthStr as _;
 
     fn shown(status: Value) -> String {
         render(&serde_json::from_value(status).unwrap())

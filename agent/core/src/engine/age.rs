@@ -4,9 +4,15 @@
 //! that is too old to be one of now says of the past is [`super::late`]'s.
 
 use super::Engine;
+use crate::plant::States;
 use crate::sample::{Reading, Reason, Sample};
-use crate::tag::{DeviceIndex, TagIndex};
-use crate::time::{ClockState, Mono};
+use crate::tag::{DeviceIndex, Source, Summed, TagIndex};
+use crate::time::{ClockState, Mono, Wall};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// The newest time stamps of a device's tags.
+pub(super) type TimesOf = (Arc<str>, Vec<(Arc<str>, Wall)>);
 
 /// So much may the clock of a source be ahead of the gateway's, in milliseconds.
 const AHEAD_MS: i64 = 60_000;
@@ -57,13 +63,74 @@ impl Engine {
             Reading::Good(_) | Reading::Uncertain(..)
                 if age >= 0 && age.unsigned_abs() >= self.stale_after(device, tag) =>
             {
-                Reading::Bad(Reason::Stale)
+                let late = age.unsigned_abs();
+                Reading::Bad(match self.is_clock_behind(device, tag, at, time, late) {
+                    true => Reason::ClockBehind,
+                    false => Reason::Stale,
+                })
             }
             reading => reading,
         };
+        match reading.quality().reason() {
+            Some(why @ (Reason::ClockAhead | Reason::ClockBehind)) => {
+                self.clock_of(device, Some(why), -age, at);
+            }
+            Some(_) => {}
+            None => self.clock_of(device, None, 0, at),
+        }
         Some(Aged {
             reading,
             age_ms: age.max(0).unsigned_abs(),
         })
+    }
+
+    /// How far what counts or shows the state has come by the clocks of its sources. What a
+    /// source sends once more after a restart must not go back behind it either.
+    pub(super) fn source_times(&mut self) -> Vec<TimesOf> {
+        let plant = Arc::clone(&self.plant);
+        let mut all = Vec::new();
+        for (entry, device) in self.devices.iter().zip(&plant.devices) {
+            let telling = device.model.state.as_ref().map_or(&[][..], States::tags);
+            let tags = (0..).map(TagIndex).zip(&device.model.tags);
+            let matters = tags.filter(|(index, tag)| {
+                let comes_by_message = matches!(tag.source, Source::Message(_));
+                let counts = tag.role.is_some() || tag.summed == Summed::Counter;
+                comes_by_message && (counts || telling.contains(index))
+            });
+            let newest = &mut self.newest;
+            let times: Vec<_> = matters
+                .filter_map(|(index, tag)| {
+                    let time = newest.time(entry.first_slot + usize::from(index.0))?;
+                    Some((tag.name.clone(), (*time)?))
+                })
+                .collect();
+            if !times.is_empty() {
+                all.push((device.id.clone(), times));
+            }
+        }
+        all
+    }
+
+    /// Goes on from the time stamps that a run before has seen.
+    pub(super) fn resume_source_times(&mut self, before: &[TimesOf]) {
+        for (id, times) in before {
+            let found = self
+                .plant
+                .devices
+                .iter()
+                .position(|device| device.id == *id);
+            let Some(index) = found else { continue };
+            for (name, time) in times {
+                let model = &self.plant.devices[index].model;
+                let Some(tag) = model.tag(name) else { continue };
+                // Only tags that come by messages have a place for it.
+                if let Source::Message(_) = model.tags[usize::from(tag.0)].source {
+                    let slot = self.devices[index].first_slot + usize::from(tag.0);
+                    if let Some(newest) = self.newest.time(slot) {
+                        *newest = Some(*time);
+                    }
+                }
+            }
+        }
     }
 }

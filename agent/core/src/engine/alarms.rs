@@ -1,14 +1,15 @@
 //! Conditions to alarms: who asks for which device, and what follows from an answer.
 
 use super::{Action, Current, Engine};
-use crate::alarm::Happening;
+use crate::alarm::{AlarmState, Change, Happening};
 use crate::plant::Plant;
-use crate::record::Event;
+use crate::record::{Done, Event};
 use crate::rule::{Rule, World};
 use crate::sample::Value;
 use crate::state::State;
 use crate::tag::{DeviceIndex, TagIndex};
 use crate::time::{Mono, Wall};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -17,14 +18,17 @@ pub(super) fn watching(plant: &Plant, device: DeviceIndex) -> Vec<u16> {
     let mut found = Vec::new();
     for (index, alarm) in plant.alarms.iter().enumerate() {
         let mut asks = false;
-        alarm.when.for_each_leaf(&mut |leaf| {
-            asks |= match leaf {
-                Rule::State { device: of, .. }
-                | Rule::Tag { device: of, .. }
-                | Rule::NoData(of) => *of == device,
-                _ => false,
-            };
-        });
+        for rule in core::iter::once(&alarm.when).chain(&alarm.suppress_when) {
+            rule.for_each_leaf(&mut |leaf| {
+                asks |= match leaf {
+                    Rule::State { device: of, .. }
+                    | Rule::Tag { device: of, .. }
+                    | Rule::NoData(of)
+                    | Rule::Suspect(of) => *of == device,
+                    _ => false,
+                };
+            });
+        }
         if let (true, Ok(index)) = (asks, u16::try_from(index)) {
             found.push(index);
         }
@@ -50,6 +54,10 @@ impl World for Engine {
 
     fn no_data(&self, device: DeviceIndex) -> bool {
         self.is_silent(device)
+    }
+
+    fn suspect(&self, device: DeviceIndex) -> Option<bool> {
+        self.lies(device)
     }
 }
 
@@ -87,35 +95,60 @@ impl Engine {
         }
     }
 
-    fn judge(&mut self, index: u16, now: Mono) {
+    /// What hides an alarm begins before its condition is looked at, and ends after: what comes or
+    /// goes at the same moment is not shown for it.
+    pub(super) fn judge(&mut self, index: u16, now: Mono) {
         let plant = Arc::clone(&self.plant);
         let at = usize::from(index);
         let settings = &plant.alarms[at];
-        let answer = settings
-            .when
-            .evaluate(&*self, self.alarms[at].state.is_active());
+        let latched = settings.latched;
+        let label = self.timeline.label(now);
+        let (was_undecided, mut told) = (self.alarms[at].undecided, false);
+        let suppressed = match &settings.suppress_when {
+            Some(when) => when.evaluate(&*self, self.alarms[at].is_suppressed()),
+            // It may have been, under another configuration.
+            None => Some(false),
+        };
+        if suppressed == Some(true) {
+            let change = self.alarms[at].suppress(true, latched, label);
+            told |= self.tell_alarm(index, change, None, now);
+        }
+        let answer = settings.when.evaluate(&*self, self.alarms[at].is_active());
         let since = self.since(&settings.when, now);
-        let alarm = &mut self.alarms[at];
-        let was_undecided = alarm.undecided;
-        let what = alarm.judge(
+        let what = self.alarms[at].judge(
             now,
             since,
             answer,
             settings.on_delay_ms,
             settings.off_delay_ms,
         );
-        let undecided_changed =
-            alarm.undecided != was_undecided && alarm.state != crate::alarm::AlarmState::Normal;
+        if let Some(what) = what {
+            if what == Happening::Occur {
+                self.alarms[at].value = self.subject(&settings.when);
+            }
+            let change = self.alarms[at].happen(what, latched, label);
+            told |= self.tell_alarm(index, change, None, now);
+        }
+        let change = self.alarms[at].end_shelf(now, latched, label);
+        told |= self.tell_alarm(index, change, None, now);
+        if suppressed == Some(false) {
+            let change = self.alarms[at].suppress(false, latched, label);
+            told |= self.tell_alarm(index, change, None, now);
+        }
+        let alarm = &self.alarms[at];
         if let Some(deadline) = alarm.deadline() {
             let earliest = self
                 .alarm_deadline
                 .map_or(deadline, |known| known.min(deadline));
             self.alarm_deadline = Some(earliest);
         }
-        match what {
-            Some(what) => self.happen(index, what, now),
-            None if undecided_changed => self.act(Action::Publish(Current::Alarm(index))),
-            None => {}
+        let undecided_changed =
+            alarm.undecided != was_undecided && alarm.state() != AlarmState::Normal;
+        if told || undecided_changed {
+            self.act(Action::Publish(Current::Alarm(index)));
+        }
+        if told {
+            self.act(Action::Commit);
         }
     }
 
@@ -127,30 +160,42 @@ impl Engine {
         }
     }
 
-    fn happen(&mut self, index: u16, what: Happening, now: Mono) {
-        let plant = Arc::clone(&self.plant);
-        let settings = &plant.alarms[usize::from(index)];
-        let value = self.subject(&settings.when);
-        let label = self.timeline.label(now);
-        let alarm = &mut self.alarms[usize::from(index)];
-        let Some(from) = alarm.happen(what, settings.latched, label) else {
-            return;
+    /// Puts a change of an alarm into the journal, and says whether there was one.
+    pub(super) fn tell_alarm(
+        &mut self,
+        index: u16,
+        change: Option<Change>,
+        done: Option<Box<Done>>,
+        now: Mono,
+    ) -> bool {
+        let Some(Change { from, to }) = change else {
+            return false;
         };
-        if what == Happening::Occur {
-            alarm.value.clone_from(&value);
-        }
+        let settings = &self.plant.alarms[usize::from(index)];
+        let alarm = &self.alarms[usize::from(index)];
         let event = Event::Alarm {
-            device: plant.device(settings.device).id.clone(),
+            device: self.plant.device(settings.device).id.clone(),
             alarm: settings.id.clone(),
             occurrence: alarm.occurrence,
             priority: settings.priority,
             from,
-            to: alarm.state,
-            value,
+            to,
+            value: self.subject(&settings.when),
+            active: alarm.is_active(),
+            done,
         };
         self.event(now, event);
-        self.act(Action::Publish(Current::Alarm(index)));
-        self.act(Action::Commit);
+        true
+    }
+
+    /// The wall clock was stepped: shelves end at the same moments, which have other labels now.
+    pub(super) fn relabel_shelves(&mut self) {
+        for index in 0..self.alarms.len() {
+            let index = u16::try_from(index).unwrap_or(u16::MAX);
+            if self.alarms[usize::from(index)].shelved_until().is_some() {
+                self.act(Action::Publish(Current::Alarm(index)));
+            }
+        }
     }
 
     /// The value that the condition speaks of; the raw code for a condition on a state.

@@ -1,6 +1,7 @@
 //! What a run leaves for the next: open windows, counters, alarms. The stored form is postcard
 //! behind a version byte; a form that is not understood counts as none.
 
+use super::age::TimesOf;
 use super::past::Gone;
 use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
@@ -14,7 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -67,6 +68,8 @@ pub(super) struct Checkpoint {
     tags_minute: (Wall, u64),
     /// By device and tag, where counters stand.
     counters: Vec<CountersOf>,
+    /// By device and tag, the newest time stamps of sources.
+    source_times: Vec<TimesOf>,
     alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
     /// Activations that may have been counted since.
     #[serde(skip)]
@@ -151,14 +154,16 @@ impl Engine {
             .map(|(index, device)| (device.id.clone(), self.counters(index)))
             .filter(|(_, counters)| !counters.is_empty())
             .collect();
+        let source_times = self.source_times();
         let alarms = self
             .alarms
             .iter()
             .zip(&self.plant.alarms)
-            .filter(|(alarm, _)| alarm.occurrence > 0)
+            .map(|(alarm, settings)| (alarm.stored(now), settings))
+            .filter(|(alarm, _)| *alarm != Alarm::default())
             .map(|(alarm, settings)| {
                 let device = self.plant.device(settings.device).id.clone();
-                (device, settings.id.clone(), alarm.clone())
+                (device, settings.id.clone(), alarm)
             })
             .chain(self.retired.iter().map(|(device, id, occurrence)| {
                 let alarm = Alarm::at_rest(*occurrence);
@@ -174,6 +179,7 @@ impl Engine {
             devices,
             tags_minute: self.tags.open(now),
             counters,
+            source_times,
             alarms,
             lost_occurrences: 0,
         };
@@ -216,6 +222,7 @@ impl Engine {
         let (tags_start, tags_passed_ms) = before.tags_minute;
         self.tags.resume(tags_start, tags_passed_ms);
         self.resume_tags(open_tags.as_ref(), &before.counters);
+        self.resume_source_times(&before.source_times);
         let without = devices
             .into_iter()
             .filter(|(id, _)| !is_configured(&plant, id));
@@ -275,8 +282,7 @@ impl Engine {
             });
             if let Some(index) = found {
                 self.alarms[index] = alarm;
-                // Nothing has been read yet.
-                self.alarms[index].undecided = true;
+                self.alarms[index].resume(self.now);
             } else if self.retired.len() < MOST_RETIRED {
                 self.retired.push((device, id, alarm.occurrence));
             }

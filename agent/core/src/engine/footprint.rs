@@ -2,8 +2,9 @@
 
 use super::newest::Slot;
 use super::recent::Slots;
+use super::sources::{self, OfDevice, Trouble, Watch};
 use super::{Action, Entry};
-use crate::alarm::Alarm;
+use crate::alarm::{Act, Alarm, LONGEST_BY, LONGEST_WHY};
 use crate::conditions::Input;
 use crate::late::{self, Late};
 use crate::limits::{actions, inputs, messages, tags, texts, tracks};
@@ -12,6 +13,9 @@ use crate::sample::Text;
 use crate::tag_sums::Track;
 use crate::time::Wall;
 use alloc::vec::Vec;
+
+/// Bytes of who acknowledged an alarm, shelved it and took it out of service, at their longest.
+const ACTS: usize = 3 * (size_of::<Act>() + LONGEST_BY + LONGEST_WHY);
 
 /// One kind of thing that is allocated at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,10 @@ impl Allocation {
     }
 }
 
+/// Bytes for each tag that tell whether it lies: where its watch is, its trouble, and whether it is
+/// one of a block of zeros.
+const OF_TAG: usize = size_of::<u32>() + size_of::<Trouble>() + size_of::<bool>();
+
 /// What the core allocates for a plant.
 pub fn allocations(plant: &Plant) -> Vec<Allocation> {
     let devices = plant.devices.len();
@@ -39,7 +47,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "newest sample of each tag",
             count: tags(plant),
-            each: size_of::<Slot>() + size_of::<u32>(),
+            each: size_of::<Slot>() + size_of::<u32>() + OF_TAG,
         },
         Allocation {
             what: "newest text of each tag that has one",
@@ -52,6 +60,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Option<Wall>>(),
         },
         Allocation {
+            what: "what is normal for each tag that is watched",
+            count: sources::watched(plant),
+            each: size_of::<Watch>(),
+        },
+        Allocation {
             what: "what each tag comes to over its windows",
             count: tracks(plant),
             each: size_of::<Track>(),
@@ -59,7 +72,7 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "accounting of each device",
             count: devices,
-            each: size_of::<Entry>() + size_of::<plant::Device>() + 512,
+            each: size_of::<Entry>() + size_of::<OfDevice>() + size_of::<plant::Device>() + 512,
         },
         Allocation {
             what: "tags that states are derived from",
@@ -87,9 +100,9 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<late::Entry>(),
         },
         Allocation {
-            what: "alarms",
+            what: "alarms, and who did what to them",
             count: alarms,
-            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256,
+            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256 + ACTS,
         },
         Allocation {
             what: "actions on their way",

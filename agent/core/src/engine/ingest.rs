@@ -1,13 +1,14 @@
 //! Samples into the tables: newest value of each tag, status and counters to the machine.
 
 use super::age::Aged;
-use super::{Action, Current, Engine, Entry, UNMAPPED, device_index, lies_in_data};
+use super::{Action, Current, Engine, Entry, UNMAPPED, device_index, lies_in_data, sources};
 use crate::late::Input;
 use crate::limits;
 use crate::machine::Showing;
 use crate::modbus::decode::{Words, decode, scale};
 use crate::modbus::plan::ReadIndex;
 use crate::plant::States;
+use crate::quality::Jump;
 use crate::record::Event;
 use crate::sample::{Quality, Reading, Reason, Sample, Value};
 use crate::state::State;
@@ -31,6 +32,10 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(read.device).model;
         self.begin(read.device, at);
+        let is_dead = answer.as_ref().is_ok_and(|words| {
+            let tags = || read.tags.iter().copied();
+            self.is_dead_block(read.device, at, tags, sources::is_zero(*words))
+        });
         for scaled in IN_ORDER {
             for &index in read.tags.iter() {
                 let tag = &model.tags[usize::from(index.0)];
@@ -41,6 +46,9 @@ impl Engine {
                     continue;
                 }
                 let reading = match &answer {
+                    Ok(_) if is_dead && self.is_dead(read.device, index) => {
+                        Reading::Bad(Reason::AllZero)
+                    }
                     Ok(words) => match decode(point, *words, read.start) {
                         Ok(value) => Reading::Good(value),
                         Err(reason) => Reading::Bad(reason),
@@ -64,10 +72,18 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let model = &plant.device(device).model;
         self.begin(device, at);
+        let is_zero = sources::are_zero(plant.device(device), samples.clone().into_iter());
+        let tags = || samples.clone().into_iter().map(|(index, _)| *index);
+        let is_dead = self.is_dead_block(device, at, tags, is_zero);
         for scaled in IN_ORDER {
             for (index, sample) in samples.clone() {
                 let tag = &model.tags[usize::from(index.0)];
                 if tag.power_of_ten().is_some() != scaled {
+                    continue;
+                }
+                if is_dead && self.is_dead(device, *index) {
+                    let aged = Aged::now(Reading::Bad(Reason::AllZero));
+                    self.take(device, *index, tag, at, aged);
                     continue;
                 }
                 self.hear_late(device, *index, tag, at, sample);
@@ -94,8 +110,10 @@ impl Engine {
 
     fn take(&mut self, device: DeviceIndex, index: TagIndex, tag: &Tag, at: Mono, aged: Aged) {
         let Aged { reading, age_ms } = aged;
-        let reading = within_range(tag, self.scaled(device, tag, reading));
+        let reading = self.scaled(device, tag, reading);
+        let said = reading.value().cloned();
         let from = at.before(age_ms);
+        let (reading, jump) = self.watch(device, index, (at, from), within_range(tag, reading));
         self.tally.samples += 1;
         let entry = &mut self.devices[usize::from(device.0)];
         let slot = entry.first_slot + usize::from(index.0);
@@ -109,12 +127,16 @@ impl Engine {
         let told =
             quality.reason().is_some_and(lies_in_data) && quality != self.newest.quality(slot);
         self.newest.put(slot, &reading, from);
+        self.tell_source(device, index, &reading, said.as_ref(), at);
+        if let (Some(value), true) = (&said, jump != Jump::None) {
+            self.jump(device, index, value, jump);
+        }
         let until = from + self.stale_after(device, index);
         self.track(device, index, &reading, at, until);
         if told && self.actions.len() < limits::QUALITIES {
             self.act(Action::Quality(device, index, quality));
         }
-        if tag.role.is_some() {
+        if tag.role.is_some() && jump != Jump::Held {
             self.count(device, &reading, tag);
         }
         let model = &self.plant.device(device).model;
@@ -183,6 +205,11 @@ impl Engine {
             Reading::Good(value) | Reading::Uncertain(value, _) => value,
             Reading::Bad(reason) => {
                 machine.fail(*reason);
+                if *reason == Reason::Frozen {
+                    self.claim_on(device, at + settings.stale_after_ms);
+                } else {
+                    self.claim(device, State::Unknown, at);
+                }
                 return self.mark(usize::from(device.0));
             }
         };
@@ -224,6 +251,7 @@ impl Engine {
             };
             self.event(at, event);
         }
+        self.claim(device, state, fresh_until);
         self.mark(usize::from(device.0));
     }
 
@@ -243,6 +271,8 @@ impl Engine {
             (&mut entry.machine, &settings.model.state)
         {
             machine.derive(derived, settings.merge_faults_ms);
+            let (state, until) = (machine.shown(), machine.shown_until());
+            self.claim(device, state, until);
             self.mark(usize::from(device.0));
         }
     }

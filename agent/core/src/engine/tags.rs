@@ -82,7 +82,7 @@ impl Tags {
         self.since = at;
     }
 
-    fn track(&mut self, slot: usize) -> Option<&mut Track> {
+    pub(super) fn track(&mut self, slot: usize) -> Option<&mut Track> {
         let at = usize::try_from(*self.of_slot.get(slot)?).ok()?;
         self.tracks.get_mut(at)
     }

@@ -13,6 +13,7 @@ use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod commands;
 mod derived;
 mod history;
 mod late;
@@ -22,6 +23,7 @@ mod rates;
 mod restart;
 mod shown;
 mod source_time;
+mod sources;
 mod storm;
 mod tags;
 mod unset;
@@ -108,6 +110,7 @@ fn plant() -> Plant {
         min_coverage: 5_000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: Arc::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
         device: DeviceIndex(0),
@@ -121,6 +124,7 @@ fn plant() -> Plant {
         on_delay_ms,
         off_delay_ms: 0,
         latched: false,
+        suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
     };
@@ -376,13 +380,13 @@ fn an_alarm_is_raised_cleared_and_published() {
         bench.fail(second * 1000);
     }
     assert_eq!(
-        bench.engine.alarms[0].state,
+        bench.engine.alarms[0].state(),
         crate::alarm::AlarmState::UnackActive
     );
     assert!(bench.engine.alarms[0].undecided);
     bench.read(20_000, [2, 0, 0]);
     assert_eq!(
-        bench.engine.alarms[0].state,
+        bench.engine.alarms[0].state(),
         crate::alarm::AlarmState::RtnUnack
     );
 }
@@ -404,7 +408,7 @@ fn a_break_is_a_planned_stop_and_ends_no_fault() {
         breaks: vec![(14 * 60 + 15, 14 * 60 + 16)],
     }];
     let mut bench = Bench::left(plant, now(0), None);
-    let active = |bench: &Bench| [0, 1].map(|at| bench.engine.alarms[at].state.is_active());
+    let active = |bench: &Bench| [0, 1].map(|at| bench.engine.alarms[at].is_active());
     for second in 0..=60 {
         assert_eq!(active(&bench), [second > 0, false]);
         bench.read(second * 1000, [7, 0, 0]);

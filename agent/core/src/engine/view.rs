@@ -149,14 +149,22 @@ impl Engine {
 
     /// How an alarm stands; none while it is normal.
     pub fn alarm(&self, index: u16) -> Option<AlarmMessage<'_>> {
+        let message = self.any_alarm(index)?;
+        (message.alarm.state() != AlarmState::Normal).then_some(message)
+    }
+
+    /// How an alarm stands, normal or not.
+    pub fn any_alarm(&self, index: u16) -> Option<AlarmMessage<'_>> {
         let alarm = self.alarms.get(usize::from(index))?;
         let settings = &self.plant.alarms[usize::from(index)];
-        (alarm.state != AlarmState::Normal).then(|| AlarmMessage {
+        let until = alarm.shelved_until();
+        Some(AlarmMessage {
             gateway: &self.plant.gateway,
             run: &self.run,
             device: self.plant.device(settings.device),
             settings,
             alarm,
+            until: until.map(|until| self.timeline.label(until)),
         })
     }
 
@@ -191,7 +199,11 @@ impl Engine {
 
     fn device(&self, index: DeviceIndex, now: Mono) -> DeviceStatus<'_> {
         let device = self.plant.device(index);
-        let is_bad = |tag: &TagStatus<'_>| matches!(tag.quality, Quality::Bad(_));
+        // A retained value is a legitimate last state; any other caveat is a suspicion.
+        let is_bad = |tag: &TagStatus<'_>| {
+            let why = tag.quality.reason();
+            why.is_some_and(|why| why != Reason::Retained)
+        };
         let bad = || self.tags(index, now).filter(is_bad);
         let last_good = self.devices[usize::from(index.0)].last_good;
         let doing = self.machine(index).map(|machine| Doing {

@@ -153,8 +153,10 @@ impl<'a> Parser<'a> {
             None => (None, subject.text),
         };
         let name = (self.resolve)(device, name).map_err(|what| subject.mistake(what, None))?;
-        if let Name::NoData(device) = name {
-            return Ok(Rule::NoData(device));
+        match name {
+            Name::NoData(device) => return Ok(Rule::NoData(device)),
+            Name::Suspect(device) => return Ok(Rule::Suspect(device)),
+            _ => {}
         }
         if self.ends_condition() {
             match name {
@@ -231,6 +233,7 @@ impl<'a> Parser<'a> {
             }
             Name::Figure | Name::Lost => self.limit(operand).map(|_| Rule::Figure),
             Name::NoData(device) => Ok(Rule::NoData(device)),
+            Name::Suspect(device) => Ok(Rule::Suspect(device)),
         }
     }
 
@@ -250,7 +253,7 @@ impl<'a> Parser<'a> {
                 limit: Limit::Bit(bit),
             }),
             (Name::Figure | Name::Lost, Some(_)) => Ok(Rule::Figure),
-            (Name::State(_) | Name::NoData(_), Some(_)) => {
+            (Name::State(_) | Name::NoData(_) | Name::Suspect(_), Some(_)) => {
                 Err(token.mistake("only tags have bits", Some("such as `status bit 3`")))
             }
         }

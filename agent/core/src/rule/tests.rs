@@ -13,6 +13,7 @@ fn resolve(device: Option<&str>, name: &str) -> Result<Name, String> {
     match name {
         "state" => Ok(Name::State(device)),
         "no_data" => Ok(Name::NoData(device)),
+        "suspect" => Ok(Name::Suspect(device)),
         "temperature" => Ok(Name::Tag(device, TagIndex(0))),
         "mode" => Ok(Name::Tag(device, TagIndex(1))),
         "fault_rate_per_h" => Ok(Name::Figure),
@@ -42,6 +43,9 @@ impl World for Shop {
     fn no_data(&self, _: DeviceIndex) -> bool {
         self.temperature.is_none()
     }
+    fn suspect(&self, _: DeviceIndex) -> Option<bool> {
+        self.temperature.as_ref().map(|_| self.mode.is_none())
+    }
 }
 
 #[test]
@@ -59,6 +63,7 @@ fn conditions_of_the_example() {
         Some(false)
     );
     assert_eq!(parsed("no_data").evaluate(&shop, false), Some(true));
+    assert_eq!(parsed("suspect").evaluate(&shop, false), None);
     assert_eq!(parsed("temperature > 620").evaluate(&shop, false), None);
     shop.temperature = Some(Value::Float(615.0));
     assert_eq!(
@@ -214,7 +219,7 @@ proptest! {
     #[test]
     fn no_jumble_of_words_panics(words in proptest::collection::vec(
         prop::sample::select(vec!["state", "==", "faulted", "(", ")", "not", "and", "or",
-            "temperature", ">", "3", "'x", "no_data", "press-2.", ".", "<="]), 0..20)) {
+            "temperature", ">", "3", "'x", "no_data", "suspect", "press-2.", ".", "<="]), 0..20)) {
         let _ = parse(&words.join(" "), 0.0, &resolve);
     }
 }

@@ -55,7 +55,7 @@ fn every_key_is_documented() {
         if after.starts_with("mode") {
             let common = [
                 "scale", "offset", "unit", "range", "every", "role", "parts", "wrap", "counter",
-                "publish",
+                "publish", "detect",
             ];
             documented.extend(common);
         }

@@ -1,7 +1,7 @@
 //! What the keys of Modbus tags come to.
 
 use super::*;
-use andon_core::tag::{Bits, Packing, Summed, Tag, TagIndex};
+use andon_core::tag::{Bits, Detector, Detectors, Packing, Summed, Tag, TagIndex};
 
 /// The tags of a device that has these lines in its `[device.tags]`, and besides a `status`.
 fn tags(lines: &str) -> Vec<Tag> {
@@ -239,4 +239,50 @@ fn addresses_of_sunspec_are_no_numbers_from_a_manual() {
     };
     assert_eq!(warnings(40000), 0);
     assert_eq!(warnings(40001), 2, "both are numbers of a manual");
+}
+
+/// The detectors of `status` and `x` of a device behind a link, with these lines.
+fn detectors(text: &str) -> Vec<Detectors> {
+    let loaded = load_text(text).unwrap_or_else(|report| panic!("{report}"));
+    loaded.settings.plant.devices[0].detect.to_vec()
+}
+
+#[test]
+fn the_nearest_word_decides_which_lies_are_looked_for() {
+    let with = |of_profile: &str, of_device: &str, of_tag: &str| {
+        detectors(&format!(
+            "[gateway]\nid = \"gw\"\nsite = \"s\"\narea = \"a\"\n\
+             [upstream]\nbroker = \"mqtt://127.0.0.1:1883\"\n\
+             [[profile]]\nid = \"p\"\n{of_profile}\n[profile.tags]\n\
+             status = {{ at = \"holding:0\", type = \"u16\" }}\n\
+             x = {{ at = \"holding:1\", type = \"u16\"{of_tag} }}\n\
+             [[device]]\nid = \"d\"\nprofile = \"p\"\nmodbus_tcp = \"10.0.0.1:502\"\n{of_device}\n"
+        ))
+    };
+    let (all, none) = (Detectors::ALL, Detectors::NONE);
+    let only = |detector| Detectors::from_iter([detector]);
+    assert_eq!(with("", "", ""), [all, all]);
+    assert_eq!(with("detect = false", "", ""), [none, none]);
+    assert_eq!(with("detect = false", "detect = true", ""), [all, all]);
+    let zero = only(Detector::AllZero);
+    let list = with("", "detect = false", ", detect = [\"all-zero\"]");
+    assert_eq!(list, [none, zero]);
+    assert_eq!(with("", "detect = []", ""), [none, none]);
+}
+
+#[test]
+fn what_is_sent_may_stand_still_and_be_zero() {
+    let loaded = load_text(PRESS_LINE).unwrap_or_else(|report| panic!("{report}"));
+    for device in &loaded.settings.plant.devices {
+        assert_eq!(device.detect.len(), device.model.tags.len());
+        for (tag, detectors) in device.model.tags.iter().zip(&*device.detect) {
+            let is_asked = matches!(tag.source, Source::Modbus(_));
+            let expected = if is_asked {
+                Detectors::ALL
+            } else {
+                Detectors::SENT
+            };
+            assert_eq!(*detectors, expected, "{} of {}", tag.name, device.id);
+        }
+    }
 }

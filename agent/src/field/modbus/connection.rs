@@ -8,7 +8,7 @@ use crate::field::meter::Meter;
 use crate::settings::{Endpoint, Modbus};
 use andon_core::modbus::permit::Permit;
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -38,8 +38,21 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            OpenError::Io(error) => error.fmt(f),
-            OpenError::Timeout(patience) => write!(f, "no connection within {patience:?}"),
+            OpenError::Io(error) => match error.kind() {
+                ErrorKind::ConnectionRefused => {
+                    f.write_str("nothing listens there; is the device on, is the port right?")
+                }
+                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                    write!(f, "{error}; check cable, address and route")
+                }
+                _ => write!(f, "{error}; check host name and network"),
+            },
+            OpenError::Timeout(patience) => {
+                write!(
+                    f,
+                    "no connection within {patience:?}; check address, cable and firewall"
+                )
+            }
             OpenError::InUse(why) | OpenError::Other(why) => f.write_str(why),
         }
     }

@@ -11,6 +11,10 @@
 //!   told once per period as [`Reason::Disconnected`].
 //! - A unit that answers is asked again after a fault as often as its device says (`retries`); one
 //!   that is only probed is not, so that it costs the others no more than one probe.
+//! - Some devices hear nothing for a while after they are connected to, and a timeout leads to a new
+//!   connection. Where nobody answers, what follows a connection that was of no use is given time
+//!   before it is used ([`WARM_UP`]), so that such a device is read also if nobody has said
+//!   `after_connect`.
 //! - A line on which nobody is heard for [`DEAF_MS`] is opened anew: a port that was unplugged may
 //!   never say so.
 
@@ -25,7 +29,7 @@ mod tcp;
 mod timer;
 
 pub use connection::OpenError;
-pub use request::{Fault, ask};
+pub use request::{Fault, ask, meaning};
 
 pub(super) use port::probe;
 
@@ -44,7 +48,7 @@ use andon_core::tag::DeviceIndex;
 use andon_core::time::Mono;
 use connection::Connection;
 use errand::Errand;
-use refused::Refused;
+use refused::{Refused, is_refusal};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,6 +58,9 @@ const RECONNECT_LAST_MS: u64 = 5_000;
 
 /// From so long without an answer from anybody, an open line is opened anew.
 const DEAF_MS: u64 = 30_000;
+
+/// Time that a new connection is given before it is used, where the last one was of no use.
+const WARM_UP: Duration = Duration::from_secs(1);
 
 /// No answer is later than so many times the deadline of its unit, or than this.
 const LATE_FACTOR: u32 = 3;
@@ -101,6 +108,10 @@ struct Poller {
     /// From so long without that an open line is opened anew.
     deaf_ms: u64,
     backoff: Backoff,
+    /// The last connection was closed before anything was answered on it.
+    in_vain: bool,
+    /// The present one was given time because of that.
+    warmed_up: bool,
     behind: Vec<Behind>,
     /// Units that need a pause, and until when.
     pauses: Vec<(u8, Instant)>,
@@ -175,6 +186,8 @@ impl Poller {
             heard: now,
             deaf_ms: DEAF_MS,
             backoff: Backoff::new(RECONNECT_LAST_MS, seed),
+            in_vain: false,
+            warmed_up: false,
             behind,
             pauses: Vec::new(),
             refused: Refused::default(),
@@ -233,7 +246,7 @@ impl Poller {
         }
         match self.request(ask).await? {
             Outcome::Answer(answer) => self.answered(slot, &read, Ok(answer)).await,
-            Outcome::Exception(code) if refused::is_refusal(code) => {
+            Outcome::Exception(code) if is_refusal(code) => {
                 Box::pin(self.was_refused(slot, ask, code)).await
             }
             Outcome::Exception(code) => self.answered(slot, &read, Err(code)).await,
@@ -284,6 +297,14 @@ impl Poller {
     ) -> Result<Outcome, EngineGone> {
         match reply {
             Ok(reply) => {
+                if !served && self.warmed_up {
+                    tracing::info!(
+                        link = self.outlet.id(),
+                        "answered after {WARM_UP:?} of rest on a new connection; if a reading is \
+                         lost after each connection, write `after_connect`"
+                    );
+                }
+                self.in_vain = false;
                 self.connection = Some(connection);
                 self.heard = clock::mono();
                 self.backoff.reset();
@@ -299,6 +320,7 @@ impl Poller {
                 if connection.survives(&fault) && !is_deaf {
                     self.connection = Some(connection);
                 } else {
+                    self.in_vain = !served;
                     tracing::debug!(link = self.outlet.id(), "connecting anew: {fault}");
                 }
                 Ok(Outcome::Fault(fault.reason(), fault.to_string()))
@@ -353,6 +375,12 @@ impl Poller {
     }
 
     async fn tell(&mut self, slot: Slot, answer: Result<Answer, Reason>) -> Result<(), EngineGone> {
+        // What a device has not got today it will not have in some seconds.
+        let is_final =
+            |reason: &Reason| matches!(reason, Reason::Exception(code) if is_refusal(*code));
+        if answer.as_ref().is_err_and(|reason| !is_final(reason)) {
+            self.schedule.missed(slot, clock::mono());
+        }
         let read = self.schedule.read(slot);
         self.outlet
             .send(FromField::Read {
@@ -381,7 +409,11 @@ impl Poller {
                 self.meter.connected(true);
                 let manners = self.behind.iter().map(|behind| &behind.manners);
                 let after_ms = manners.map(|manners| manners.after_connect_ms).max();
-                tokio::time::sleep(Duration::from_millis(after_ms.unwrap_or(0))).await;
+                let after = Duration::from_millis(after_ms.unwrap_or(0));
+                // Never at the cost of somebody who answers.
+                self.warmed_up = self.in_vain && after < WARM_UP && self.schedule.nobody_answers();
+                let rest = if self.warmed_up { WARM_UP } else { after };
+                tokio::time::sleep(rest).await;
                 self.heard = clock::mono();
                 Ok(Some(connection))
             }
@@ -447,7 +479,8 @@ impl Poller {
             tracing::warn!(
                 link = self.outlet.id(),
                 unit = read.unit,
-                "{table}:{start}, {count} addresses: answered with exception {code}"
+                "{table}:{start}, {count} addresses: answered with exception {code}, {}",
+                meaning(code)
             );
         }
     }

@@ -39,6 +39,7 @@ fn open_now(port: &SerialPort) -> Result<SerialStream, OpenError> {
     let stream = SerialStream::open(&builder).map_err(|error| match error.kind() {
         // It says so of a port that is there but locked, too.
         ErrorKind::NoDevice if port.path.exists() => OpenError::InUse(error.to_string()),
+        _ if !port.path.exists() => OpenError::Other(format!("{error}; is it plugged in?")),
         _ => OpenError::Other(error.to_string()),
     })?;
     switch_driver(&stream, port.rs485).map_err(OpenError::Other)?;

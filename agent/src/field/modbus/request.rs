@@ -189,3 +189,19 @@ pub(super) const fn event(reply: &Result<Reply, Fault>, took_us: u64) -> Event {
         Err(Fault::Lost(_)) => Event::Lost,
     }
 }
+
+/// What an exception code means (Modbus Application Protocol 1.1b3, §7), and what to do.
+pub const fn meaning(code: u8) -> &'static str {
+    match code {
+        0x01 => "no such table: it does not know the function",
+        0x02 => "there is no such address",
+        0x03 => "it does not give so many addresses at once",
+        0x04 => "it failed while reading",
+        0x05 => "it needs longer than an answer may take",
+        0x06 => "it is busy, try again",
+        0x08 => "its memory is damaged",
+        0x0A => "the gateway has no way to it: check the unit and the gateway's settings",
+        0x0B => "the gateway gets no answer from it: check the unit, its wiring and line settings",
+        _ => "a code of its maker's own",
+    }
+}

@@ -22,6 +22,7 @@ fn plant() -> Plant {
         source: Source::Message(Place::bare(None, kind)),
     };
     let mut tenths = tag("pressure", Kind::I16);
+    tenths.range = Some((0.0, 6.0));
     if let Source::Message(place) = &mut tenths.source {
         place.scale = 0.1;
     }
@@ -51,6 +52,7 @@ fn plant() -> Plant {
         min_coverage: 5_000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: Arc::default(),
     };
     Plant {
         gateway: Gateway {
@@ -151,6 +153,11 @@ fn a_value_of_another_type_is_a_bad_reading_and_no_mistake() {
     assert_eq!(reading(1), Reading::Bad(Reason::Missing));
     assert_eq!(reading(2), Reading::Good(Value::Float(5.7)));
     assert_eq!(pushed[0].bad(), 2);
+
+    let beyond = push(r#"{"device":"press-1","tags":{"pressure":61}}"#).unwrap();
+    let reading = &beyond[0].samples[0].1.reading;
+    assert_eq!(*reading, Reading::Bad(Reason::OutOfRange));
+    assert_eq!(beyond[0].bad(), 1, "the script is told");
 }
 
 #[test]

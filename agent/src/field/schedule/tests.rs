@@ -291,3 +291,43 @@ fn what_failed_need_not_wait_for_a_long_period() {
         "never later"
     );
 }
+
+#[test]
+fn slow_reads_that_were_missed_are_made_soon_after_their_unit_is_back() {
+    // Three reads a quarter of an hour apart, of a unit that is dead at first, and a healthy one.
+    const SLOW: u64 = 900_000;
+    let mut bench = Bench::new(&[(1, SLOW), (1, SLOW), (1, SLOW), (2, SLOW)], 500);
+    bench.dead = vec![1];
+    bench.run_until(100_000);
+    // Only the probes of one read are made, and each of them costs the others no more than before.
+    let in_vain = bench.asked.iter().filter(|asked| !asked.2).count();
+    assert!((4..=8).contains(&in_vain), "{:?}", bench.asked);
+    assert_eq!(
+        bench.asked_of(3),
+        [500],
+        "what was read waits for its period"
+    );
+    bench.dead.clear();
+    bench.run_until(150_000);
+    for read in 0..3 {
+        let answered = bench
+            .asked
+            .iter()
+            .filter(|asked| asked.1 == read && asked.2);
+        let times: Vec<u64> = answered.map(|asked| asked.0).collect();
+        assert!(
+            matches!(times[..], [once] if once < 142_000),
+            "{read}: {times:?}"
+        );
+    }
+}
+
+#[test]
+fn one_lost_answer_of_a_slow_read_costs_some_seconds() {
+    let mut bench = Bench::new(&[(1, 300_000)], 500);
+    bench.dead = vec![1];
+    bench.run_until(600);
+    bench.dead.clear();
+    bench.run_until(400_000);
+    assert_eq!(bench.asked_of(0), [0, 10_000, 300_000]);
+}

@@ -216,10 +216,12 @@ impl Found {
         progress: &Progress,
     ) -> Result<(), Trouble> {
         let (few, others) = units.split_at(FEW.min(units.len()));
-        progress.set(forms.len() as u64 * few.len() as u64);
-        for form in forms {
+        // As long as nobody answers, it may take all of it.
+        progress.left(forms.len() as u64 * units.len() as u64);
+        for (tried, form) in (1..).zip(forms) {
             if self.on_line(at, *form, few, progress).await? {
-                progress.more(others.len() as u64);
+                let later = if options.all { forms.len() - tried } else { 0 };
+                progress.left((others.len() + later * few.len()) as u64);
                 self.on_line(at, *form, others, progress).await?;
                 if !options.all {
                     return Ok(());
@@ -233,7 +235,6 @@ impl Found {
         if heard || others.is_empty() {
             return Ok(());
         }
-        progress.more(forms.len() as u64 * others.len() as u64);
         for form in forms {
             if self.on_line(at, *form, others, progress).await? && !options.all {
                 return Ok(());

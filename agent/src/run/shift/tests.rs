@@ -1,15 +1,19 @@
 use super::*;
 use crate::field::meter::Meters;
-use crate::run::{Asks, NoAnswer, Question};
+use crate::run::{Asks, NoAnswer, NotDone, Order, Orders, Question};
 use crate::store;
 use crate::upstream::Reach;
+use andon_core::alarm::{Act, AlarmState, Verb, Via};
 use andon_core::calendar::Calendar;
+use andon_core::engine::{Command, Left, Refused};
 use andon_core::modbus::plan::Plan;
-use andon_core::plant::{Device, Gateway, Link, Manners, Model, Plant};
+use andon_core::plant::{self, Device, Gateway, Link, Manners, Model, Plant, Priority};
+use andon_core::rule::Rule;
 use andon_core::sample::{Reading, Reason, Value};
 use andon_core::tag::{Kind, LinkIndex, Point, Source, Table, Tag};
 use andon_core::time::{ClockState, Now, Wall};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// A device with one register that is no state and no count.
 fn plant() -> Plant {
@@ -58,10 +62,27 @@ fn plant() -> Plant {
             min_coverage: 5_000,
             min_exposure_ms: 1_800_000,
             merge_faults_ms: 0,
+            detect: Arc::default(),
         }],
-        alarms: vec![],
+        alarms: vec![silent()],
         max_payload: 9000,
         cfg: 1,
+    }
+}
+
+/// An alarm that is raised at once: nobody reads the device.
+fn silent() -> plant::Alarm {
+    plant::Alarm {
+        device: DeviceIndex(0),
+        id: "no-data".into(),
+        priority: Priority::High,
+        when: Rule::NoData(DeviceIndex(0)),
+        on_delay_ms: 0,
+        off_delay_ms: 0,
+        latched: false,
+        suppress_when: None,
+        text_en: "".into(),
+        text_zh: "".into(),
     }
 }
 
@@ -97,8 +118,13 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
     )
 }
 
-fn nobody_asks() -> mpsc::Receiver<Ask> {
-    mpsc::channel(1).1
+/// Nobody tells or asks anything.
+fn nothing_told() -> Told {
+    Told {
+        journal: mpsc::channel(1).1,
+        asks: mpsc::channel(1).1,
+        orders: mpsc::channel(1).1,
+    }
 }
 
 fn loss(seq: u64) -> Event {
@@ -142,7 +168,7 @@ async fn what_waits_behind_a_link_that_went_down_is_not_late() {
     });
     shift.close().await;
     let stored = shift.store.read(None, 10).await.unwrap();
-    let [config, link] = &stored[..] else {
+    let [config, link, ..] = &stored[..] else {
         panic!("{stored:?}");
     };
     assert!(
@@ -163,10 +189,9 @@ async fn a_flood_of_readings_does_not_hold_up_a_stop() {
         };
         flood.try_send(message).unwrap();
     }
-    let (_no_losses, journal) = mpsc::channel(1);
     let (_stop, stopped) = watch::channel(true);
     let tally = shift(dir.path(), vec![])
-        .work(field, journal, nobody_asks(), stopped)
+        .work(field, nothing_told(), stopped)
         .await
         .unwrap();
     assert_eq!(tally.samples, FIELD_QUEUE as u64);
@@ -183,10 +208,13 @@ async fn a_question_is_answered_after_the_readings_before_it() {
         readings: vec![(TagIndex(0), reading.into())],
     };
     readings.try_send(message).unwrap();
-    let (_no_losses, journal) = mpsc::channel(1);
     let (asks, questions) = Asks::channel();
     let (stop, stopped) = watch::channel(false);
-    let work = shift(dir.path(), vec![]).work(field, journal, questions, stopped);
+    let told = Told {
+        asks: questions,
+        ..nothing_told()
+    };
+    let work = shift(dir.path(), vec![]).work(field, told, stopped);
     let asking = async {
         let parsed = async |question| {
             let answer = asks.ask(question).await.unwrap();
@@ -221,14 +249,120 @@ async fn a_run_ends_when_its_outbox_has_ended() {
     shift.store.clone().close().await;
     shift.staging.hurry();
     let (_no_readings, field) = mpsc::channel(1);
-    let (_no_losses, journal) = mpsc::channel(1);
     let (_stop, stopped) = watch::channel(false);
-    assert!(
-        shift
-            .work(field, journal, nobody_asks(), stopped)
-            .await
-            .is_err()
+    assert!(shift.work(field, nothing_told(), stopped).await.is_err());
+}
+
+fn acknowledge(id: &str) -> Order {
+    Order::Alarm(Command {
+        id: id.into(),
+        verb: Verb::Acknowledge,
+        occurrence: Some(1),
+        act: Act {
+            by: Some("li".into()),
+            via: Via::Cli,
+            why: None,
+        },
+    })
+}
+
+/// Has `shift` carry it out; the answer comes later.
+fn order(shift: &mut Shift, order: Order) -> oneshot::Receiver<Result<bytes::Bytes, NotDone>> {
+    let (answer, answered) = oneshot::channel();
+    shift.obey(Given { order, answer });
+    answered
+}
+
+#[tokio::test]
+async fn what_was_answered_as_done_is_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shift = shift(dir.path(), vec![]);
+    shift.keep_time();
+    shift.act(clock::mono());
+    let mut answered = order(&mut shift, acknowledge("press-1.no-data"));
+    shift.begin_commit(clock::mono());
+    let mut quiet = order(&mut shift, Order::Silence(act()));
+    assert!(answered.try_recv().is_err(), "not on disk yet");
+    let done = committed(&mut shift.commit).await;
+    shift.committed(done);
+    let answer = answered.try_recv().unwrap().unwrap();
+    let alarm: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(
+        (&alarm["state"], &alarm["by"]),
+        (&"ack-active".into(), &"li".into())
     );
+    assert!(
+        quiet.try_recv().is_ok(),
+        "nothing sounds: nothing to wait for"
+    );
+
+    // As after a kill.
+    let stored = shift.store.read(None, 10).await.unwrap();
+    let is_ack = |body: &Body| {
+        matches!(body, Body::Event(Event::Alarm { to: AlarmState::AckActive, done: Some(done), .. })
+            if done.verb == Verb::Acknowledge)
+    };
+    assert!(stored.iter().any(|stored| is_ack(&stored.record.body)));
+    shift.store.clone().close().await;
+    drop(shift);
+    let start = store::begin(dir.path(), 1).unwrap();
+    let budget = 64 << 20;
+    let (_store, opened) = store::open(store::Options { start, budget }).unwrap();
+    let plant = Arc::new(plant());
+    let plan = Arc::new(Plan::new(&plant));
+    let left = opened.checkpoint.as_deref().map(Left::Newest);
+    let engine = Engine::new(plant, plan, opened.run, clock::now(), left);
+    let alarm = engine.alarm(0).unwrap().alarm;
+    assert_eq!(alarm.state(), AlarmState::AckActive);
+}
+
+fn act() -> Act {
+    Act {
+        by: None,
+        via: Via::Cli,
+        why: None,
+    }
+}
+
+#[tokio::test]
+async fn what_the_disk_does_not_take_is_not_answered_as_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shift = shift(dir.path(), vec![]);
+    shift.keep_time();
+    shift.act(clock::mono());
+    shift.store.clone().close().await;
+    let mut answered = order(&mut shift, acknowledge("press-1.no-data"));
+    shift.begin_commit(clock::mono());
+    let done = committed(&mut shift.commit).await;
+    shift.committed(done);
+    let answer = answered.try_recv().unwrap();
+    assert!(matches!(answer, Err(NotDone::NotStored(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_order_is_refused_at_once_and_given_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_no_readings, field) = mpsc::channel(1);
+    let (orders, given) = Orders::channel();
+    let (stop, stopped) = watch::channel(false);
+    let told = Told {
+        orders: given,
+        ..nothing_told()
+    };
+    let work = shift(dir.path(), vec![]).work(field, told, stopped);
+    let ordering = async {
+        let unknown = orders.give(acknowledge("press-1.other")).await;
+        assert_eq!(unknown, Err(NotDone::Refused(Refused::Unknown)));
+        let done = orders.give(acknowledge("press-1.no-data")).await;
+        assert!(done.is_ok(), "{done:?}");
+        let again = orders.give(acknowledge("press-1.no-data")).await;
+        assert!(matches!(again, Err(NotDone::Refused(_))), "{again:?}");
+        stop.send(true).unwrap();
+    };
+    let (worked, ()) = tokio::join!(work, ordering);
+    worked.unwrap();
+    let gone = orders.give(acknowledge("press-1.no-data")).await;
+    assert_eq!(gone, Err(NotDone::NoAnswer), "it has stopped");
 }
 
 #[tokio::test]

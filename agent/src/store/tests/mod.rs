@@ -104,6 +104,8 @@ pub fn alarm(seq: u64) -> Record {
         from: AlarmState::Normal,
         to: AlarmState::UnackActive,
         value: None,
+        active: true,
+        done: None,
     };
     record(seq, Body::Event(event))
 }

@@ -216,7 +216,7 @@ fn an_alarm_that_was_removed_and_comes_back_goes_on_counting() {
     let mut bench = Bench::continued(without, now(2_000), &checkpoint);
     let checkpoint = bench.engine.checkpoint();
     let mut bench = Bench::resumed(3_000, Some(&checkpoint));
-    assert_eq!(bench.engine.alarms[0].state, AlarmState::Normal);
+    assert_eq!(bench.engine.alarms[0].state(), AlarmState::Normal);
     bench.read(4_000, [7, 0, 0]);
     assert_eq!(bench.engine.alarms[0].occurrence, 2);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sample::Sample;
-use crate::tag::Place;
+use crate::tag::{Detectors, Place};
 
 /// A press that publishes: mode, good count and a slow temperature.
 fn publishing() -> Plant {
@@ -16,6 +16,7 @@ fn publishing() -> Plant {
         source: Source::Message(Place::bare(None, Kind::F64)),
         ..tag("temperature", 0, Kind::U16, None)
     });
+    plant.devices[0].detect = vec![Detectors::SENT; model.tags.len()].into();
     plant.devices[0].model = Arc::new(model);
     plant
 }
@@ -146,11 +147,112 @@ fn a_late_duplicate_is_no_reset() {
 }
 
 #[test]
+fn what_is_sent_once_more_after_a_restart_is_no_reset_either() {
+    let mut source = Publisher::new();
+    source.says(1000, GOOD, 100, 1000);
+    source.says(2000, GOOD, 105, 2000);
+    source.says(2000, STATUS, 3, 2000);
+    let checkpoint = source.bench.engine.checkpoint();
+    let left = Some(Left::Newest(&checkpoint));
+    let mut source = Publisher {
+        bench: Bench::left(publishing(), now(3000), left),
+    };
+    // A publisher sends again what nobody has acknowledged, and then goes on.
+    source.says(3100, GOOD, 100, 1000);
+    source.says(3100, STATUS, 2, 1000);
+    assert_eq!(source.state().0, State::Unknown, "it shows what was before");
+    source.says(3200, GOOD, 105, 2000);
+    source.says(3300, GOOD, 106, 3200);
+    source.says(3300, STATUS, 2, 3200);
+    assert_eq!(source.state(), (State::Producing, Quality::Good));
+    source.bench.pass(60_000);
+    let summary = source.bench.summaries()[0];
+    assert_eq!((summary.parts.good, summary.uncounted_ms), (Some(6), 0));
+}
+
+#[test]
 fn a_clock_that_was_ahead_and_is_set_right_is_believed_again() {
     let mut source = Publisher::new();
     source.says(1000, STATUS, 2, 86_400_000);
     source.says(2000, STATUS, 3, 2000);
     assert_eq!(source.state(), (State::Delayed, Quality::Good));
+}
+
+/// What was told of the source as a whole.
+fn told(source: &Publisher) -> Vec<(Reason, bool, Option<Value>)> {
+    let of = |record: &Record| match &record.body {
+        Body::Event(Event::Source {
+            tag: None,
+            reason,
+            begins,
+            value,
+            ..
+        }) => Some((*reason, *begins, value.clone())),
+        _ => None,
+    };
+    source.bench.records.iter().filter_map(of).collect()
+}
+
+#[test]
+fn stamps_that_move_on_and_stay_behind_are_those_of_a_slow_clock() {
+    let mut source = Publisher::new();
+    let hour = 3_600_000;
+    for second in 1..=40 {
+        let ms = second * 1000;
+        let jitter = i64::try_from(second % 3).unwrap() * 300;
+        source.says(ms, STATUS, 2, ms as i64 - hour - jitter);
+        let why = if second < 3 {
+            Reason::Stale
+        } else {
+            Reason::ClockBehind
+        };
+        assert_eq!(source.quality(STATUS), Quality::Bad(why), "{second}");
+        assert_eq!(source.state().0, State::Unknown);
+    }
+    // It is set.
+    for second in 41..=60 {
+        source.says(second * 1000, STATUS, 2, second as i64 * 1000);
+        assert_eq!(source.state(), (State::Producing, Quality::Good));
+    }
+    let [
+        (Reason::ClockBehind, true, Some(Value::Int(by))),
+        (Reason::ClockBehind, false, None),
+    ] = told(&source)[..]
+    else {
+        panic!("{:?}", told(&source));
+    };
+    assert_eq!(by, -hour, "ahead by so much when it was found");
+}
+
+#[test]
+fn stamps_that_stand_and_a_backlog_are_no_slow_clock() {
+    let mut source = Publisher::new();
+    let hour = 3_600_000;
+    for second in 1..=10 {
+        source.says(second * 1000, STATUS, 2, -hour);
+        assert_eq!(source.quality(STATUS), Quality::Bad(Reason::Stale));
+    }
+    // A thousand samples of the last hour, ten in a second.
+    for n in 0..1000 {
+        let ms = 11_000 + n * 100;
+        source.says(ms, STATUS, 2, -hour + 1 + n as i64 * 3000);
+        assert_eq!(source.quality(STATUS), Quality::Bad(Reason::Stale), "{n}");
+    }
+    assert_eq!(told(&source), vec![]);
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_told_once_and_once_when_it_is_right() {
+    let mut source = Publisher::new();
+    for second in 1..=20 {
+        source.says(second * 1000, STATUS, 2, second as i64 * 1000 + 90_000);
+    }
+    for second in 111..=140 {
+        source.says(second * 1000, STATUS, 2, second as i64 * 1000);
+    }
+    let by = Some(Value::Int(90_000));
+    let ahead = Reason::ClockAhead;
+    assert_eq!(told(&source), [(ahead, true, by), (ahead, false, None)]);
 }
 
 #[test]

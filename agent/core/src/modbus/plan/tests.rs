@@ -59,6 +59,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        detect: Arc::default(),
     };
     let text = || Box::<str>::from("x");
     Plant {

@@ -131,14 +131,13 @@ async fn a_device_that_needs_a_pause_gets_it_and_the_others_are_asked_meanwhile(
     link.stop().await;
 }
 
-#[tokio::test]
-async fn a_device_that_needs_half_a_second_after_connect_gets_it() {
-    let after = Duration::from_millis(500);
+/// A device that does not hear what comes too early after a connection, and then hears nothing on
+/// that connection ever after.
+async fn late_riser(after: Duration) -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let books = Arc::new(Books::default());
     let kept = Arc::clone(&books);
-    // What comes too early it does not hear, and it hears nothing on that connection ever after.
     let task = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let books = Arc::clone(&kept);
@@ -153,6 +152,26 @@ async fn a_device_that_needs_half_a_second_after_connect_gets_it() {
             });
         }
     });
+    (port, task)
+}
+
+#[tokio::test]
+async fn a_device_that_needs_half_a_second_after_connect_is_read_if_nobody_says_so() {
+    let (port, task) = late_riser(Duration::from_millis(500)).await;
+    let reads = vec![read(Table::Holding, 1, 0, 4, 20)];
+    let mut link = Link::start(tcp_link(port, PATIENCE), reads);
+    // The first connection is of no use, and none would ever be.
+    assert_ne!(link.until_good().await, []);
+    for _ in 0..4 {
+        assert_eq!(link.until_good().await, []);
+    }
+    task.abort();
+    link.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_needs_half_a_second_after_connect_gets_it() {
+    let (port, task) = late_riser(Duration::from_millis(500)).await;
     let reads = vec![
         read(Table::Holding, 1, 0, 4, 20),
         read(Table::Holding, 2, 0, 4, 20),

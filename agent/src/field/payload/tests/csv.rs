@@ -53,6 +53,20 @@ fn the_last_row_counts() {
 }
 
 #[test]
+fn rows_may_be_gbk_and_other_bytes_are_no_text() {
+    let csv = "时间,温度,状态\r\n1,20.5,运行\r\n2,21.5,停机\r\n";
+    let (gbk, _, unknown) = encoding_rs::GBK.encode(csv);
+    assert!(!unknown && std::str::from_utf8(&gbk).is_err());
+    let of = |bytes: &[u8], at, kind| one(&samples(bytes, &column(at, None, None, kind), false));
+    assert_eq!(of(&gbk, name("温度"), Kind::F64), Ok(Value::Float(21.5)));
+    assert_eq!(of(&gbk, number(2), Kind::Text), text("停机"));
+    for bytes in [&b"1,2\xff\xff"[..], b"1,\xd4\x002", b"\x81", b"1,2,\xce"] {
+        let read = of(bytes, number(1), Kind::F64);
+        assert_eq!(read, Err(Reason::Malformed), "{bytes:?}");
+    }
+}
+
+#[test]
 fn a_column_may_be_named_by_the_first_row() {
     let csv = "time,temp,\"mode, now\"\n1790000000,3.2,run\n1790000001,3.3,stop\n";
     assert_eq!(cell(csv, name("temp"), Kind::F64), Ok(Value::Float(3.3)));

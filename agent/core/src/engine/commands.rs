@@ -1,0 +1,128 @@
+//! What people do to alarms: the one way in for every channel.
+
+use super::{Action, Current, Engine};
+use crate::alarm::{Act, Refusal, Verb};
+use crate::plant::Priority;
+use crate::record::{Done, Event};
+use crate::time::{Mono, Wall};
+use alloc::boxed::Box;
+
+/// Sound is stopped for so long; what nobody has acknowledged by then sounds again.
+pub const SILENCE_MS: u64 = 10 * 60_000;
+
+/// What somebody wants done to an alarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Which alarm: `{device}.{alarm}`.
+    pub id: Box<str>,
+    /// What.
+    pub verb: Verb,
+    /// Which occurrence they mean; without one, the newest.
+    pub occurrence: Option<u64>,
+    /// Who, how and why.
+    pub act: Act,
+}
+
+/// Why a command is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// No such alarm is configured.
+    Unknown,
+    /// The alarm stands in another way, or something is missing.
+    Alarm(Refusal),
+}
+
+/// What is to be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sound {
+    /// The highest priority that sounds; none: all is quiet.
+    pub priority: Option<Priority>,
+    /// How many alarms sound.
+    pub alarms: usize,
+    /// When the next alarm sounds again whose sound was stopped.
+    pub silent_until: Option<Wall>,
+}
+
+impl Engine {
+    /// Somebody does something to an alarm at `at`. Returns its index; what follows from it is durable
+    /// only once the records that it asks to be stored are on disk.
+    pub fn handle_command(&mut self, at: Mono, command: Command) -> Result<u16, Refused> {
+        self.roll(at);
+        let index = self.alarm_index(&command.id).ok_or(Refused::Unknown)?;
+        // A shelf may have ended, and a delay may be over.
+        self.judge(index, at);
+        let place = usize::from(index);
+        let label = self.timeline.label(at);
+        let latched = self.plant.alarms[place].latched;
+        let act = command.act.clone();
+        let change = self.alarms[place]
+            .act(command.verb, command.occurrence, act, latched, (at, label))
+            .map_err(Refused::Alarm)?;
+        let shelved_until = self.alarms[place].shelved_until();
+        let until = match command.verb {
+            Verb::Shelve(_) => shelved_until.map(|until| self.timeline.label(until)),
+            _ => None,
+        };
+        let done = Done {
+            verb: command.verb,
+            act: command.act,
+            until,
+        };
+        self.tell_alarm(index, Some(change), Some(Box::new(done)), at);
+        self.act(Action::Publish(Current::Alarm(index)));
+        self.act(Action::Commit);
+        if let Some(until) = shelved_until {
+            let earliest = self.alarm_deadline.map_or(until, |known| known.min(until));
+            self.alarm_deadline = Some(earliest);
+        }
+        Ok(index)
+    }
+
+    /// Somebody stops the sound of everything that sounds at `at`; says how many alarms that were. An
+    /// alarm that is raised later sounds all the same.
+    pub fn handle_silence(&mut self, at: Mono, act: Act) -> usize {
+        self.roll(at);
+        let until = at + SILENCE_MS;
+        let mut count = 0;
+        for alarm in &mut self.alarms {
+            if alarm.sounds(at) {
+                alarm.silence(until);
+                count += 1;
+            }
+        }
+        if count > 0 {
+            let event = Event::Silence {
+                act: Box::new(act),
+                count: u64::try_from(count).unwrap_or(u64::MAX),
+                until: self.timeline.label(until),
+            };
+            self.event(at, event);
+            self.act(Action::Commit);
+        }
+        count
+    }
+
+    /// What is to be heard at `at`.
+    pub fn sound(&self, at: Mono) -> Sound {
+        let mut sound = Sound::default();
+        let mut earliest: Option<Mono> = None;
+        for (alarm, settings) in self.alarms.iter().zip(&self.plant.alarms) {
+            if alarm.sounds(at) {
+                sound.alarms += 1;
+                sound.priority = sound.priority.max(Some(settings.priority));
+            } else if let Some(until) = alarm.silent_until(at) {
+                earliest = Some(earliest.map_or(until, |known| known.min(until)));
+            }
+        }
+        sound.silent_until = earliest.map(|until| self.timeline.label(until));
+        sound
+    }
+
+    fn alarm_index(&self, id: &str) -> Option<u16> {
+        let (device, alarm) = id.split_once('.')?;
+        let found = self.plant.alarms.iter().position(|settings| {
+            *settings.id == *alarm && *self.plant.device(settings.device).id == *device
+        });
+        found.and_then(|index| u16::try_from(index).ok())
+    }
+}

@@ -1,0 +1,141 @@
+//! What people do to alarms. Answered on the control socket only, which belongs to the agent's own
+//! user: `POST /api/v1/alarms/{id}/{ack,reset,shelve,unshelve,out-of-service,return}` and
+//! `POST /api/v1/horn/silence`. 200 says that it is on disk.
+
+use super::Door;
+use super::answer::{Problem, json};
+use crate::config::nearest::suggest;
+use crate::run::{NotDone, Order};
+use andon_core::alarm::{Act, LONGEST_SHELF_MS, Refusal, Verb, Via};
+use andon_core::engine::{Command, Refused};
+use andon_core::plant::Plant;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+/// The body of a request: who, why, and what else it needs.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wish {
+    /// Which occurrence is meant; without one, the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<u64>,
+    /// Who wishes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// For how many milliseconds it is to be shelved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
+}
+
+pub(super) async fn act(
+    State(door): State<Door>,
+    Path((id, verb)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let wish = wish(&body)?;
+    let verb = match &*verb {
+        "ack" => Verb::Acknowledge,
+        "reset" => Verb::Reset,
+        "shelve" => Verb::Shelve(wish.for_ms.unwrap_or(0)),
+        "unshelve" => Verb::Unshelve,
+        "out-of-service" => Verb::OutOfService,
+        "return" => Verb::Return,
+        other => {
+            let what = format!("nobody can `{other}` an alarm");
+            return Err(Problem::new(StatusCode::NOT_FOUND, what)
+                .hint("ack, reset, shelve, unshelve, out-of-service or return"));
+        }
+    };
+    if wish.for_ms.is_some() && !matches!(verb, Verb::Shelve(_)) {
+        let what = "`for_ms` is for shelving";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, what));
+    }
+    let command = Command {
+        id: id.as_str().into(),
+        verb,
+        occurrence: wish.occurrence,
+        act: by_hand(wish),
+    };
+    let done = door.orders.give(Order::Alarm(command)).await;
+    done.map(json)
+        .map_err(|not_done| problem(&not_done, &id, &door.plant))
+}
+
+pub(super) async fn silence(State(door): State<Door>, body: Bytes) -> Result<Response, Problem> {
+    let order = Order::Silence(by_hand(wish(&body)?));
+    let done = door.orders.give(order).await;
+    done.map(json)
+        .map_err(|not_done| problem(&not_done, "", &door.plant))
+}
+
+/// The socket is the way of the command line.
+fn by_hand(wish: Wish) -> Act {
+    Act {
+        by: wish.by.map(Into::into),
+        via: Via::Cli,
+        why: wish.why.map(Into::into),
+    }
+}
+
+fn wish(body: &[u8]) -> Result<Wish, Problem> {
+    if body.is_empty() {
+        return Ok(Wish::default());
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, error.to_string()).hint(
+            "an object such as {\"occurrence\":4,\"by\":\"li\",\"why\":\"...\",\"for_ms\":3600000}",
+        )
+    })
+}
+
+fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
+    match not_done {
+        NotDone::Refused(Refused::Unknown) => {
+            let ids: Vec<String> = plant
+                .alarms
+                .iter()
+                .map(|alarm| format!("{}.{}", plant.device(alarm.device).id, alarm.id))
+                .collect();
+            let hint = suggest(
+                id,
+                ids.iter().map(String::as_str),
+                "add an [[alarm]] to the configuration",
+            );
+            Problem::new(StatusCode::NOT_FOUND, format!("there is no alarm `{id}`")).hint(hint)
+        }
+        NotDone::Refused(Refused::Alarm(refusal)) => {
+            let status = match refusal {
+                Refusal::NoReason
+                | Refusal::LongName
+                | Refusal::LongReason
+                | Refusal::NoLine
+                | Refusal::ShelfTime => StatusCode::BAD_REQUEST,
+                _ => StatusCode::CONFLICT,
+            };
+            let problem = Problem::new(status, format!("{id}: {refusal}"));
+            match refusal {
+                Refusal::NoReason => problem.hint("give it as `why`"),
+                Refusal::ShelfTime => {
+                    problem.hint(format!("give `for_ms`, from 1 to {LONGEST_SHELF_MS}"))
+                }
+                _ => problem,
+            }
+        }
+        NotDone::NotStored(why) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("it is done, but not on disk, which takes nothing: {why}"),
+        )
+        .hint("it is tried again; a power cut before that would undo it"),
+        NotDone::NoAnswer => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the engine or the disk does not answer: it may be done or not",
+        )
+        .hint("look at the alarm list before you do it again"),
+    }
+}
