@@ -257,18 +257,14 @@ impl Counting {
     /// Parts and uncounted time of the open window.
     pub fn parts(&self) -> (Parts, Uncounted) {
         let (good, scrap, total, _) = self.counts();
-        let of_total = &self.window[Counts::Total as usize];
-        let of_both = [
-            &self.window[Counts::Good as usize],
-            &self.window[Counts::Scrap as usize],
-        ];
-        let (gap_total, gap_before_ms) = if of_total.read {
-            (of_total.gap, of_total.gap_before_ms)
-        } else {
-            let before = of_both[0].gap_before_ms.max(of_both[1].gap_before_ms);
-            (of_both[0].gap.saturating_add(of_both[1].gap), before)
+        let gap = |role: Counts| self.window[role as usize].gap;
+        // Of a window in which the other count was not read as well: the longer ones know the total.
+        let gap_total = match self.counters[Counts::Total as usize] {
+            Some(_) => gap(Counts::Total),
+            None => gap(Counts::Good).saturating_add(gap(Counts::Scrap)),
         };
-        let gap_total = if total.is_some() { gap_total } else { 0 };
+        let gaps = self.window.iter().map(|tally| tally.gap_before_ms);
+        let gap_before_ms = gaps.max().unwrap_or(0);
         (
             Parts {
                 good,
@@ -281,9 +277,10 @@ impl Counting {
         )
     }
 
-    /// Good, scrap and total of the open window, two of which give the third, and what it owes the
-    /// next one. A total that was read before the part counted of it may lack some of that part:
-    /// these are in the total of this window already, and not again in that of the next.
+    /// Good, scrap and total of the open window, two of which give the third unless it has a counter
+    /// of its own, and what it owes the next one. A total that was read before the part counted of it
+    /// may lack some of that part: these are in the total of this window already, and not again in
+    /// that of the next.
     fn counts(&self) -> (Option<u64>, Option<u64>, Option<u64>, u64) {
         let count = |role: Counts| {
             let tally = &self.window[role as usize];
@@ -303,17 +300,25 @@ impl Counting {
             // No more than one window's, lest a total that stood still is owed for ever.
             (total + lacks, (owed + lacks).min(owed.max(part)))
         };
+        // What has a counter that was not read in this window is told when it is.
+        let follows = |role: Counts| self.counters[role as usize].is_none();
         match (good, scrap, count(Counts::Total)) {
-            (Some(g), Some(s), None) => (good, scrap, Some(g.saturating_add(s)), 0),
-            (Some(part), None, Some(total)) => {
+            (Some(g), Some(s), None) if follows(Counts::Total) => {
+                (good, scrap, Some(g.saturating_add(s)), 0)
+            }
+            (Some(part), None, Some(total)) if follows(Counts::Scrap) => {
                 let (total, owed) = share(part, total);
                 (good, Some(total - part), Some(total), owed)
             }
-            (None, Some(part), Some(total)) => {
+            (None, Some(part), Some(total)) if follows(Counts::Good) => {
                 let (total, owed) = share(part, total);
                 (Some(total - part), scrap, Some(total), owed)
             }
-            (good, scrap, total) => (good, scrap, total, self.owed),
+            (good, scrap, Some(total)) => {
+                let (total, owed) = share(0, total);
+                (good, scrap, Some(total), owed)
+            }
+            (good, scrap, None) => (good, scrap, None, self.owed),
         }
     }
 

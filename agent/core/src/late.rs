@@ -231,7 +231,6 @@ impl Late {
         at: Mono,
         said: Said,
         stale_after_ms: u64,
-        late_ms: 0,
     ) -> bool {
         let is_taken = at >= self.base.machine.accounted_to() && self.is_next(at, &said);
         if is_taken && self.log.room() == 0 && !self.is_packed {

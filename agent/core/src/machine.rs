@@ -396,9 +396,15 @@ impl Machine {
     fn account(&mut self, merge_faults_ms: u64) {
         let accounted = self.shown.accounted(self.planned);
         if accounted != self.accounted {
-            self.ledger
-                .faults
-                .change(self.accounted, accounted, merge_faults_ms);
+            // What turned stale just when it was read again was never unknown: of every third poll
+            // that is answered some come at that very millisecond.
+            let was_known = self.accounted == State::Unknown && self.since == self.to;
+            let from = if was_known {
+                self.previous
+            } else {
+                self.accounted
+            };
+            self.ledger.faults.change(from, accounted, merge_faults_ms);
             self.previous = self.accounted;
             self.accounted = accounted;
             self.since = self.to;

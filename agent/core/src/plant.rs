@@ -242,8 +242,12 @@ impl Device {
         tag.summed != Summed::Not && self.publishes_tags != TierSet::NONE
     }
 
-    /// The count that follows from two others, if two are read.
+    /// The count that follows from two others, if two are read. Where no scrap is counted each window
+    /// has its own already.
     pub fn third(&self) -> Option<Counts> {
+        if self.no_scrap {
+            return None;
+        }
         let is_read = |counts: Counts| {
             let mut roles = self.model.tags.iter().filter_map(|tag| tag.role);
             roles.any(|role| role.counts == counts)
@@ -329,4 +333,22 @@ pub struct Alarm {
     pub text_en: Box<str>,
     /// Text for people, Chinese, placeholders already filled.
     pub text_zh: Box<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_no_gaps() {
+        let range = Match::Range(4, 99);
+        for inside in [4.0, 4.5, 99.0] {
+            assert!(range.matches(&Value::Float(inside)), "{inside}");
+        }
+        for outside in [3.999, 99.001, -4.5] {
+            assert!(!range.matches(&Value::Float(outside)), "{outside}");
+        }
+        assert!(Match::Range(2, 2).matches(&Value::Float(2.0)));
+        assert!(!Match::Range(2, 2).matches(&Value::Float(2.5)));
+    }
 }

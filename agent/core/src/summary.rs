@@ -145,8 +145,8 @@ pub struct Parts {
     pub total: Option<u64>,
     /// Part of `total`: learned by one reading that spans unknown time.
     pub gap_total: u64,
-    /// How long before this window the longest such unknown time began, in milliseconds; 0 if all
-    /// of it lies inside.
+    /// How long before this window the reading was made from which the earliest of them were counted,
+    /// in milliseconds; 0 if it was in the window.
     pub gap_before_ms: u64,
 }
 

@@ -217,3 +217,66 @@ fn counters_that_leap_over_their_whole_range_overflow_nothing() {
     let parts = c.parts().0;
     assert_eq!((parts.total, parts.gap_total), (Some(u64::MAX), u64::MAX));
 }
+
+/// Three counters, each count of one part.
+fn three() -> Counting {
+    let dial = Dial {
+        parts: 1,
+        top: None,
+    };
+    let mut c = Counting::new([Some(dial); 3], false);
+    for role in [Counts::Good, Counts::Scrap, Counts::Total] {
+        read(&mut c, role, 0, odometer(0, 0));
+    }
+    c.begin_window();
+    c
+}
+
+#[test]
+fn a_count_with_a_counter_of_its_own_is_not_made_up_while_that_is_not_read() {
+    let mut c = three();
+    read(&mut c, Counts::Good, 7, odometer(1000, 0));
+    read(&mut c, Counts::Scrap, 1, odometer(1000, 0));
+    assert_eq!(c.parts().0.total, None, "or it would be counted twice");
+    c.begin_window();
+    read(&mut c, Counts::Total, 8, odometer(2000, 0));
+    assert_eq!(c.parts().0.total, Some(8));
+}
+
+#[test]
+fn parts_of_a_gap_are_known_where_the_other_count_was_not_read() {
+    let mut c = counting(None);
+    read(&mut c, Counts::Good, 0, odometer(0, 0));
+    read(&mut c, Counts::Good, 8, odometer(9000, 5000));
+    let parts = c.parts().0;
+    assert_eq!((parts.total, parts.gap_total), (None, 8));
+}
+
+#[test]
+fn a_gap_of_any_counter_reaches_back() {
+    let mut c = three();
+    let now = odometer(9000, 5000);
+    c.read(Counts::Good, &Value::Int(8), &now, 6000, None);
+    c.read(Counts::Total, &Value::Int(0), &now, 6000, None);
+    let parts = c.parts().0;
+    assert_eq!((parts.gap_total, parts.gap_before_ms), (0, 6000));
+}
+
+#[test]
+fn a_total_that_is_read_alone_makes_up_for_what_it_lacked() {
+    let dial = Dial {
+        parts: 1,
+        top: None,
+    };
+    let mut c = Counting::new([Some(dial), None, Some(dial)], false);
+    read(&mut c, Counts::Total, 0, odometer(0, 0));
+    read(&mut c, Counts::Good, 0, odometer(0, 0));
+    c.begin_window();
+    read(&mut c, Counts::Total, 3, odometer(1000, 0));
+    read(&mut c, Counts::Good, 5, odometer(1000, 0));
+    assert_eq!(c.parts().0.total, Some(5));
+    c.begin_window();
+    read(&mut c, Counts::Total, 6, odometer(2000, 0));
+    let parts = c.parts().0;
+    assert_eq!((parts.total, parts.scrap), (Some(1), None));
+}

@@ -53,11 +53,15 @@ impl Engine {
             for index in 0..self.devices.len() {
                 self.advance(index, edge);
             }
+            // What follows from a break or a shift that ends here belongs to the time after it.
+            let is_end = edge == self.window_end;
+            if is_end {
+                self.close_windows(edge);
+            }
             if edge == self.span_until {
                 self.turn_page(edge);
             }
-            if edge == self.window_end {
-                self.close_windows(edge);
+            if is_end {
                 self.next_window(edge, to, must);
             }
         }
@@ -429,9 +433,7 @@ impl Engine {
         if minutes > 0 && !(must && self.is_crowded()) {
             let cut = if behind < LONG_SILENCE_MS {
                 let piece = self.frames_at(self.timeline.label(edge));
-                self.timeline
-                    .moment(piece.piece().until)
-                    .min(self.span_until)
+                self.timeline.moment(piece.piece().until)
             } else {
                 self.cut_of_silence(edge, last)
             };

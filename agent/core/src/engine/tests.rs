@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 mod commands;
 mod derived;
+mod edges;
 mod history;
 mod late;
 mod late_data;

@@ -98,7 +98,7 @@ pub struct StateMap {
 /// What a status value is compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Match {
-    /// An integer in this range, ends included.
+    /// A number in this range, ends included.
     Range(i64, i64),
     /// Exactly this text.
     Text(Box<str>),
@@ -109,14 +109,11 @@ pub enum Match {
 }
 
 impl Match {
-    /// Whether `value` matches. A float matches a range only if it is whole.
+    /// Whether `value` matches. A range has no gaps: 4.5 lies in 4 to 99.
     pub fn matches(&self, value: &Value) -> bool {
         match (self, value) {
             (Match::Range(low, high), Value::Int(i)) => (low..=high).contains(&i),
-            (Match::Range(low, high), Value::Float(f)) => {
-                let whole = *f as i64;
-                whole as f64 == *f && (low..=high).contains(&&whole)
-            }
+            (Match::Range(low, high), Value::Float(f)) => (*low as f64..=*high as f64).contains(f),
             (Match::Text(text), Value::Text(t)) => **text == **t,
             (Match::Bool(b), Value::Bool(v)) => b == v,
             (Match::Bit(bit, set), Value::Int(i)) => (i >> bit.min(&63) & 1 == 1) == *set,
