@@ -247,7 +247,10 @@ impl Engine {
     /// Nobody can say how long the silence was: the open windows end before it.
     fn skip_silence(&mut self, from: Wall, to: Mono, present: Timeline) {
         self.close_windows_at(to, from, present.label(to));
-        self.end_tiers(to);
+        // What goes on is seen by its labels, which a clock that is not set has for nothing.
+        if self.timeline.is_unset() || present.is_unset() {
+            self.end_tiers(to);
+        }
         self.turn_marks();
         self.timeline = present;
         self.frames = self.frames_at(self.timeline.label(to));
