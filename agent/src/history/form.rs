@@ -1,7 +1,7 @@
 //! The stored form of pages: length, checksum, then a version and postcard. Variants and fields are
 //! only ever appended, and [`VERSION`] rises with them.
 
-use andon_core::history::{Head, Leaf, Mark, OpenTags, Page, Row, Rows};
+use andon_core::history::{Fill, Head, Leaf, Mark, OpenTags, Page, Relabel, Row, Rows};
 use andon_core::sample::{Quality, Value};
 use andon_core::state::State;
 use andon_core::summary::Sum;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Length and checksum.
 const FRAME: usize = 8;
@@ -77,6 +77,9 @@ enum StoredLeaf {
     Piece(StoredRows),
     Marks(Vec<StoredMark>),
     Tags(StoredTags),
+    Relabel(Relabel),
+    MinuteAgain(StoredRows),
+    PieceAgain(StoredRows),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,6 +122,10 @@ enum StoredMark {
         device: u32,
         at: Wall,
     },
+    Fills {
+        device: u32,
+        fill: Fill,
+    },
 }
 
 /// Appends the entry of a page.
@@ -131,6 +138,9 @@ pub(super) fn write(page: &Page, names: &mut Names, to: &mut Vec<u8>) {
             StoredLeaf::Marks(marks.iter().map(|mark| stored_mark(mark, names)).collect())
         }
         Leaf::Tags(tags) => StoredLeaf::Tags(stored_tags(tags, names)),
+        Leaf::Relabel(relabel) => StoredLeaf::Relabel(*relabel),
+        Leaf::MinuteAgain(rows) => StoredLeaf::MinuteAgain(stored_rows(rows, names)),
+        Leaf::PieceAgain(rows) => StoredLeaf::PieceAgain(stored_rows(rows, names)),
     };
     let stored = Stored {
         number: page.number,
@@ -172,6 +182,9 @@ pub(super) fn read(bytes: &[u8], names: &mut Names) -> Option<(Page, usize)> {
             Leaf::Marks(marks.collect::<Option<_>>()?)
         }
         StoredLeaf::Tags(tags) => Leaf::Tags(tags_of(tags, names)?),
+        StoredLeaf::Relabel(relabel) => Leaf::Relabel(relabel),
+        StoredLeaf::MinuteAgain(rows) => Leaf::MinuteAgain(rows_of(rows, names)?),
+        StoredLeaf::PieceAgain(rows) => Leaf::PieceAgain(rows_of(rows, names)?),
     };
     let page = Page {
         number: stored.number,
@@ -183,15 +196,20 @@ pub(super) fn read(bytes: &[u8], names: &mut Names) -> Option<(Page, usize)> {
 /// The newest moment that a page speaks of.
 pub(super) fn label(page: &Page) -> Wall {
     match &page.leaf {
-        Leaf::Minute(rows) | Leaf::Piece(rows) => rows.head.window.end,
+        Leaf::Minute(rows)
+        | Leaf::Piece(rows)
+        | Leaf::MinuteAgain(rows)
+        | Leaf::PieceAgain(rows) => rows.head.window.end,
         Leaf::Marks(marks) => marks.last().map_or(Wall(0), |mark| match mark {
             Mark::Shows { at, .. } | Mark::Plan { at, .. } | Mark::Ends { at, .. } => *at,
             Mark::Step { to, .. } | Mark::Gap { to, .. } => *to,
+            Mark::Fills { fill, .. } => fill.to,
         }),
         Leaf::Tags(tags) => {
             let starts = tags.windows.iter().flatten().map(|(start, _)| *start);
             starts.max().unwrap_or(Wall(0))
         }
+        Leaf::Relabel(relabel) => relabel.to,
     }
 }
 
@@ -267,6 +285,10 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
             device: names.index(&device),
             at,
         },
+        Mark::Fills { device, fill } => StoredMark::Fills {
+            device: names.index(&device),
+            fill,
+        },
     }
 }
 
@@ -293,6 +315,10 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
         StoredMark::Ends { device, at } => Mark::Ends {
             device: names.id(device)?,
             at,
+        },
+        StoredMark::Fills { device, fill } => Mark::Fills {
+            device: names.id(device)?,
+            fill,
         },
     })
 }

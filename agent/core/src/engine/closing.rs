@@ -5,16 +5,18 @@
 //! ends, up to a day of it; of a longer one, up to where each tier ends first, and from where the
 //! last production day begins. What lies between is one window of each tier.
 
-use super::{Action, Current, Engine};
-use crate::history::{Head, Leaf, Rows};
+use super::{Action, Current, Engine, Entry};
+use crate::calendar::Span;
+use crate::history::{self, Head, Leaf, Rows};
+use crate::late::{Closes, Input};
 use crate::limits;
 use crate::machine::Label;
-use crate::plant::Device;
-use crate::record::Body;
+use crate::plant::{Device, Plant};
+use crate::record::{Body, Event, Relabel};
 use crate::summary::{ShiftRun, Sum, Summary, Tier, TierSet};
-use crate::tiers::{Closed, Ended, Frames, SUMMED, Window, frame};
-use crate::time::{Mono, Wall};
-use crate::window::MINUTE_MS;
+use crate::tiers::{Closed, Ended, Frames, Piece, SUMMED, Window, frame};
+use crate::time::{ClockState, Mono, Now, Wall};
+use crate::window::{MINUTE_MS, Timeline};
 use alloc::boxed::Box;
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
@@ -78,7 +80,7 @@ impl Engine {
     fn tell_now(&mut self) {
         let label = self.timeline.label(self.now);
         if !self.frames.piece().contains(label) {
-            self.frames = Frames::at(&self.plant.calendar, label);
+            self.frames = self.frames_at(label);
         }
         for index in 0..self.devices.len() {
             if self.devices[index].machine.is_some() {
@@ -101,6 +103,7 @@ impl Engine {
             let entry = &mut self.devices[index];
             if entry.machine.is_none() && device.model.state.is_some() {
                 entry.machine = super::machine(device, now, label, planned);
+                self.begin_late_of(index);
                 self.mark(index);
             }
         }
@@ -109,11 +112,15 @@ impl Engine {
     /// A calendar edge: what is planned changes.
     fn turn_page(&mut self, edge: Mono) {
         let before = self.span.planned;
-        self.span = self.plant.calendar.span_at(self.timeline.label(edge));
+        self.span = span_at(&self.plant, &self.timeline, self.timeline.label(edge));
         self.span_until = self.timeline.moment(self.span.until).max(edge + 1);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
             if let Some(machine) = &mut entry.machine {
                 machine.plan(self.span.planned, device.merge_faults_ms);
+                if let Some(late) = &mut entry.late {
+                    let input = Input::Plans(self.span.planned);
+                    late.note(device, &self.plant.calendar, edge, input);
+                }
             }
         }
         if self.span.planned != before {
@@ -129,18 +136,33 @@ impl Engine {
     /// Closes every open window at `edge`, labelled `end`; the next ones begin there, labelled `next`.
     pub(super) fn close_windows_at(&mut self, edge: Mono, end: Wall, next: Wall) {
         let plant = Arc::clone(&self.plant);
+        self.late_falls_due();
+        self.settle_late(edge);
         let (mut before, mut minutes, mut pieces) = (None, None, None);
         for entry in &mut self.devices {
             entry.ended.iter_mut().for_each(heapless::Vec::clear);
         }
         for (index, device) in plant.devices.iter().enumerate() {
-            let Some(machine) = &mut self.devices[index].machine else {
+            let Entry { machine, late, .. } = &mut self.devices[index];
+            let Some(machine) = machine else {
                 continue;
             };
             let label = Label {
                 fold: self.timeline.fold_at(machine.ledger().window_start),
                 merged: self.window_merged,
             };
+            if let Some(late) = late {
+                let closes = Closes {
+                    end,
+                    next,
+                    label,
+                    stepped_ms: self.stepped_ms,
+                    unset: self.timeline.is_unset().then_some(0),
+                    rev: 0,
+                };
+                late.note(device, &plant.calendar, edge, Input::Closes(closes));
+                late.forget(device, &plant.calendar, edge);
+            }
             let Some(minute) = machine.close(device, end, next, label) else {
                 continue;
             };
@@ -213,6 +235,104 @@ impl Engine {
         self.act(Action::Commit);
     }
 
+    /// Ends the open hours, shifts and days where they stand: their clock says no more.
+    pub(super) fn end_tiers(&mut self, at: Mono) {
+        let plant = Arc::clone(&self.plant);
+        let mut pieces = None;
+        for (index, device) in plant.devices.iter().enumerate() {
+            let mut all = AllEnded::new();
+            let entry = &mut self.devices[index];
+            entry.ended.iter_mut().for_each(heapless::Vec::clear);
+            entry.tiers.end(|one| push(&mut all, one));
+            for ended in all {
+                match ended {
+                    Ended::Tier(tier, closed) => {
+                        if let Some(recent) = &mut self.devices[index].recent {
+                            recent.push(tier, &closed);
+                        }
+                        let summary = self.summary(device, tier, &closed);
+                        self.publish(index, at, summary);
+                    }
+                    Ended::Piece(piece) => put_piece(&mut pieces, &device.id, &piece),
+                }
+            }
+        }
+        if let Some(mut tiers) = self.tags.tiers.take() {
+            let mut all = AllEnded::new();
+            tiers.end(|one| push(&mut all, one));
+            self.tags.tiers = Some(tiers);
+            for ended in all {
+                match ended {
+                    Ended::Tier(tier, closed) => self.tell_tags(tier, &closed, at),
+                    Ended::Piece(piece) => put_piece(&mut pieces, &"".into(), &piece),
+                }
+            }
+        }
+        if let Some(pieces) = pieces {
+            self.keep(Leaf::Piece(pieces));
+            self.keep_tags();
+        }
+    }
+
+    /// The wall clock is set for the first time since the start. All that was labelled before is
+    /// moved by the same time, so that hours stay the sums of their minutes; the open windows end
+    /// here, for they began at no full minute, and in a shift that nobody knew.
+    pub(super) fn set_clock(&mut self, now: Now, clock: ClockState) {
+        let at = now.mono;
+        for index in 0..self.devices.len() {
+            self.advance(index, at);
+        }
+        let end = self.timeline.label(at);
+        let by = now.wall - end;
+        self.window_merged = 1;
+        self.close_windows_at(at, end, now.wall);
+        self.end_tiers(at);
+        self.mark_step(end, now.wall);
+        self.turn_marks();
+        self.act(Action::Relabel(Relabel {
+            seq_from: self.labels_from.seq,
+            seq_to: self.seq,
+            by_ms: by,
+            clock,
+        }));
+        self.keep(Leaf::Relabel(history::Relabel {
+            first: self.labels_from.page,
+            by_ms: by,
+            to: now.wall,
+        }));
+        self.act(Action::Checkpoint);
+        for entry in &mut self.devices {
+            if let Some(recent) = &mut entry.recent {
+                recent.relabel(by);
+            }
+        }
+        let from = self.timeline.clock;
+        self.timeline.set(at, by, clock);
+        self.window_end = self.timeline.moment(self.timeline.next_minute(at));
+        self.frames = self.frames_at(now.wall);
+        self.turn_page(at);
+        self.begin_late();
+        self.relabel_alarms(self.labels_from.label, end, by);
+        for index in 0..self.devices.len() {
+            self.tell_labels(index);
+        }
+        let event = Event::Clock {
+            from,
+            to: clock,
+            step_ms: by,
+        };
+        self.event(at, event);
+    }
+
+    /// Tells what is told of a device with labels in it.
+    fn tell_labels(&mut self, index: usize) {
+        if self.devices[index].machine.is_some() {
+            let device = super::device_index(index);
+            self.act(Action::Publish(Current::State(device)));
+            self.act(Action::Publish(Current::Now(device)));
+        }
+    }
+
     pub(super) fn window_of(&self, minute: &Summary) -> Window {
         Window {
             start: minute.start,
@@ -220,17 +340,23 @@ impl Engine {
             fold: minute.fold,
             stepped_ms: self.stepped_ms,
             clock_step_ms: 0,
+            unset: self.timeline.is_unset().then_some(0),
         }
+    }
+
+    /// The frames that the label of this run lies in.
+    pub(super) fn frames_at(&self, label: Wall) -> Frames {
+        frames_at(&self.plant, &self.timeline, label)
     }
 
     /// The frames of a minute; those of the last one, as long as it lies in the same piece.
     pub(super) fn frames_of(&mut self, window: &Window) -> Frames {
-        let within = |frames: &Frames| {
-            frames.piece().contains(window.start) && window.end <= frames.piece().until
-        };
-        if !within(&self.frames) {
-            let frames = Frames::over(&self.plant.calendar, window.start, window.end);
-            if !within(&frames) {
+        if window.unset.is_some() {
+            return Frames::over(&self.plant.calendar, window);
+        }
+        if !self.frames.hold(window) {
+            let frames = Frames::over(&self.plant.calendar, window);
+            if !frames.hold(window) {
                 return frames;
             }
             self.frames = frames;
@@ -306,7 +432,7 @@ impl Engine {
         self.window_end = last;
         if minutes > 0 && !(must && self.is_crowded()) {
             let cut = if behind < LONG_SILENCE_MS {
-                let piece = Frames::at(&self.plant.calendar, self.timeline.label(edge));
+                let piece = self.frames_at(self.timeline.label(edge));
                 self.timeline.moment(piece.piece().until)
             } else {
                 self.cut_of_silence(edge, last)
@@ -329,7 +455,9 @@ impl Engine {
         let (begin, end) = (self.timeline.label(edge), self.timeline.label(last));
         let mut cut = end;
         for tier in SUMMED {
-            let Some(first) = frame(calendar, tier, begin) else {
+            let has_none = tier == Tier::Shift && self.timeline.is_unset();
+            let first = frame(calendar, tier, begin).filter(|_| !has_none);
+            let Some(first) = first else {
                 continue;
             };
             let edge_of_tier = if first.start == begin {
@@ -360,6 +488,28 @@ impl Engine {
     }
 }
 
+/// What is planned by the label of a clock. By one that is not set nobody can say which shift it is,
+/// and all time counts as planned: a machine that stands still is not hidden.
+pub(super) fn span_at(plant: &Plant, timeline: &Timeline, label: Wall) -> Span {
+    if timeline.is_unset() {
+        return Span {
+            planned: true,
+            shift: None,
+            until: label + LONG_SILENCE_MS.cast_signed(),
+        };
+    }
+    plant.calendar.span_at(label)
+}
+
+/// The frames that a label lies in; of a clock that is not set no shift.
+pub(super) fn frames_at(plant: &Plant, timeline: &Timeline, label: Wall) -> Frames {
+    let frames = Frames::at(&plant.calendar, label);
+    match timeline.is_unset() {
+        true => frames.without_shift(&plant.calendar, label),
+        false => frames,
+    }
+}
+
 pub(super) fn head(window: Window, cut: TierSet, ended: TierSet) -> Head {
     Head { window, cut, ended }
 }
@@ -373,7 +523,16 @@ pub(super) fn push(all: &mut AllEnded, one: Ended) {
     );
 }
 
-fn put(rows: &mut Option<Rows>, device: &Arc<str>, head: Head, sum: Sum) {
+fn put_piece(rows: &mut Option<Rows>, device: &Arc<str>, piece: &Piece) {
+    put(
+        rows,
+        device,
+        head(piece.window, piece.cut, piece.ended),
+        piece.sum,
+    );
+}
+
+pub(super) fn put(rows: &mut Option<Rows>, device: &Arc<str>, head: Head, sum: Sum) {
     rows.get_or_insert_with(|| Rows::new(head))
         .push(device.clone(), head, sum);
 }

@@ -92,6 +92,8 @@ impl Past {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
                 Leaf::Tags(tags) => past.open_tags = Some(tags),
+                // The reader has applied what these say.
+                Leaf::MinuteAgain(_) | Leaf::PieceAgain(_) | Leaf::Relabel(_) => {}
                 Leaf::Marks(_) => {}
             }
         }
@@ -105,8 +107,7 @@ impl Past {
     }
 
     fn add(&mut self, plant: &Plant, number: u64, rows: &Rows, are_pieces: bool) {
-        let frames_of =
-            |head: &Head| Frames::over(&plant.calendar, head.window.start, head.window.end);
+        let frames_of = |head: &Head| Frames::over(&plant.calendar, &head.window);
         let common = frames_of(&rows.head);
         for (at, row) in rows.rows.iter().enumerate() {
             let head = row.own.as_ref().unwrap_or(&rows.head);

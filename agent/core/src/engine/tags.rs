@@ -125,6 +125,7 @@ impl Engine {
             fold: self.timeline.fold_at(start),
             stepped_ms: self.stepped_ms,
             clock_step_ms: 0,
+            unset: self.timeline.is_unset().then_some(0),
         };
         let mut sum = Sum::default();
         sum.times.add(State::Unknown, passed_ms);
@@ -169,7 +170,7 @@ impl Engine {
         });
     }
 
-    fn tell_tags(&mut self, tier: Tier, closed: &Closed, edge: Mono) {
+    pub(super) fn tell_tags(&mut self, tier: Tier, closed: &Closed, edge: Mono) {
         self.tell_window(tier, closed, edge, |track, _| track.end(tier));
     }
 
