@@ -166,6 +166,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (engine, history) = begin(Arc::clone(&plant), plan, run, now, before).await;
 
     let current = CurrentValues::open(&data_dir, &plant.gateway);
+    let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
     let (reach, reached) = watch::channel(Reach::Trying);
@@ -177,6 +178,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         store: store.clone(),
         current: current.clone(),
         health,
+        waits_for_clock,
         losses,
         reach,
     });

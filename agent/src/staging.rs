@@ -244,10 +244,14 @@ impl Staging {
 /// What a page counts as.
 fn rows_of(page: &Page) -> usize {
     1 + match &page.leaf {
-        Leaf::Minute(rows) | Leaf::Piece(rows) => rows.rows.len(),
+        Leaf::Minute(rows)
+        | Leaf::Piece(rows)
+        | Leaf::MinuteAgain(rows)
+        | Leaf::PieceAgain(rows) => rows.rows.len(),
         Leaf::Marks(marks) => marks.len(),
         // Some words of memory, where a row has many.
         Leaf::Tags(tags) => tags.iter().map(|tags| tags.tags.len()).sum::<usize>() / 2,
+        Leaf::Relabel(_) => 0,
     }
 }
 

@@ -32,6 +32,40 @@ impl<T> Queue<T> {
         self.items.pop_front()
     }
 
+    /// Puts `item` before the one at `index`, or gives it back when the queue is full.
+    pub fn try_insert(&mut self, index: usize, item: T) -> Result<(), T> {
+        if self.items.len() >= self.capacity || index > self.items.len() {
+            return Err(item);
+        }
+        self.items.insert(index, item);
+        Ok(())
+    }
+
+    /// Keeps those that `keep` says of.
+    pub fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
+        self.items.retain(keep);
+    }
+
+    /// Takes all out.
+    pub fn clear(&mut self) {
+        self.items.clear();
+    }
+
+    /// The items, oldest first.
+    pub const fn items(&self) -> &VecDeque<T> {
+        &self.items
+    }
+
+    /// The same, to be changed.
+    pub fn items_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> + '_ {
+        self.items.iter_mut()
+    }
+
+    /// The item at `index`, to be changed.
+    pub fn at_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.items.get_mut(index)
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.items.len()

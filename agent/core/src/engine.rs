@@ -13,6 +13,7 @@ mod commands;
 mod course;
 mod footprint;
 mod ingest;
+mod late;
 mod marks;
 mod newest;
 mod past;
@@ -29,16 +30,17 @@ pub use view::Health;
 use crate::alarm::Alarm;
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
+use crate::late::Late;
 use crate::limits;
 use crate::machine::Machine;
 use crate::modbus::plan::Plan;
 use crate::plant::{Device, Plant};
-use crate::record::{Body, Event, Record, Run};
+use crate::record::{Body, Event, Record, Relabel, Run};
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
 use crate::tiers::Tiers;
-use crate::time::{Mono, Now, Wall};
+use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -65,6 +67,9 @@ const UNMAPPED: usize = 8;
 pub enum Action {
     /// Store this record; it counts from when it is on disk.
     Store(Record),
+    /// The wall clock was set for the first time: records that this is about are labelled anew. To
+    /// be committed with the next checkpoint, and no earlier than those records.
+    Relabel(Relabel),
     /// Keep this page on the gateway. It must be on disk before a checkpoint that is made later.
     Keep(Page),
     /// Commit what is to be stored now, not in some seconds: a person waits for it.
@@ -120,6 +125,7 @@ pub struct Engine {
     /// By how much the wall clock was stepped where the open windows begin.
     stepped_ms: i64,
     next_housekeeping: Mono,
+    labels_from: LabelsFrom,
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
@@ -143,6 +149,17 @@ pub struct Engine {
     tally: Tally,
 }
 
+/// Where the labels of this run begin.
+#[derive(Debug, Default)]
+struct LabelsFrom {
+    /// Number of the first record.
+    seq: u64,
+    /// Number of the first page.
+    page: u64,
+    /// The first label.
+    label: Wall,
+}
+
 /// How a link stands.
 #[derive(Debug)]
 struct Standing {
@@ -163,6 +180,8 @@ struct Entry {
     tiers: Tiers,
     /// Its last hours and days; none without a state.
     recent: Option<Recent>,
+    /// What its accounting was told lately, to be corrected by late data; none where none comes.
+    late: Option<Box<Late>>,
     /// When any of its tags was last good.
     last_good: Option<Mono>,
     /// What was last told of its state.
@@ -235,6 +254,7 @@ impl Engine {
             silent_from: None,
             stepped_ms: 0,
             next_housekeeping: now.mono,
+            labels_from: LabelsFrom::default(),
             now: start,
             newest: Newest::new(&plant),
             sources: Sources::new(&plant),
@@ -286,6 +306,7 @@ impl Engine {
         if !self.catch_up(now.mono) {
             return;
         }
+        self.settle_late(now.mono);
         self.look_at_clock(now);
         if self.next_housekeeping <= now.mono {
             self.next_housekeeping = Mono((now.mono.0 / HOUSEKEEPING_MS + 1) * HOUSEKEEPING_MS);
@@ -347,6 +368,13 @@ impl Engine {
     }
 
     fn look_at_clock(&mut self, now: Now) {
+        if self.timeline.is_unset() {
+            let clock = self.timeline.worth(now);
+            if clock != ClockState::Unsynced {
+                self.set_clock(now, clock);
+            }
+            return;
+        }
         let stepped = self.timeline.stepped(now);
         let before = self.timeline.clock;
         if let Some(by) = stepped {
@@ -470,6 +498,7 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             machine: machine(device, start, label, planned),
             tiers: Tiers::default(),
             recent: device.model.state.is_some().then(Recent::new),
+            late: None,
             last_good: None,
             told: None,
             marked: None,

@@ -11,6 +11,7 @@ use crate::summary::{Sum, TierSet};
 use crate::tag_sums::TagSum;
 use crate::tiers::Window;
 use crate::time::Wall;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -32,10 +33,75 @@ pub enum Leaf {
     Minute(Rows),
     /// The minutes up to where an hour, a shift or a production day ended.
     Piece(Rows),
+    /// Minutes of earlier pages, corrected by late data.
+    MinuteAgain(Rows),
+    /// Pieces of earlier pages, corrected.
+    PieceAgain(Rows),
     /// What devices did.
     Marks(Vec<Mark>),
     /// What tags have come to in the windows that are open, by calendar. Only the last of them counts.
     Tags(Vec<OpenTags>),
+    /// The wall clock was set for the first time in a run.
+    Relabel(Relabel),
+}
+
+/// What a clock had labelled that had not been set once: pages from `first` to the one that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relabel {
+    /// Number of the first page with such labels.
+    pub first: u64,
+    /// By how many milliseconds they are moved.
+    pub by_ms: i64,
+    /// What the clock was set to.
+    pub to: Wall,
+}
+
+/// Every [`Relabel`] of a history: to be known before the pages that they are about are read.
+#[derive(Debug, Clone, Default)]
+pub struct Relabels(Vec<(u64, Relabel)>);
+
+impl Relabels {
+    /// Takes note of a page that is one.
+    pub fn note(&mut self, page: &Page) {
+        if let Leaf::Relabel(relabel) = page.leaf {
+            self.0.push((page.number, relabel));
+        }
+    }
+
+    /// By how much the labels of the page with this number are moved.
+    pub fn by_ms(&self, number: u64) -> i64 {
+        let concerns =
+            |(last, relabel): &&(u64, Relabel)| relabel.first <= number && number < *last;
+        let all = self.0.iter().filter(concerns);
+        all.map(|(_, relabel)| relabel.by_ms).sum()
+    }
+
+    /// Gives a page the labels that it would have if the clock had been right.
+    pub fn apply(&self, page: &mut Page) {
+        let by = self.by_ms(page.number);
+        if by == 0 {
+            return;
+        }
+        match &mut page.leaf {
+            Leaf::Minute(rows)
+            | Leaf::Piece(rows)
+            | Leaf::MinuteAgain(rows)
+            | Leaf::PieceAgain(rows) => {
+                let own = rows.rows.iter_mut().filter_map(|row| row.own.as_mut());
+                for head in own.chain([&mut rows.head]) {
+                    head.window = head.window.moved(by);
+                }
+            }
+            Leaf::Marks(marks) => marks.iter_mut().for_each(|mark| mark.relabel(by)),
+            Leaf::Tags(tags) => {
+                let windows = tags.iter_mut().flat_map(|tags| &mut tags.windows);
+                for (start, _) in windows.flatten() {
+                    *start = *start + by;
+                }
+            }
+            Leaf::Relabel(_) => {}
+        }
+    }
 }
 
 /// What the tags of some devices have come to in their open windows, which are the same ones.
@@ -153,6 +219,13 @@ pub enum Mark {
         /// Where it begins again.
         to: Wall,
     },
+    /// What a device did in time that was unknown, told late.
+    Fills {
+        /// Device id.
+        device: Arc<str>,
+        /// What it did.
+        fill: Fill,
+    },
     /// A device is no longer configured.
     Ends {
         /// Device id.
@@ -160,4 +233,76 @@ pub enum Mark {
         /// What is known of it ends here.
         at: Wall,
     },
+}
+
+/// What a device did in time that was unknown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fill {
+    /// From here on.
+    pub from: Wall,
+    /// Up to here.
+    pub to: Wall,
+    /// What it showed, planned or not.
+    pub state: State,
+    /// The raw status value.
+    pub code: Option<Value>,
+    /// Quality of the status.
+    pub quality: Quality,
+}
+
+impl Mark {
+    /// The labels of the clock that was not set, `by` milliseconds later; those of before the run, and
+    /// of after it was set, are right.
+    fn relabel(&mut self, by: i64) {
+        match self {
+            Mark::Shows { at, .. } | Mark::Plan { at, .. } | Mark::Ends { at, .. } => {
+                *at = *at + by
+            }
+            Mark::Step { from, .. } => *from = *from + by,
+            Mark::Gap { to, .. } => *to = *to + by,
+            // Late data are not looked at before the clock is set.
+            Mark::Fills { .. } => {}
+        }
+    }
+}
+
+/// Every correction of some pages: to be known before the pages are read that it is about.
+#[derive(Debug, Clone, Default)]
+pub struct Corrections {
+    minutes: BTreeMap<(Arc<str>, Wall, u32), Sum>,
+    pieces: BTreeMap<(Arc<str>, Wall, u32), Sum>,
+}
+
+impl Corrections {
+    /// Takes note of a page that holds some; a later one counts more.
+    pub fn note(&mut self, page: &Page) {
+        let (rows, sums) = match &page.leaf {
+            Leaf::MinuteAgain(rows) => (rows, &mut self.minutes),
+            Leaf::PieceAgain(rows) => (rows, &mut self.pieces),
+            _ => return,
+        };
+        for row in &rows.rows {
+            let window = &row.own.as_ref().unwrap_or(&rows.head).window;
+            sums.insert((row.device.clone(), window.start, window.fold), row.sum);
+        }
+    }
+
+    /// Corrects a page.
+    pub fn apply(&self, page: &mut Page) {
+        let (rows, sums) = match &mut page.leaf {
+            Leaf::Minute(rows) => (rows, &self.minutes),
+            Leaf::Piece(rows) => (rows, &self.pieces),
+            _ => return,
+        };
+        if sums.is_empty() {
+            return;
+        }
+        let Rows { head, rows } = rows;
+        for row in rows {
+            let window = &row.own.as_ref().unwrap_or(head).window;
+            if let Some(sum) = sums.get(&(row.device.clone(), window.start, window.fold)) {
+                row.sum = *sum;
+            }
+        }
+    }
 }

@@ -53,6 +53,8 @@ pub mod record;
 pub mod history;
 pub mod segments;
 
+pub mod late;
+
 pub mod message;
 
 pub mod sms;

@@ -48,7 +48,14 @@ pub fn inputs(plant: &Plant) -> usize {
 /// Actions that one call of the engine can ask for: that every device ends a window and more, in a
 /// turn of a long silence; besides, whatever follows from an input.
 pub fn actions(plant: &Plant) -> usize {
-    one_closing(plant) + reserve(plant)
+    one_closing(plant) + reserve(plant) + late(plant)
+}
+
+/// Actions that follow from what came late of a few devices; the others wait a moment.
+fn late(plant: &Plant) -> usize {
+    let spans = plant.devices.iter().map(|device| device.late_ms);
+    let longest = spans.max().filter(|longest| *longest > 0);
+    longest.map_or(0, |longest| 4 * crate::late::corrections(longest))
 }
 
 /// Actions that follow where a window of every tier ends: the records, and what is kept of them.

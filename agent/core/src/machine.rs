@@ -1,9 +1,10 @@
 //! The time accounting of one machine, exact to the millisecond.
 //!
 //! A state holds from the good sample that shows it until the next one, or until `stale_after`
-//! after the last one; from then on it is unknown. Nothing is changed backwards: the accounting
-//! only ever moves forward, in stretches over which one state holds, so the seven times of a window
-//! add up to its length whatever happens.
+//! after the last one; from then on it is unknown. Nothing is changed backwards ([`crate::late`]
+//! plays the same once more, with what came late): the accounting only ever moves forward, in
+//! stretches over which one state holds, so the seven times of a window add up to its length
+//! whatever happens.
 
 mod derived;
 
@@ -187,6 +188,11 @@ impl Machine {
         self.to
     }
 
+    /// Until when what it shows can be believed; where it is accounted to, if it shows nothing.
+    pub fn known_until(&self) -> Mono {
+        self.fresh_until.unwrap_or(self.to)
+    }
+
     /// The state before the present one.
     pub const fn previous(&self) -> State {
         self.previous
@@ -241,6 +247,22 @@ impl Machine {
                 true
             }
         }
+    }
+
+    /// Accounts the time up to `to`, at which another state is shown: what is shown holds until then
+    /// even if it goes stale at that very moment.
+    pub fn advance_within(&mut self, to: Mono, merge_faults_ms: u64) {
+        if self.fresh_until == Some(to) {
+            self.fresh_until = Some(to + 1);
+        }
+        while !self.advance(to, merge_faults_ms) {}
+    }
+
+    /// Takes over what is said of the present by the accounting that this one replaces.
+    pub fn take_present(&mut self, before: &Machine) {
+        self.code.clone_from(&before.code);
+        self.quality = before.quality;
+        self.failing = before.failing;
     }
 
     /// Work is planned, or not, from the accounted moment on.
@@ -400,6 +422,16 @@ pub struct Label {
 }
 
 impl Ledger {
+    /// The label of the moment up to which the open window is accounted.
+    pub fn reached(&self) -> Wall {
+        self.window_start + self.times.total().cast_signed()
+    }
+
+    /// Unknown milliseconds that were accounted so far, over all windows.
+    pub const fn unknown_ms(&self) -> u64 {
+        self.unknown_ms
+    }
+
     /// The parts of the window so far, ending at the label `end`, and an empty window in its place.
     pub fn close(&mut self, device: &Device, end: Wall, label: Label) -> Option<Summary> {
         let mut summary = self.close_alone(&device.id, end, label)?;

@@ -198,6 +198,9 @@ pub struct Device {
     pub rated_rate: Option<u64>,
     /// Time after the last good sample from which the state is unknown.
     pub stale_after_ms: u64,
+    /// So far back data may come late and still fill unknown time, in milliseconds; 0 for no such
+    /// device.
+    pub late_ms: u64,
     /// The tiers whose summaries are published.
     pub publishes: TierSet,
     /// The tiers over which its tags are published.

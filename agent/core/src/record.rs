@@ -43,6 +43,46 @@ pub struct Record {
     pub body: Body,
 }
 
+/// The wall clock was set for the first time in a run: what it had labelled before is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relabel {
+    /// First number of a record with such labels.
+    pub seq_from: u64,
+    /// Last one.
+    pub seq_to: u64,
+    /// By how many milliseconds.
+    pub by_ms: i64,
+    /// What the labels are worth then.
+    pub clock: ClockState,
+}
+
+impl Relabel {
+    /// Whether it is about the record with this number, of the same run.
+    pub const fn concerns(&self, seq: u64) -> bool {
+        self.seq_from <= seq && seq <= self.seq_to
+    }
+}
+
+impl Record {
+    /// Moves the labels of a record that [`Relabel::concerns`].
+    pub fn relabel(&mut self, relabel: &Relabel) {
+        let by = relabel.by_ms;
+        self.ts = self.ts + by;
+        self.clock = relabel.clock;
+        match &mut self.body {
+            Body::Summary(summary) => {
+                summary.start = summary.start + by;
+                summary.end = summary.end + by;
+            }
+            Body::Tags(tags) => {
+                tags.start = tags.start + by;
+                tags.end = tags.end + by;
+            }
+            Body::Event(_) => {}
+        }
+    }
+}
+
 /// What a record says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Body {

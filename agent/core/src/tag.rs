@@ -489,6 +489,16 @@ impl Place {
         }
     }
 
+    /// Whether the value has a time stamp of its own; what is pushed may have one, which no place says.
+    pub fn has_time(&self) -> bool {
+        match &self.format {
+            Format::Bare => false,
+            Format::Json(place) => place.time.is_some(),
+            Format::Csv(place) => place.time.is_some(),
+            Format::Metric(_) => true,
+        }
+    }
+
     /// Whether the value is another than the raw one.
     pub fn is_scaled(&self) -> bool {
         self.scale != 1.0 || self.offset != 0.0

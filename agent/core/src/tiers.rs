@@ -27,6 +27,23 @@ pub struct Window {
     pub stepped_ms: i64,
     /// By how much it was stepped inside; never inside a minute.
     pub clock_step_ms: i64,
+    /// The clock had not been set once when it was made: by how much its labels have been moved
+    /// since then.
+    pub unset: Option<i64>,
+}
+
+impl Window {
+    /// Moves the labels of a window that was made by a clock that had not been set, which stood
+    /// `by` milliseconds behind.
+    #[must_use]
+    pub fn moved(self, by: i64) -> Window {
+        Window {
+            start: self.start + by,
+            end: self.end + by,
+            unset: self.unset.map(|before| before + by),
+            ..self
+        }
+    }
 }
 
 /// The hour, the shift and the production day that a window begins in.
@@ -53,9 +70,15 @@ impl Frames {
         }
     }
 
-    /// Those of a window from `start` to `end`, counted.
-    pub fn over(calendar: &Calendar, start: Wall, end: Wall) -> Frames {
+    /// Those of a window, counted. By a clock that is not set nobody can say which shift it is, and
+    /// hours and days are what that clock shows of them.
+    pub fn over(calendar: &Calendar, window: &Window) -> Frames {
+        let by = window.unset.unwrap_or(0);
+        let (start, end) = (window.start + -by, window.end + -by);
         let mut all = Frames::at(calendar, start);
+        if window.unset.is_some() {
+            all = all.without_shift(calendar, start);
+        }
         for (tier, (first, touched)) in SUMMED
             .into_iter()
             .zip(all.frames.iter().zip(&mut all.touched))
@@ -66,7 +89,29 @@ impl Frames {
                 *touched += 1;
             }
         }
+        all.piece = all.piece.moved(by);
+        all.frames = all.frames.map(|frame| frame.map(|frame| frame.moved(by)));
         all
+    }
+
+    /// Those of a clock that is not set, which shows `start`.
+    #[must_use]
+    pub fn without_shift(self, calendar: &Calendar, start: Wall) -> Frames {
+        let [hour, _, day] = self.frames;
+        let whole = hour.into_iter().chain(day);
+        let piece = whole.reduce(|one, other| one.overlap(&other));
+        Frames {
+            frames: [hour, None, day],
+            piece: piece.unwrap_or_else(|| calendar.hour_at(start)),
+            touched: self.touched,
+        }
+    }
+
+    /// Whether a window lies within all of them, so that they are its own.
+    pub fn hold(&self, window: &Window) -> bool {
+        window.unset.is_none()
+            && self.piece.contains(window.start)
+            && window.end <= self.piece.until
     }
 
     /// The frame of a tier; none for minutes.
@@ -201,6 +246,7 @@ impl Tiers {
         for (open, tier) in self.summed.iter_mut().zip(SUMMED) {
             if piece.ended.contains(tier)
                 && let Some(closed) = open.take()
+                && closed.sum.times.total() > 0
             {
                 see(tier, closed);
             }
@@ -237,11 +283,11 @@ impl Tiers {
         let mut last = None;
         for (open, tier) in self.summed.iter_mut().zip(SUMMED) {
             if let Some(closed) = open.take() {
-                last = Some(closed.window.end);
+                last = Some((closed.window.end, closed.window.unset));
                 tell(Ended::Tier(tier, closed));
             }
         }
-        let Some(end) = last else {
+        let Some((end, unset)) = last else {
             return;
         };
         let piece = match self.piece.take() {
@@ -253,6 +299,7 @@ impl Tiers {
                     fold: 0,
                     stepped_ms: 0,
                     clock_step_ms: 0,
+                    unset,
                 },
                 sum: Sum::default(),
                 cut: TierSet::NONE,

@@ -24,7 +24,15 @@ pub struct Timeline {
     fold: u32,
     /// What the labels are worth.
     pub clock: ClockState,
+    /// The wall clock has not been set once since the start: what it shows says nothing, and labels
+    /// run on from what it showed first.
+    unset: bool,
+    /// Wall − monotonic is at least this: labels had come so far before the start.
+    least: i64,
 }
+
+/// A wall clock that is this much behind what it must at least show is plainly wrong.
+const BEHIND_MS: i64 = 1000;
 
 impl Timeline {
     /// Labels from `now` on.
@@ -34,7 +42,47 @@ impl Timeline {
             high: now.wall,
             fold: 0,
             clock: now.clock,
+            unset: now.clock == ClockState::Unsynced,
+            least: i64::MIN,
         }
+    }
+
+    /// The same labels as a run before gave that came to `reached`, for what it has left open.
+    #[must_use]
+    pub fn of_before(&self, reached: Wall, at: Mono, was_unset: bool) -> Timeline {
+        let clock = match was_unset {
+            true => ClockState::Unsynced,
+            false => ClockState::Holdover,
+        };
+        Timeline {
+            offset: reached.0 - mono(at),
+            clock,
+            unset: was_unset,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the wall clock has not been set once since the start.
+    pub const fn is_unset(&self) -> bool {
+        self.unset
+    }
+
+    /// What the wall clock is worth. Before it was set once, one that is behind what had been
+    /// reached before the start is worth nothing, unless the kernel vouches for it.
+    pub fn worth(&self, now: Now) -> ClockState {
+        let offset = now.wall.0 - mono(now.mono);
+        let is_behind = offset.saturating_add(BEHIND_MS) < self.least;
+        match now.clock {
+            ClockState::Holdover if self.unset && is_behind => ClockState::Unsynced,
+            clock => clock,
+        }
+    }
+
+    /// The wall clock was set for the first time: labels are moved by `by`, and worth this.
+    pub fn set(&mut self, at: Mono, by: i64, clock: ClockState) {
+        self.unset = false;
+        self.clock = clock;
+        self.step(at, by);
     }
 
     /// The label of a moment.
@@ -84,10 +132,16 @@ impl Timeline {
         (self.high, self.fold)
     }
 
-    /// Continues the labels of a run before.
-    pub const fn resume(&mut self, (high, fold): (Wall, u32)) {
+    /// Continues the labels of a run before, which had come to `reached` by a clock that was set.
+    pub fn resume(&mut self, (high, fold): (Wall, u32), reached: Option<Wall>, now: Now) {
         self.high = high;
         self.fold = fold;
+        if let Some(reached) = reached {
+            self.least = reached.0 - mono(now.mono);
+        }
+        self.unset = true;
+        self.clock = self.worth(now);
+        self.unset = self.clock == ClockState::Unsynced;
     }
 }
 

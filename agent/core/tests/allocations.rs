@@ -160,6 +160,7 @@ fn plant() -> Plant {
         model: Arc::clone(if n % 2 == 0 { &model } else { &derived }),
         rated_rate: None,
         stale_after_ms: 3000,
+        late_ms: 15 * 60_000,
         publishes: TierSet::ALL,
         publishes_tags: TierSet::ALL,
         no_scrap: false,

@@ -84,6 +84,7 @@ fn plant() -> Plant {
         model: Arc::clone(&model),
         rated_rate: Some(3_600_000),
         stale_after_ms: 3_000_000,
+        late_ms: 15 * 60_000,
         publishes: TierSet::ALL,
         publishes_tags: TierSet::ALL,
         no_scrap: false,

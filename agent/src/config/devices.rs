@@ -6,7 +6,9 @@ use super::called::{Addresses, address};
 use super::detect::detectors;
 use super::links::{LinkPart, Speaks};
 use super::manners;
-use super::models::{Common, check_scrap, common, merged, model, publishes_tags, stale_after};
+use super::models::{
+    Common, check_scrap, common, late, merged, model, publishes_tags, stale_after,
+};
 use super::nearest::suggest;
 use super::pages::Paths;
 use super::rates::RatePart;
@@ -310,6 +312,7 @@ fn build(
     let no_scrap = own.no_scrap.as_ref().or(base.no_scrap.as_ref());
     check_scrap(no_scrap, own, base, out);
     let stale_after_ms = stale_after(own, base, &model, speaks, out);
+    let late_ms = late(own, base, &model, speaks, out);
     // Nobody can correct a profile of the agent; what does not fit it is the device.
     let shipped = profile.and_then(|index| profiles[index].shipped.as_ref());
     if let (Some(shipped), Some(chosen)) = (shipped, &found.profile) {
@@ -335,6 +338,7 @@ fn build(
             .or(base.rated_rate.as_ref())
             .and_then(RatePart::fixed),
         stale_after_ms,
+        late_ms,
         publishes,
         publishes_tags: publishes_tags(own, base, publishes),
         no_scrap: no_scrap.is_some(),

@@ -11,7 +11,7 @@ use super::states::{StatePart, codes, state, warn_if_slow};
 use super::tags::{TagPart, tags};
 use super::values::{delay, duration, id, label, list, number, one_of, period, show_ms};
 use super::walk::{At, Findings, Item, Section};
-use andon_core::plant::{Code, Model};
+use andon_core::plant::{Code, Model, States};
 use andon_core::summary::{Tier, TierSet};
 use andon_core::tag::{Counts, Kind, Source, Tag, TagIndex};
 use std::sync::Arc;
@@ -22,6 +22,9 @@ const TIERS: [(&str, Tier); 4] = [
     ("shift", Tier::Shift),
     ("1d", Tier::Day),
 ];
+
+/// What machines lay by while a broker, a switch or a gateway starts again.
+const LATE_MS: u64 = 15 * 60_000;
 
 /// Shorter than this a single late answer would make the state unknown.
 const LEAST_STALE_MS: u64 = 3000;
@@ -34,6 +37,7 @@ pub(super) struct Common {
     pub(super) every: Option<u64>,
     pub(super) rated_rate: Option<RatePart>,
     pub(super) stale_after: Option<At<u64>>,
+    pub(super) late: Option<At<u64>>,
     pub(super) no_scrap: Option<At<bool>>,
     pub(super) publishes: Option<TierSet>,
     pub(super) publishes_tags: Option<TierSet>,
@@ -69,6 +73,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
         every: section.read("every", period),
         rated_rate: section.read("rated_rate", rated_rate),
         stale_after: section.place("stale_after", duration(100, 24 * 3_600_000)),
+        late: section.place("late", delay),
         no_scrap: section.place("scrap", flag),
         publishes: section.read("publishes", tiers),
         publishes_tags: section.read("publishes_tags", tiers),
@@ -284,6 +289,41 @@ pub(super) fn stale_after(
             "more than {}, the slowest `every` it depends on",
             show_ms(slowest)
         );
+        out.mistake(Finding::at(given.span.clone(), what).hint(hint));
+    }
+    given.value
+}
+
+/// How far back data may come late: a machine whose status has a time stamp of its own may have kept it.
+pub(super) fn late(
+    own: &Common,
+    base: &Common,
+    model: &Model,
+    speaks: Speaks,
+    out: &Findings,
+) -> u64 {
+    let status = match &model.state {
+        Some(States::Status(map)) => model.tags.get(usize::from(map.from.0)),
+        Some(States::Derived(_)) | None => None,
+    };
+    let has_time = status.is_some_and(|tag| match &tag.source {
+        Source::Message(place) => speaks == Speaks::HttpPush || place.has_time(),
+        Source::Modbus(_) => false,
+    });
+    let Some(given) = own.late.as_ref().or(base.late.as_ref()) else {
+        return if has_time { LATE_MS } else { 0 };
+    };
+    if given.value > 0 && !has_time && model.state.is_some() {
+        let (what, hint) = match status {
+            Some(_) => (
+                "its status has no time stamp of its own",
+                "say where that stands, with `time` of the status tag, or leave `late` out",
+            ),
+            None => (
+                "its state is not that of a status tag",
+                "leave `late` out: what is derived is not derived again of what comes late",
+            ),
+        };
         out.mistake(Finding::at(given.span.clone(), what).hint(hint));
     }
     given.value

@@ -864,3 +864,29 @@ fn a_serial_bus_with_little_time_left_is_a_warning() {
     assert!(tight.contains(told), "{tight}");
     assert!(!warnings("5 s").contains("rs485"));
 }
+
+#[test]
+fn data_may_come_late_where_the_status_has_a_time_of_its_own() {
+    let late = |time: &str, key: &str| {
+        let plc = "id = \"plc\"\nmodbus_tcp = \"10.0.0.5\"";
+        let link = "id = \"plc\"\nmqtt = \"mqtt://127.0.0.1\"";
+        let status = format!("topic = \"saw\", at = \"/mode\"{time}, type = \"u16\"");
+        let text = LEAST
+            .replace(plc, link)
+            .replace("at = \"holding:0\", type = \"u16\"", &status)
+            .replace(
+                "link = \"plc\"\ntags",
+                &format!("link = \"plc\"\n{key}\ntags"),
+            );
+        let text = format!("{text}\nstate = {{ from = \"status\", producing = [1] }}\n");
+        let plant = load_text(&text)
+            .unwrap_or_else(|report| panic!("{report}"))
+            .settings
+            .plant;
+        plant.devices[0].late_ms
+    };
+    assert_eq!(late("", ""), 0);
+    assert_eq!(late(", time = \"/ts\"", ""), 15 * 60_000);
+    assert_eq!(late(", time = \"/ts\"", "late = \"4 h\""), 4 * 3_600_000);
+    assert_eq!(late(", time = \"/ts\"", "late = \"0 s\""), 0);
+}

@@ -2,11 +2,11 @@
 
 use super::Wanted;
 use super::csv::{Row, local};
-use crate::history::{Kind, Pages, Passed};
+use crate::history::{self, Kind, Passed};
 use andon_core::history::Leaf;
 use andon_core::plant::Device;
 use andon_core::sample::Value;
-use andon_core::segments::{Segment, Segments};
+use andon_core::segments::{Fills, Segment, Segments};
 use std::io::{self, Write};
 
 const HEADER: [&str; 11] = [
@@ -21,8 +21,14 @@ pub(super) fn write(wanted: &Wanted<'_>, out: &mut impl Write) -> io::Result<Vec
     }
     row.end(out)?;
     // All of them: what began before may go on within the time that is asked for.
-    let mut pages = Pages::read(&Kind::Marks.dir(&wanted.settings.data_dir));
-    let mut segments = Segments::default();
+    let mut pages = history::pages(&wanted.settings.data_dir, Kind::Marks);
+    let mut fills = Fills::default();
+    for page in history::pages(&wanted.settings.data_dir, Kind::Marks) {
+        if let Leaf::Marks(marks) = page.leaf {
+            marks.iter().for_each(|mark| fills.note(mark));
+        }
+    }
+    let mut segments = Segments::with(fills);
     let mut ended = Vec::new();
     for page in pages.by_ref() {
         if let Leaf::Marks(marks) = page.leaf {

@@ -2,7 +2,7 @@
 
 use super::Wanted;
 use super::csv::{Row, local};
-use crate::history::{Kind, Pages, Passed};
+use crate::history::{self, Kind, Passed};
 use andon_core::calendar::Calendar;
 use andon_core::history::{Head, Leaf};
 use andon_core::kpi::{self, Key};
@@ -83,8 +83,9 @@ struct Table<'w, 's, W> {
 
 impl<'s, W: Write> Table<'_, 's, W> {
     fn minutes(&mut self) -> io::Result<Vec<Passed>> {
-        let dir = Kind::Minutes.dir(&self.wanted.settings.data_dir);
-        let mut pages = Pages::read(&dir).after(self.wanted.from);
+        let data_dir = &self.wanted.settings.data_dir;
+        let pages = history::pages(data_dir, Kind::Minutes).after(self.wanted.from);
+        let mut pages = pages.corrected();
         for page in pages.by_ref() {
             let Leaf::Minute(rows) = page.leaf else {
                 continue;
@@ -105,8 +106,7 @@ impl<'s, W: Write> Table<'_, 's, W> {
 
     /// Hours, shifts and days are added up from their pieces, as the agent does.
     fn sums(&mut self) -> io::Result<Vec<Passed>> {
-        let dir = Kind::Pieces.dir(&self.wanted.settings.data_dir);
-        let mut pages = Pages::read(&dir);
+        let mut pages = history::pages(&self.wanted.settings.data_dir, Kind::Pieces).corrected();
         let mut devices: HashMap<Arc<str>, Tiers> = HashMap::new();
         // Where older pages are gone, the window that was open at the first one is not whole.
         let is_trimmed = pages.is_trimmed();
@@ -126,11 +126,7 @@ impl<'s, W: Write> Table<'_, 's, W> {
                 if !self.wanted.is_of(&row.device) {
                     continue;
                 }
-                let frames = Frames::over(
-                    self.calendar_of(&row.device),
-                    head.window.start,
-                    head.window.end,
-                );
+                let frames = Frames::over(self.calendar_of(&row.device), &head.window);
                 let tiers = devices.entry(row.device.clone()).or_default();
                 let mut ended = Vec::new();
                 let wanted = self.tier;

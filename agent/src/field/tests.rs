@@ -42,6 +42,7 @@ fn device(link: u16, source: Source) -> Device {
         }),
         rated_rate: None,
         stale_after_ms: 3000,
+        late_ms: 0,
         publishes: andon_core::summary::TierSet::ALL,
         publishes_tags: andon_core::summary::TierSet::NONE,
         no_scrap: false,

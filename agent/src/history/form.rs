@@ -2,7 +2,7 @@
 //! only ever appended, and [`VERSION`] rises with them.
 
 use andon_core::calendar::CalendarIndex;
-use andon_core::history::{Head, Leaf, Mark, OpenTags, Page, Row, Rows};
+use andon_core::history::{Fill, Head, Leaf, Mark, OpenTags, Page, Relabel, Row, Rows};
 use andon_core::sample::{Quality, Value};
 use andon_core::state::State;
 use andon_core::summary::Sum;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Length and checksum.
 const FRAME: usize = 8;
@@ -78,6 +78,9 @@ enum StoredLeaf {
     Piece(StoredRows),
     Marks(Vec<StoredMark>),
     Tags(Vec<StoredTags>),
+    Relabel(Relabel),
+    MinuteAgain(StoredRows),
+    PieceAgain(StoredRows),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -122,6 +125,10 @@ enum StoredMark {
         device: u32,
         at: Wall,
     },
+    Fills {
+        device: u32,
+        fill: Fill,
+    },
 }
 
 /// Appends the entry of a page.
@@ -136,6 +143,9 @@ pub(super) fn write(page: &Page, names: &mut Names, to: &mut Vec<u8>) {
         Leaf::Tags(tags) => {
             StoredLeaf::Tags(tags.iter().map(|tags| stored_tags(tags, names)).collect())
         }
+        Leaf::Relabel(relabel) => StoredLeaf::Relabel(*relabel),
+        Leaf::MinuteAgain(rows) => StoredLeaf::MinuteAgain(stored_rows(rows, names)),
+        Leaf::PieceAgain(rows) => StoredLeaf::PieceAgain(stored_rows(rows, names)),
     };
     let stored = Stored {
         number: page.number,
@@ -180,6 +190,9 @@ pub(super) fn read(bytes: &[u8], names: &mut Names) -> Option<(Page, usize)> {
             let tags = tags.into_iter().map(|tags| tags_of(tags, names));
             Leaf::Tags(tags.collect::<Option<_>>()?)
         }
+        StoredLeaf::Relabel(relabel) => Leaf::Relabel(relabel),
+        StoredLeaf::MinuteAgain(rows) => Leaf::MinuteAgain(rows_of(rows, names)?),
+        StoredLeaf::PieceAgain(rows) => Leaf::PieceAgain(rows_of(rows, names)?),
     };
     let page = Page {
         number: stored.number,
@@ -191,16 +204,21 @@ pub(super) fn read(bytes: &[u8], names: &mut Names) -> Option<(Page, usize)> {
 /// The newest moment that a page speaks of.
 pub(super) fn label(page: &Page) -> Wall {
     match &page.leaf {
-        Leaf::Minute(rows) | Leaf::Piece(rows) => rows.head.window.end,
+        Leaf::Minute(rows)
+        | Leaf::Piece(rows)
+        | Leaf::MinuteAgain(rows)
+        | Leaf::PieceAgain(rows) => rows.head.window.end,
         Leaf::Marks(marks) => marks.last().map_or(Wall(0), |mark| match mark {
             Mark::Shows { at, .. } | Mark::Plan { at, .. } | Mark::Ends { at, .. } => *at,
             Mark::Step { to, .. } | Mark::Gap { to, .. } => *to,
+            Mark::Fills { fill, .. } => fill.to,
         }),
         Leaf::Tags(tags) => {
             let windows = tags.iter().flat_map(|tags| tags.windows);
             let starts = windows.flatten().map(|(start, _)| start);
             starts.max().unwrap_or(Wall(0))
         }
+        Leaf::Relabel(relabel) => relabel.to,
     }
 }
 
@@ -288,6 +306,10 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
             device: names.index(&device),
             at,
         },
+        Mark::Fills { device, fill } => StoredMark::Fills {
+            device: names.index(&device),
+            fill,
+        },
     }
 }
 
@@ -326,6 +348,10 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
         StoredMark::Ends { device, at } => Mark::Ends {
             device: names.id(device)?,
             at,
+        },
+        StoredMark::Fills { device, fill } => Mark::Fills {
+            device: names.id(device)?,
+            fill,
         },
     })
 }

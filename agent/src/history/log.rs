@@ -1,9 +1,9 @@
 //! One log: a row of files, of which the last is written to and the oldest goes.
 
 use super::form::{self, MAGIC, Names};
-use super::read::{Name, Scan, names};
+use super::read::{Name, Scan, end_of_first, names};
 use crate::store::files;
-use andon_core::history::Page;
+use andon_core::history::{Page, Relabels};
 use andon_core::time::Wall;
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -102,7 +102,11 @@ impl Log {
     }
 
     /// Adds pages, durably; those that are there already are passed over.
-    pub(super) fn append<'p>(&mut self, pages: impl Iterator<Item = &'p Page>) -> io::Result<()> {
+    pub(super) fn append<'p>(
+        &mut self,
+        pages: impl Iterator<Item = &'p Page>,
+        relabels: &Relabels,
+    ) -> io::Result<()> {
         let last = self.last;
         let mut pages = pages.filter(|page| page.number > last).peekable();
         let Some(first) = pages.peek() else {
@@ -112,7 +116,7 @@ impl Log {
             first: first.number,
             label: form::label(first).0,
         };
-        if self.is_full(name) {
+        if self.is_full(name, relabels) {
             self.last_file = None;
         }
         let mut writing = match self.last_file.take() {
@@ -142,7 +146,7 @@ impl Log {
                 }
                 (self.last, self.newest) = (last, newest);
                 self.last_file = Some(writing);
-                self.give_up(newest.0);
+                self.give_up(newest.0, relabels);
                 Ok(())
             }
             Err(error) => {
@@ -225,21 +229,23 @@ impl Log {
 
     /// Whether the last file takes no more: by its size, or because a day is over, so that old pages
     /// do not stay for the sake of new ones.
-    fn is_full(&self, next: Name) -> bool {
+    fn is_full(&self, next: Name, relabels: &Relabels) -> bool {
         let full = (self.limit.bytes / 8).clamp(LEAST, FULL);
+        let is_day_over = |name: &Name| next.label - name.moved(relabels) >= DAY_MS;
         self.files
             .back()
-            .is_some_and(|(name, bytes)| *bytes >= full || next.label - name.label >= DAY_MS)
+            .is_some_and(|(name, bytes)| *bytes >= full || is_day_over(name))
     }
 
-    fn give_up(&mut self, now: i64) {
+    fn give_up(&mut self, now: i64, relabels: &Relabels) {
         loop {
             let bytes: u64 = self.files.iter().map(|(_, bytes)| bytes).sum();
-            let (Some((oldest, _)), Some((next, _))) = (self.files.front(), self.files.get(1))
-            else {
+            let Some((oldest, _)) = self.files.front().filter(|_| self.files.len() > 1) else {
                 return;
             };
-            let is_old = next.label < now.saturating_sub(self.limit.keep_ms);
+            let names = self.files.iter().map(|(name, _)| name);
+            let keep_from = now.saturating_sub(self.limit.keep_ms);
+            let is_old = end_of_first(names, relabels).is_some_and(|end| end < keep_from);
             if bytes <= self.limit.bytes && !is_old {
                 return;
             }

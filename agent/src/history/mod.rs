@@ -23,8 +23,13 @@
 //!
 //! # How
 //!
-//! Four logs, for what is read together stands together: `pieces` (read whole at a start), `minutes`
-//! (of which a start reads the last hours), `marks`, and `tags` (of which only the last page counts). A log is a row of files of at most about 1 MB,
+//! Minutes and pieces that late data correct are written once more, behind the others of their log, and
+//! looked for before the log is read ([`Pages::corrected`]): of one key the last counts.
+//!
+//! Five logs, for what is read together stands together: `pieces` (read whole at a start), `minutes`
+//! (of which a start reads the last hours), `marks`, `tags` (of which only the last page counts), and
+//! `labels`: which pages of the others were labelled by a clock that was set only later, and by how much
+//! they are to be moved; it is read before any other. A log is a row of files of at most about 1 MB,
 //! each named by its first page ([`log`]). A page is one entry: length, checksum, postcard ([`form`]).
 
 mod form;
@@ -37,7 +42,7 @@ pub use log::Limit;
 pub use read::{Pages, Passed};
 
 use crate::store::files;
-use andon_core::history::{Leaf, Page};
+use andon_core::history::{Leaf, Page, Relabels};
 use log::Log;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,11 +65,19 @@ pub enum Kind {
     Marks,
     /// What tags had come to in open windows; only the last page counts.
     Tags,
+    /// By how much labels are to be moved.
+    Labels,
 }
 
 impl Kind {
     /// Every log.
-    pub const ALL: [Kind; 4] = [Kind::Pieces, Kind::Minutes, Kind::Marks, Kind::Tags];
+    pub const ALL: [Kind; 5] = [
+        Kind::Pieces,
+        Kind::Minutes,
+        Kind::Marks,
+        Kind::Tags,
+        Kind::Labels,
+    ];
 
     /// The folder of the log in `data_dir`.
     pub fn dir(self, data_dir: &Path) -> PathBuf {
@@ -73,16 +86,18 @@ impl Kind {
             Kind::Minutes => "minutes",
             Kind::Marks => "marks",
             Kind::Tags => "tags",
+            Kind::Labels => "labels",
         };
         data_dir.join("history").join(name)
     }
 
     const fn of(page: &Page) -> Kind {
         match page.leaf {
-            Leaf::Piece(_) => Kind::Pieces,
-            Leaf::Minute(_) => Kind::Minutes,
+            Leaf::Piece(_) | Leaf::PieceAgain(_) => Kind::Pieces,
+            Leaf::Minute(_) | Leaf::MinuteAgain(_) => Kind::Minutes,
             Leaf::Marks(_) => Kind::Marks,
             Leaf::Tags(_) => Kind::Tags,
+            Leaf::Relabel(_) => Kind::Labels,
         }
     }
 }
@@ -91,7 +106,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Of each log, in the order of [`Kind::ALL`].
-    pub logs: [Limit; 4],
+    pub logs: [Limit; 5],
 }
 
 /// Handle of the history; clones share it.
@@ -103,7 +118,8 @@ pub struct History {
 #[derive(Debug)]
 struct Logs {
     /// None if the history could not be opened: nothing is kept in this run.
-    logs: Option<[Log; 4]>,
+    logs: Option<[Log; 5]>,
+    relabels: Relabels,
 }
 
 /// Pages that were not kept; they come back.
@@ -118,10 +134,33 @@ pub struct NotKept {
 /// Opens the history, and drops every page after the one with the number `last_page`, if there is one.
 /// Blocks.
 pub fn open(data_dir: &Path, limits: Limits, last_page: Option<u64>) -> io::Result<History> {
-    let [pieces, minutes, marks, tags] = Kind::ALL;
     let log = |kind: Kind| Log::open(kind.dir(data_dir), limits.logs[kind as usize], last_page);
-    let logs = Some([log(pieces)?, log(minutes)?, log(marks)?, log(tags)?]);
-    Ok(History::of(Logs { logs }))
+    // First, for it says how those of the others are to be read.
+    let labels = log(Kind::Labels)?;
+    let logs = [
+        log(Kind::Pieces)?,
+        log(Kind::Minutes)?,
+        log(Kind::Marks)?,
+        log(Kind::Tags)?,
+        labels,
+    ];
+    Ok(History::of(Logs {
+        logs: Some(logs),
+        relabels: relabels(data_dir),
+    }))
+}
+
+/// The pages of a log, oldest first, with the labels that they would have if the clock had been right.
+pub fn pages(data_dir: &Path, kind: Kind) -> Pages {
+    Pages::read(&kind.dir(data_dir), relabels(data_dir))
+}
+
+fn relabels(data_dir: &Path) -> Relabels {
+    let mut relabels = Relabels::default();
+    for page in Pages::read(&Kind::Labels.dir(data_dir), Relabels::default()) {
+        relabels.note(&page);
+    }
+    relabels
 }
 
 impl History {
@@ -133,7 +172,10 @@ impl History {
 
     /// A history that keeps nothing.
     pub fn none() -> History {
-        History::of(Logs { logs: None })
+        History::of(Logs {
+            logs: None,
+            relabels: Relabels::default(),
+        })
     }
 
     /// The pages that the engine goes on from: the pieces, then the minutes since the last of them
@@ -141,13 +183,19 @@ impl History {
     /// all. Blocks.
     pub fn past(&self) -> impl Iterator<Item = Page> + use<> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let relabels = &logs.relabels;
         let logs = logs.logs.as_ref();
         let last = logs.and_then(|logs| logs.iter().map(Log::last).max());
-        let pages = logs.map(|[pieces, minutes, _, tags]| {
-            let since = minutes.newest() + -LONGEST_PIECE_MS;
-            let minutes = Pages::read(&minutes.dir()).after(since);
-            let tags = Pages::read(&tags.dir()).after_page(tags.last());
-            Pages::read(&pieces.dir()).chain(minutes).chain(tags)
+        let pages = logs.map(|[pieces, minutes, _, tags, _]| {
+            let read = |log: &Log| Pages::read(&log.dir(), relabels.clone());
+            let newest = minutes.newest() + relabels.by_ms(minutes.last());
+            let since = newest + -LONGEST_PIECE_MS;
+            let last_minutes = read(minutes).after(since).corrected();
+            let last_tags = read(tags).after_page(tags.last());
+            read(pieces)
+                .corrected()
+                .chain(last_minutes)
+                .chain(last_tags)
         });
         let end = Page {
             number: last.unwrap_or(0),
@@ -193,9 +241,10 @@ impl Logs {
                         format!("{free} bytes free, {RESERVE} are left for the outbox"),
                     ));
                 }
-                log.append(of_kind())?;
+                log.append(of_kind(), &self.relabels)?;
             }
         }
+        pages.iter().for_each(|page| self.relabels.note(page));
         Ok(())
     }
 }

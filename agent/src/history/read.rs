@@ -2,7 +2,7 @@
 
 use super::form::{self, MAGIC, Names};
 use super::log::TRIMMED;
-use andon_core::history::Page;
+use andon_core::history::{Corrections, Page, Relabels};
 use andon_core::time::Wall;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,24 @@ impl Name {
         // One name for each file, so that none is taken for another.
         (name.file() == *format!("{first}-{label}.pages")).then_some(name)
     }
+}
+
+impl Name {
+    /// Its label, if it was given by a clock that was set only later, as it would have been.
+    pub(super) fn moved(self, relabels: &Relabels) -> i64 {
+        self.label + relabels.by_ms(self.first)
+    }
+}
+
+/// Where the first of some files ends, as far as the others tell; none if they do not. What begins
+/// earlier than the first was labelled by a clock that was never set.
+pub(super) fn end_of_first<'n>(
+    mut names: impl Iterator<Item = &'n Name>,
+    relabels: &Relabels,
+) -> Option<i64> {
+    let first = names.next()?.moved(relabels);
+    let mut others = names.map(|name| name.moved(relabels));
+    others.find(|label| *label >= first)
 }
 
 /// The files of a log, oldest first; none if there is no such folder.
@@ -124,11 +142,13 @@ pub struct Pages {
     files: VecDeque<Name>,
     open: Option<(PathBuf, Scan)>,
     passed: Vec<Passed>,
+    relabels: Relabels,
+    corrections: Corrections,
 }
 
 impl Pages {
     /// Of the log in `dir`. A folder that cannot be read counts as passed over.
-    pub fn read(dir: &Path) -> Pages {
+    pub(super) fn read(dir: &Path, relabels: Relabels) -> Pages {
         let (files, passed) = match names(dir) {
             Ok(names) => (names, Vec::new()),
             Err(error) => {
@@ -145,6 +165,8 @@ impl Pages {
             files: files.into(),
             open: None,
             passed,
+            relabels,
+            corrections: Corrections::default(),
         }
     }
 
@@ -160,8 +182,25 @@ impl Pages {
     /// Without files that begin and end before this moment.
     #[must_use]
     pub fn after(mut self, moment: Wall) -> Pages {
-        while self.files.get(1).is_some_and(|next| next.label < moment.0) {
+        while end_of_first(self.files.iter(), &self.relabels).is_some_and(|end| end < moment.0) {
             self.files.pop_front();
+        }
+        self
+    }
+
+    /// With what late data have corrected, wherever it stands: reads all of it once before.
+    #[must_use]
+    pub fn corrected(mut self) -> Pages {
+        let before = Pages {
+            dir: self.dir.clone(),
+            files: self.files.clone(),
+            open: None,
+            passed: Vec::new(),
+            relabels: self.relabels.clone(),
+            corrections: Corrections::default(),
+        };
+        for page in before {
+            self.corrections.note(&page);
         }
         self
     }
@@ -194,7 +233,9 @@ impl Iterator for Pages {
     fn next(&mut self) -> Option<Page> {
         loop {
             if let Some((file, mut scan)) = self.open.take() {
-                if let Some(page) = scan.next() {
+                if let Some(mut page) = scan.next() {
+                    self.relabels.apply(&mut page);
+                    self.corrections.apply(&mut page);
                     self.open = Some((file, scan));
                     return Some(page);
                 }

@@ -1,7 +1,7 @@
 use super::log::Log;
 use super::*;
 use andon_core::calendar::CalendarIndex;
-use andon_core::history::{Head, Mark, OpenTags, Rows};
+use andon_core::history::{Fill, Head, Mark, OpenTags, Relabel, Rows};
 use andon_core::sample::{Quality, Reason, Value};
 use andon_core::state::State;
 use andon_core::summary::{Capacity, Parts, Sum, TierSet};
@@ -16,7 +16,7 @@ const LIMIT: Limit = Limit {
     bytes: 1 << 20,
     keep_ms: i64::MAX,
 };
-const LIMITS: Limits = Limits { logs: [LIMIT; 4] };
+const LIMITS: Limits = Limits { logs: [LIMIT; 5] };
 
 fn head(minute: i64) -> Head {
     Head {
@@ -26,6 +26,7 @@ fn head(minute: i64) -> Head {
             fold: 0,
             stepped_ms: 0,
             clock_step_ms: 0,
+            unset: None,
         },
         cut: TierSet::NONE,
         ended: TierSet::NONE,
@@ -97,6 +98,16 @@ fn mark(number: u64) -> Page {
         },
         shows,
         Mark::Gap { from: at, to: at },
+        Mark::Fills {
+            device: "press-2".into(),
+            fill: Fill {
+                from: at,
+                to: at + 1,
+                state: State::Setup,
+                code: Some(Value::Int(1)),
+                quality: Quality::Good,
+            },
+        },
     ];
     Page {
         number,
@@ -127,7 +138,7 @@ fn tags(number: u64) -> Page {
 }
 
 fn all(dir: &Path) -> Vec<Page> {
-    Pages::read(dir).collect()
+    Pages::read(dir, Relabels::default()).collect()
 }
 
 fn open_log(dir: &Path, last: Option<u64>) -> Log {
@@ -152,13 +163,14 @@ fn pages_come_back_as_they_were() {
         .collect();
     let mut log = open_log(dir.path(), None);
     for some in pages.chunks(7) {
-        log.append(some.iter()).unwrap();
+        log.append(some.iter(), &Relabels::default()).unwrap();
     }
     assert_eq!(all(dir.path()), pages);
     drop(log);
     let mut log = open_log(dir.path(), None);
     assert_eq!(log.last(), 199);
-    log.append([minute(200, 4)].iter()).unwrap();
+    log.append([minute(200, 4)].iter(), &Relabels::default())
+        .unwrap();
     assert_eq!(all(dir.path()).len(), 200);
 }
 
@@ -170,6 +182,14 @@ fn the_stored_form_stays_as_it_is() {
     form::write(&minute(5, 2), &mut names, &mut bytes);
     form::write(&mark(6), &mut names, &mut bytes);
     form::write(&tags(7), &mut names, &mut bytes);
+    form::write(&relabel(8, 3, 1_789_999_980_000), &mut names, &mut bytes);
+    let Leaf::Minute(rows) = minute(9, 1).leaf else {
+        unreachable!()
+    };
+    let leaves = [Leaf::MinuteAgain(rows.clone()), Leaf::PieceAgain(rows)];
+    for (number, leaf) in (9..).zip(leaves) {
+        form::write(&Page { number, leaf }, &mut names, &mut bytes);
+    }
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let golden = include_str!("tests/golden.txt");
     assert_eq!(
@@ -193,14 +213,15 @@ fn what_the_checkpoint_does_not_know_is_dropped_for_good() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open_log(dir.path(), None);
     for number in 1..=20 {
-        log.append([minute(number, 3)].iter()).unwrap();
+        log.append([minute(number, 3)].iter(), &Relabels::default())
+            .unwrap();
     }
     drop(log);
     let mut log = open_log(dir.path(), Some(12));
     assert_eq!(log.last(), 12);
     // The same numbers, another content.
     let again = [minute(13, 5), minute(14, 1)];
-    log.append(again.iter()).unwrap();
+    log.append(again.iter(), &Relabels::default()).unwrap();
     let pages = all(dir.path());
     assert_eq!((pages.len(), &pages[12..]), (14, &again[..]));
     drop(log);
@@ -213,8 +234,8 @@ fn a_page_that_is_there_is_not_added_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open_log(dir.path(), None);
     let pages = [minute(1, 3), minute(2, 3), minute(3, 3)];
-    log.append(pages[..2].iter()).unwrap();
-    log.append(pages.iter()).unwrap();
+    log.append(pages[..2].iter(), &Relabels::default()).unwrap();
+    log.append(pages.iter(), &Relabels::default()).unwrap();
     assert_eq!(all(dir.path()), pages);
 }
 
@@ -222,7 +243,8 @@ fn a_page_that_is_there_is_not_added_again() {
 fn a_torn_or_zeroed_end_is_cut_off_and_what_is_before_it_stays() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open_log(dir.path(), None);
-    log.append([minute(1, 3), minute(2, 3)].iter()).unwrap();
+    log.append([minute(1, 3), minute(2, 3)].iter(), &Relabels::default())
+        .unwrap();
     drop(log);
     let path = last_file(dir.path());
     let whole = fs::read(&path).unwrap();
@@ -237,7 +259,8 @@ fn a_torn_or_zeroed_end_is_cut_off_and_what_is_before_it_stays() {
         let mut log = open_log(dir.path(), None);
         assert_eq!(log.last(), kept.len() as u64);
         let next = minute(log.last() + 1, 4);
-        log.append([next.clone()].iter()).unwrap();
+        log.append([next.clone()].iter(), &Relabels::default())
+            .unwrap();
         assert_eq!(all(dir.path()).last(), Some(&next), "cut at {cut}");
         for name in read::names(dir.path()).unwrap() {
             fs::remove_file(dir.path().join(name.file())).unwrap();
@@ -254,7 +277,8 @@ fn a_damaged_file_between_others_loses_its_own_end_only_and_says_so() {
     };
     let mut log = Log::open(dir.path().to_path_buf(), limit, None).unwrap();
     for number in 1..300 {
-        log.append([minute(number, 2)].iter()).unwrap();
+        log.append([minute(number, 2)].iter(), &Relabels::default())
+            .unwrap();
     }
     let names = read::names(dir.path()).unwrap();
     assert!(names.len() > 3);
@@ -263,7 +287,7 @@ fn a_damaged_file_between_others_loses_its_own_end_only_and_says_so() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let mut pages = Pages::read(dir.path());
+    let mut pages = Pages::read(dir.path(), Relabels::default());
     let numbers: Vec<u64> = pages.by_ref().map(|page| page.number).collect();
     let [passed] = pages.passed() else {
         panic!("{:?}", pages.passed());
@@ -289,21 +313,24 @@ fn a_log_stays_within_its_bytes_and_its_time() {
     };
     let mut log = Log::open(dir.path().to_path_buf(), limit, None).unwrap();
     for number in 1..2000 {
-        log.append([minute(number, 40)].iter()).unwrap();
+        log.append([minute(number, 40)].iter(), &Relabels::default())
+            .unwrap();
         assert!(size() <= 100_000 + 13_000, "a file more at most");
     }
     let first = all(dir.path())[0].number;
     assert!(first > 1900, "only the last hour fits: {first}");
     let mut log = Log::open(dir.path().to_path_buf(), limit, None).unwrap();
     for number in 2000..2900 {
-        log.append([minute(number, 1)].iter()).unwrap();
+        log.append([minute(number, 1)].iter(), &Relabels::default())
+            .unwrap();
     }
     let first = all(dir.path())[0].number;
     // A file goes when all of it is older than two hours, and a file may hold a day.
     assert!(first >= 1900, "{first}");
     for number in 2900..2900 + 5 * 1440 {
         if number % 60 == 0 {
-            log.append([minute(number, 1)].iter()).unwrap();
+            log.append([minute(number, 1)].iter(), &Relabels::default())
+                .unwrap();
         }
     }
     let first = all(dir.path())[0].number;
@@ -317,7 +344,8 @@ fn garbage_makes_no_page_and_stops_nothing() {
     fs::write(dir.path().join("0000000000000002-x.pages"), "?").unwrap();
     fs::write(dir.path().join("notes.txt"), "not ours").unwrap();
     let mut log = open_log(dir.path(), Some(100));
-    log.append([minute(3, 1)].iter()).unwrap();
+    log.append([minute(3, 1)].iter(), &Relabels::default())
+        .unwrap();
     assert_eq!(all(dir.path()), [minute(3, 1)]);
     assert!(dir.path().join("notes.txt").exists());
 }
@@ -326,14 +354,19 @@ fn garbage_makes_no_page_and_stops_nothing() {
 fn a_full_disk_takes_nothing_and_everything_again_when_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open_log(dir.path(), None);
-    log.append([minute(1, 3)].iter()).unwrap();
+    log.append([minute(1, 3)].iter(), &Relabels::default())
+        .unwrap();
     for left in 0..150 {
         log.writes_left = Some(left);
-        assert!(log.append([minute(2, 3), minute(3, 3)].iter()).is_err());
+        assert!(
+            log.append([minute(2, 3), minute(3, 3)].iter(), &Relabels::default())
+                .is_err()
+        );
         assert_eq!(all(dir.path()), [minute(1, 3)]);
     }
     log.writes_left = None;
-    log.append([minute(2, 3), minute(3, 3)].iter()).unwrap();
+    log.append([minute(2, 3), minute(3, 3)].iter(), &Relabels::default())
+        .unwrap();
     assert_eq!(all(dir.path()).len(), 3);
 }
 
@@ -365,6 +398,94 @@ async fn logs_are_read_pieces_first_and_minutes_of_the_last_hours() {
     History::none().commit(vec![mark(1)]).await.unwrap();
 }
 
+/// The same page by a clock that was not set.
+fn unset(mut page: Page, by: i64) -> Page {
+    let unset = |head: &mut Head| {
+        head.window.start = head.window.start + -by;
+        head.window.end = head.window.end + -by;
+        head.window.unset = Some(0);
+    };
+    if let Leaf::Minute(rows) | Leaf::Piece(rows) = &mut page.leaf {
+        unset(&mut rows.head);
+        let own = rows.rows.iter_mut().filter_map(|row| row.own.as_mut());
+        own.for_each(unset);
+    }
+    page
+}
+
+fn relabel(number: u64, first: u64, by_ms: i64) -> Page {
+    let to = Wall(START + i64::try_from(number).unwrap() * 60_000);
+    let relabel = Relabel { first, by_ms, to };
+    Page {
+        number,
+        leaf: Leaf::Relabel(relabel),
+    }
+}
+
+fn starts(pages: impl Iterator<Item = Page>) -> Vec<(u64, i64)> {
+    let start = |page: Page| match page.leaf {
+        Leaf::Minute(rows) => Some((page.number, rows.head.window.start.0)),
+        _ => None,
+    };
+    pages.filter_map(start).collect()
+}
+
+#[tokio::test]
+async fn pages_of_a_clock_that_was_set_later_are_read_with_their_right_labels() {
+    const BY: i64 = START - 20_000;
+    let right = |number: u64| (number, START + i64::try_from(number).unwrap() * 60_000);
+    let wrong = |number: u64| (number, right(number).1 - BY);
+    let dir = tempfile::tempdir().unwrap();
+    let history = open(dir.path(), LIMITS, None).unwrap();
+    // A run by a right clock, one whose clock is never set, and one whose clock is set.
+    history.commit(vec![minute(1, 2)]).await.unwrap();
+    history.commit(vec![unset(minute(2, 2), BY)]).await.unwrap();
+    history.commit(vec![unset(minute(3, 2), BY)]).await.unwrap();
+    let of_run = || vec![unset(minute(4, 2), BY), relabel(5, 3, BY), minute(6, 2)];
+    history.commit(of_run()).await.unwrap();
+    let read = || starts(pages(dir.path(), Kind::Minutes));
+    let all = [right(1), wrong(2), right(3), right(4), right(6)];
+    assert_eq!(read(), all);
+    assert_eq!(starts(history.past()), all);
+    // What the checkpoint does not know of is dropped, and with it that the clock was set.
+    let history = open(dir.path(), LIMITS, Some(4)).unwrap();
+    assert_eq!(
+        starts(history.past()),
+        [right(1), wrong(2), wrong(3), wrong(4)]
+    );
+    history.commit(of_run()).await.unwrap();
+    assert_eq!(read(), all);
+    let history = open(dir.path(), LIMITS, Some(6)).unwrap();
+    assert_eq!(starts(history.past()), all);
+}
+
+#[test]
+fn a_clock_that_was_never_set_makes_no_older_file_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let hour = 3_600_000;
+    let limit = Limit {
+        bytes: 1 << 20,
+        keep_ms: 50 * hour,
+    };
+    let mut log = Log::open(dir.path().to_path_buf(), limit, None).unwrap();
+    let none = Relabels::default();
+    // Two days by a right clock, each in a file of its own; then some by one that is not set.
+    log.append([minute(1, 1)].iter(), &none).unwrap();
+    log.append([minute(1441, 1)].iter(), &none).unwrap();
+    log.append([unset(minute(1442, 1), START)].iter(), &none)
+        .unwrap();
+    log.append([unset(minute(2900, 1), START)].iter(), &none)
+        .unwrap();
+    log.append([minute(2901, 1)].iter(), &none).unwrap();
+    let kept: Vec<u64> = all(dir.path()).iter().map(|page| page.number).collect();
+    assert_eq!(kept, [1, 1441, 1442, 2900, 2901]);
+    let since = Wall(START + 1500 * 60_000);
+    let recent = Pages::read(dir.path(), none.clone()).after(since);
+    assert_eq!(recent.map(|page| page.number).next(), Some(1441));
+    log.append([minute(9000, 1)].iter(), &none).unwrap();
+    assert!(!all(dir.path()).iter().any(|page| page.number == 1));
+}
+
 /// Figures for `agent/docs/adr/0002`: `cargo test -p andon --lib history::tests::measure -- --ignored
 /// --nocapture`.
 #[tokio::test]
@@ -376,7 +497,7 @@ async fn measure() {
         bytes: 1 << 30,
         keep_ms: i64::MAX,
     };
-    let history = open(dir.path(), Limits { logs: [limit; 4] }, None).unwrap();
+    let history = open(dir.path(), Limits { logs: [limit; 5] }, None).unwrap();
     let piece = |number: u64| {
         let Leaf::Minute(rows) = minute(number, 200).leaf else {
             unreachable!()
@@ -448,13 +569,13 @@ proptest! {
             match step {
                 Step::Commit(pages, devices) => {
                     let pages = next(&model, pages, devices);
-                    log.append(pages.iter()).unwrap();
+                    log.append(pages.iter(), &Relabels::default()).unwrap();
                     model.extend(pages);
                 }
                 Step::FailedCommit(pages, left) => {
                     let pages = next(&model, pages, 40);
                     log.writes_left = Some(left);
-                    prop_assert!(log.append(pages.iter()).is_err());
+                    prop_assert!(log.append(pages.iter(), &Relabels::default()).is_err());
                     log.writes_left = None;
                 }
                 Step::Kill(unknown) => {

@@ -33,6 +33,8 @@ const MARK_BYTES: u64 = 32;
 /// What a tag takes in it with each piece: its sums over the open hour, shift and day.
 const TAG_BYTES: u64 = 72;
 
+/// What the log of moved labels may take: an entry of 40 bytes for each start without a clock.
+const LABELS_BYTES: u64 = 16 * KIB;
 /// What an alarm takes in a checkpoint with names and reasons at their longest.
 const ALARM_BYTES: u64 = 1200;
 
@@ -131,13 +133,14 @@ pub fn history(settings: &Settings) -> Limits {
     // Only the last page of tags counts; one more is written before it.
     let tags = count(limits::tracks(&settings.plant)) * TAG_BYTES * 4;
     let tags = tags.max(64 * KIB).min(share / 4);
-    let share = share - tags;
+    let share = share.saturating_sub(tags + LABELS_BYTES);
     let pieces = wanted(Kind::Pieces).min(share / 2);
     let marks = wanted(Kind::Marks).min((share - pieces) / 2);
     let minutes = wanted(Kind::Minutes).min(share - pieces - marks);
     let keep_ms = i64::try_from(settings.history_ms).unwrap_or(i64::MAX);
+    let logs = [pieces, minutes, marks, tags, LABELS_BYTES];
     Limits {
-        logs: [pieces, minutes, marks, tags].map(|bytes| Limit { bytes, keep_ms }),
+        logs: logs.map(|bytes| Limit { bytes, keep_ms }),
     }
 }
 
@@ -152,7 +155,7 @@ fn windows_a_day(tiers: TierSet) -> u64 {
 }
 
 /// Bytes that each log grows by in a day, in the order of [`Kind::ALL`].
-fn a_day(settings: &Settings) -> [u64; 4] {
+fn a_day(settings: &Settings) -> [u64; 5] {
     let devices = settings.plant.devices.iter();
     let devices = count(
         devices
@@ -165,5 +168,6 @@ fn a_day(settings: &Settings) -> [u64; 4] {
         // Where everything stands is told again with each piece.
         Kind::Marks => devices * (EVENTS_A_DAY + PIECES_A_DAY) * MARK_BYTES,
         Kind::Tags => count(limits::tracks(&settings.plant)) * PIECES_A_DAY * TAG_BYTES,
+        Kind::Labels => 0,
     })
 }

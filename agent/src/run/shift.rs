@@ -17,7 +17,7 @@ use crate::store::{Rejected, Store, StoreError};
 use crate::upstream::{CurrentValues, Health};
 use andon_core::engine::{Action, Current, Engine, Tally};
 use andon_core::modbus::decode::Words;
-use andon_core::record::{Body, Event};
+use andon_core::record::{Body, Event, Relabel};
 use andon_core::sample::Quality;
 use andon_core::tag::{DeviceIndex, TagIndex};
 use andon_core::time::Mono;
@@ -33,10 +33,15 @@ const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// Warnings about data that are logged in a minute; the rest are counted.
 const WARNINGS_A_MINUTE: u32 = 10;
 
+/// A source whose time stands still tells late readings without end: the log names it this often.
+const TELL_PASSED_OVER_MS: u64 = 10 * 60_000;
+
 /// How a commit ended.
 struct Commit {
     /// Pages that the history did not take.
     not_kept: Option<NotKept>,
+    /// Whether it tells how records are relabelled.
+    relabels: bool,
     /// With losses to tell, or not at all.
     stored: Result<Vec<Event>, Rejected>,
 }
@@ -56,6 +61,8 @@ pub(super) struct Shift {
     staging: Staging,
     pub(super) promises: Promises,
     commit: Option<JoinHandle<Commit>>,
+    /// How records are relabelled that were made before the clock was set, until that is on disk.
+    relabel: Option<Relabel>,
     /// The disk takes nothing now.
     failing: bool,
     /// The history takes nothing now.
@@ -63,6 +70,8 @@ pub(super) struct Shift {
     /// The outbox's thread has ended, and will take nothing any more.
     gone: bool,
     warnings: Warnings,
+    /// Late readings that were passed over, as far as the log tells of them, and when it told so.
+    passed_over: (u64, Option<Mono>),
 }
 
 /// What the engine's task is told and asked besides readings.
@@ -107,6 +116,7 @@ impl Shift {
             staging: Staging::new(now),
             promises: Promises::default(),
             commit: None,
+            relabel: None,
             failing: false,
             history_failing: false,
             gone: false,
@@ -115,6 +125,7 @@ impl Shift {
                 told: 0,
                 untold: 0,
             },
+            passed_over: (0, None),
         };
         let currents: Vec<Current> = shift.engine.currents().collect();
         for current in currents {
@@ -231,6 +242,7 @@ impl Shift {
             self.catch_up(now.mono);
             self.engine.handle_time(now);
             self.tell_health();
+            self.tell_passed_over(now.mono);
         }
     }
 
@@ -250,6 +262,7 @@ impl Shift {
                     log_alarm(&record.body);
                     self.staging.push(now, record);
                 }
+                Action::Relabel(relabel) => self.relabel = Some(relabel),
                 Action::Keep(page) => self.staging.keep(now, page),
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
@@ -318,6 +331,9 @@ impl Shift {
 
     fn begin_commit(&mut self, now: Mono) {
         let (records, with_checkpoint) = self.staging.take(now);
+        let relabel = self.relabel;
+        // Without it the next run would take what is relabelled here for what is not.
+        let with_checkpoint = with_checkpoint || relabel.is_some();
         let checkpoint = with_checkpoint.then(|| self.engine.checkpoint());
         if let Some(checkpoint) = &checkpoint {
             self.staging.checkpointed(now, checkpoint.len());
@@ -329,8 +345,12 @@ impl Shift {
         let (history, store) = (self.history.clone(), self.store.clone());
         self.commit = Some(tokio::spawn(async move {
             let not_kept = history.commit(pages).await.err();
-            let stored = store.commit(records, checkpoint).await;
-            Commit { not_kept, stored }
+            let stored = store.commit(records, checkpoint, relabel).await;
+            Commit {
+                not_kept,
+                relabels: relabel.is_some(),
+                stored,
+            }
         }));
     }
 
@@ -346,6 +366,9 @@ impl Shift {
         }
         match done.stored {
             Ok(losses) => {
+                if done.relabels {
+                    self.relabel = None;
+                }
                 self.promises.committed(Ok(()));
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the outbox takes records again");
@@ -380,6 +403,8 @@ impl Shift {
             let now = clock::mono();
             self.act(now);
             self.staging.checkpoint();
+            self.engine.settle();
+            self.act(now);
             self.engine.keep_tags();
             self.act(now);
             self.begin_commit(now);
@@ -404,6 +429,19 @@ impl Shift {
             Ok(None) | Err(_) => {
                 tracing::error!("the disk did not answer; what was not committed is lost");
             }
+        }
+    }
+
+    fn tell_passed_over(&mut self, now: Mono) {
+        let (known, told) = self.passed_over;
+        let all = self.engine.late_passed_over();
+        if all > known && told.is_none_or(|told| now.since(told) >= TELL_PASSED_OVER_MS) {
+            self.passed_over = (all, Some(now));
+            tracing::info!(
+                "{} late readings change nothing: older than `late`, not in the order of their \
+                 time, or of counters that were read since",
+                all - known
+            );
         }
     }
 

@@ -20,7 +20,9 @@
 //! 7. **Damage stays local**: a damaged value loses a pack, a damaged directory loses itself; it
 //!    is moved aside and kept. No damage makes the agent crash, or fail at every start.
 //! 8. **A full disk loses nothing stored**, and passes by itself when room returns.
-//! 9. **Bounded**: two directories open at once, disk within the budget.
+//! 9. **Relabelled for good**: once a commit says how the records of a run are to be relabelled, they
+//!    are read so, over restarts and rotations, until the last of them has left.
+//! 10. **Bounded**: two directories open at once, disk within the budget.
 //!
 //! # How
 //!
@@ -48,7 +50,7 @@ mod witness;
 pub use boot::{Start, StartError, begin, is_in_use};
 pub(crate) use files::random;
 
-use andon_core::record::{Event, Record, Run};
+use andon_core::record::{Event, Record, Relabel, Run};
 use andon_core::time::Wall;
 use queue::Queue;
 use std::fmt;
@@ -95,8 +97,10 @@ pub struct Stored {
     pub position: Position,
     /// The run that made it.
     pub run: Run,
-    /// The record.
+    /// The record; if its run's clock was set only later, with the labels that this gave it.
     pub record: Record,
+    /// Whether that is so.
+    pub relabelled: bool,
 }
 
 /// How things stand.
@@ -112,6 +116,8 @@ pub struct View {
     /// (boot, seq) up to which everything was acknowledged, or told as lost by an acknowledged
     /// event.
     pub done: Option<(u32, u64)>,
+    /// The clock was set for the first time in this run, and what it had labelled is relabelled.
+    pub relabelled: bool,
     /// Records stored in this run.
     pub stored: u64,
     /// Records acknowledged in this run.
@@ -248,6 +254,7 @@ pub struct Rejected {
 struct Batch {
     records: Vec<Record>,
     checkpoint: Option<Vec<u8>>,
+    relabel: Option<Relabel>,
 }
 
 /// Handle of the outbox; clones share it. It is closed by [`Store::close`], or when the last
@@ -294,17 +301,20 @@ pub fn open(options: Options) -> Result<(Store, Opened), OpenError> {
 }
 
 impl Store {
-    /// Stores records and checkpoint, durably when it returns `Ok`. Returned are losses to tell
+    /// Stores records and checkpoint, durably when it returns `Ok`, and from then on gives the
+    /// records that `relabel` is about their new labels where they are read. Returned are losses to tell
     /// ([`Event::Loss`]): what had to make room, and what was found damaged since the last call.
     /// Each stays on disk until a committed record tells it.
     pub async fn commit(
         &self,
         records: Vec<Record>,
         checkpoint: Option<Vec<u8>>,
+        relabel: Option<Relabel>,
     ) -> Result<Vec<Event>, Rejected> {
         let batch = Arc::new(Batch {
             records,
             checkpoint,
+            relabel,
         });
         let asked = self.ask(|answer| Request::Commit(Arc::clone(&batch), answer));
         asked.await.map_err(|error| {

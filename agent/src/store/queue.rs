@@ -11,7 +11,7 @@ use super::room;
 use super::volume::{Change, Fault, Volume};
 use super::witness::Witness;
 use super::{Batch, Position, StoreError, View};
-use andon_core::record::{Body, Event, Record, Run};
+use andon_core::record::{Body, Event, Record, Relabel, Run};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -40,6 +40,8 @@ pub struct Meta {
     pub checkpoint: Option<bool>,
     /// Losses that no stored record tells yet.
     pub untold: Vec<Event>,
+    /// How the records are to be relabelled that a run made before its clock was set, by its id.
+    pub relabels: Vec<(u64, Relabel)>,
 }
 
 impl Meta {
@@ -52,6 +54,7 @@ impl Meta {
             last: None,
             checkpoint: None,
             untold: Vec::new(),
+            relabels: Vec::new(),
         }
     }
 }
@@ -133,6 +136,7 @@ impl Queue {
             batch.checkpoint.as_deref(),
             &told,
             batch.records.last(),
+            batch.relabel,
         )?;
         self.newest().info.claims.extend(claims);
         self.view.stored += packs
@@ -159,7 +163,7 @@ impl Queue {
     /// Writes what is known but not yet on disk: acknowledgements, losses.
     pub fn persist(&mut self) -> Result<(), StoreError> {
         self.revive()?;
-        self.write(&[], None, &[], None)
+        self.write(&[], None, &[], None, None)
     }
 
     /// Whether there is anything for [`Queue::persist`] to write.
@@ -173,9 +177,14 @@ impl Queue {
         checkpoint: Option<&[u8]>,
         told: &[&Event],
         last: Option<&Record>,
+        relabel: Option<Relabel>,
     ) -> Result<(), StoreError> {
         self.meta.number += 1;
         let mut meta = self.meta.clone();
+        if let Some(relabel) = relabel {
+            meta.relabels.retain(|(run, _)| self.has_records_of(*run));
+            meta.relabels.push((self.run.id, relabel));
+        }
         meta.untold.retain(|event| !told.contains(&event));
         if let Some(end) = packs.last().map(|pack| pack.head.positions().end) {
             meta.next = end;
@@ -329,6 +338,19 @@ impl Queue {
         Ok(())
     }
 
+    fn has_records_of(&self, run: u64) -> bool {
+        let waiting = self.dirs.iter().filter(|dir| dir.waiting() > 0);
+        let mut spans = waiting.flat_map(|dir| &dir.info.spans);
+        run != self.run.id && spans.any(|span| span.run.id == run)
+    }
+
+    /// How a record is to be relabelled, if at all.
+    pub(super) fn relabel_of(&self, run: &Run, seq: u64) -> Option<&Relabel> {
+        let of_run = |(id, relabel): &&(u64, Relabel)| *id == run.id && relabel.concerns(seq);
+        let found = self.meta.relabels.iter().find(of_run);
+        found.map(|(_, relabel)| relabel)
+    }
+
     pub(super) fn note<T>(&mut self, result: &Result<T, StoreError>) {
         self.view.failing = result.as_ref().err().map(ToString::to_string);
     }
@@ -356,7 +378,11 @@ impl Queue {
         let done = open.or(self.meta.last);
         self.view.newest = (self.meta.next > 1).then(|| Position(self.meta.next - 1));
         self.view.waiting = self.dirs.iter().map(Dir::waiting).sum();
-        self.view.oldest = oldest.and_then(|(dir, position)| dir.ts(position));
+        let by = head.and_then(|(run, seq)| self.relabel_of(&run, seq));
+        let by = by.map_or(0, |relabel| relabel.by_ms);
+        self.view.oldest = oldest.and_then(|(dir, position)| Some(dir.ts(position)? + by));
+        let is_own = |(run, _): &(u64, Relabel)| *run == self.run.id;
+        self.view.relabelled = self.meta.relabels.iter().any(is_own);
         self.view.done = self.view.done.max(done);
         self.view.bytes = self.total();
         self.view.clone()

@@ -34,6 +34,12 @@ impl Queue {
                 self.read_dir(at, from, max, &mut records)?;
             }
         }
+        for stored in &mut records {
+            if let Some(relabel) = self.relabel_of(&stored.run, stored.record.seq) {
+                stored.record.relabel(relabel);
+                stored.relabelled = true;
+            }
+        }
         Ok(records)
     }
 
@@ -74,6 +80,7 @@ impl Queue {
                         position: Position(position),
                         run: head.run,
                         record,
+                        relabelled: false,
                     });
                 }
             }

@@ -5,16 +5,18 @@ use super::Uplink;
 use super::current::{Due, STATUS};
 use super::link::{Cargo, Connection};
 use crate::clock;
-use crate::store::{StoreError, Stored};
+use crate::store::{Position, StoreError, Stored};
 use andon_core::message::{Message, topic_tail};
-use andon_core::record::{Record, Run};
-use andon_core::time::Wall;
+use andon_core::record::{Class, Record, Run};
+use andon_core::time::{ClockState, Wall};
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 /// When to try again what the disk or the engine could not do now.
 const RETRY: Duration = Duration::from_secs(1);
+/// So many records are looked at in a turn, for what does not wait among those that do.
+const LOOK: usize = 256;
 /// A record older than this when it is sent is historical.
 const LIVE_MS: i64 = 60_000;
 
@@ -22,6 +24,12 @@ impl Uplink {
     /// Hands over what there is room for.
     pub(super) async fn hand_over(&mut self, connection: &mut Connection) {
         self.refresh_status();
+        self.looks_on = false;
+        if self.hold_until.is_some_and(|until| until <= Instant::now())
+            || self.view.borrow().relabelled
+        {
+            self.hold_until = None;
+        }
         if self
             .records_rest_until
             .is_some_and(|until| until <= Instant::now())
@@ -76,20 +84,59 @@ impl Uplink {
         connection.ready.pop_front()
     }
 
+    /// Reads what comes next; what was held goes beside it, a window of each in turn.
     async fn read_on(&mut self, connection: &mut Connection) {
+        if self.hold_until.is_none() && connection.held.is_some() {
+            self.read_held(connection).await;
+        }
         let newest = self.view.borrow().newest;
+        let is_holding = self.hold_until.is_some();
+        self.looks_on = !is_holding && connection.held.is_some();
         if newest <= connection.read_to {
             return;
         }
-        let window = usize::from(self.parts.settings.window);
-        match self.parts.store.read(connection.read_to, window).await {
+        let most = match is_holding {
+            true => LOOK,
+            false => usize::from(self.parts.settings.window),
+        };
+        match self.parts.store.read(connection.read_to, most).await {
             Ok(records) => {
                 let last = records.last().map(|stored| stored.position);
                 // Fewer than asked for: up to the newest there are no others.
-                let end = (records.len() < window).then_some(newest).flatten();
+                let end = (records.len() < most).then_some(newest).flatten();
                 connection.read_to = connection.read_to.max(last).max(end);
-                connection.ready = records.into();
+                for stored in records {
+                    if is_holding && is_held(&stored, &self.parts.run) {
+                        let at = stored.position;
+                        connection.held = connection
+                            .held
+                            .map_or(Some((at, at)), |(first, _)| Some((first, at)));
+                    } else {
+                        connection.ready.push_back(stored);
+                    }
+                }
+                self.looks_on |= is_holding && connection.read_to < newest;
                 self.resting_for = None;
+            }
+            Err(error) => self.rest(format!("the outbox cannot be read: {error}")),
+        }
+    }
+
+    /// Reads some of what was held, now that it is not any more.
+    async fn read_held(&mut self, connection: &mut Connection) {
+        let Some((Position(first), last)) = connection.held else {
+            return;
+        };
+        let before = first.checked_sub(1).map(Position);
+        match self.parts.store.read(before, LOOK).await {
+            Ok(records) => {
+                let read_to = records.last().map(|stored| stored.position);
+                let goes_on = read_to.filter(|at| *at < last && records.len() == LOOK);
+                connection.held = goes_on.map(|Position(at)| (Position(at + 1), last));
+                let held = records
+                    .into_iter()
+                    .filter(|stored| stored.position <= last && is_held(stored, &self.parts.run));
+                connection.ready.extend(held);
             }
             Err(error) => self.rest(format!("the outbox cannot be read: {error}")),
         }
@@ -168,9 +215,23 @@ fn is_historical(stored: &Stored, run: &Run, accepted: Wall, now: Wall) -> bool 
     let Stored {
         run: made_by,
         record: Record { ts, .. },
+        relabelled,
         ..
     } = stored;
-    made_by != run || *ts < accepted || now - *ts > LIVE_MS
+    *relabelled || made_by != run || *ts < accepted || now - *ts > LIVE_MS
+}
+
+/// Whether a record waits for the clock to be set. What an earlier run has left does not: nobody will
+/// know its times any better.
+fn is_held(stored: &Stored, run: &Run) -> bool {
+    let Stored {
+        run: made_by,
+        record,
+        relabelled,
+        ..
+    } = stored;
+    let is_labelled = !*relabelled && record.clock != ClockState::Unsynced;
+    made_by == run && !is_labelled && record.body.class() == Class::Summary
 }
 
 #[cfg(test)]
@@ -199,6 +260,7 @@ mod tests {
                     what: String::new(),
                 }),
             },
+            relabelled: false,
         };
         let historical =
             |stored: &Stored, accepted, now| is_historical(stored, &run, Wall(accepted), Wall(now));
@@ -208,6 +270,9 @@ mod tests {
             "made before this connection"
         );
         assert!(historical(&stored, 90_000, 160_001), "over 60 s old");
+        stored.relabelled = true;
+        assert!(historical(&stored, 90_000, 100_000), "it has waited");
+        stored.relabelled = false;
         stored.run.id = 2;
         assert!(historical(&stored, 90_000, 100_000), "made by another run");
     }

@@ -44,6 +44,8 @@ pub(super) struct Connection {
     pub(super) ready: VecDeque<Stored>,
     /// The last record read from the outbox; none at its head.
     pub(super) read_to: Option<Position>,
+    /// The first and the last record that was read and held, and has not been read again.
+    pub(super) held: Option<(Position, Position)>,
 }
 
 /// What happened on a connection.
@@ -78,6 +80,7 @@ impl Connection {
             accepted: now(),
             ready: VecDeque::new(),
             read_to: None,
+            held: None,
         })
     }
 

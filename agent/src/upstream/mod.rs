@@ -5,6 +5,8 @@
 //! - A record leaves the outbox only when the broker has acknowledged exactly that publish.
 //! - Records go in the order of the outbox, and after any error again from its head; so each
 //!   arrives at least once, and (`gateway`, `run`, `seq`) tells the second copy.
+//! - Until the wall clock has been set once in this run, what the run has summed up waits, a day at
+//!   most; events do not. Then it goes with its right times, beside what is made since.
 //! - On every connection all current values that hold come first, then records.
 //! - A broker that accepts the connection and then acknowledges nothing is given up after
 //!   `ack_timeout`, as if it had closed the connection.
@@ -35,6 +37,7 @@ use std::future::pending;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// How long a stop waits for the broker to take the last `status`.
@@ -45,6 +48,8 @@ const HANG_UP: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause of all.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How long summaries wait for the clock to be set.
+const LONGEST_HOLD: Duration = Duration::from_secs(24 * 3600);
 /// The widest window that stays well under what rumqttc lets be on its way.
 const WIDEST_WINDOW: u16 = 64;
 
@@ -74,6 +79,8 @@ pub struct Parts {
     pub current: CurrentValues,
     /// How the gateway is; part of `status`.
     pub health: watch::Receiver<Health>,
+    /// The wall clock has not been set since the start.
+    pub waits_for_clock: bool,
     /// Where `loss` events go that the engine must record. When it is full, a record that cannot
     /// be sent waits, and those behind it too.
     pub losses: mpsc::Sender<Event>,
@@ -97,6 +104,10 @@ pub struct Uplink {
     records_rest_until: Option<Instant>,
     /// Why, until records have gone again.
     resting_for: Option<String>,
+    /// Summaries of this run wait for the clock to be set, until then at most.
+    hold_until: Option<Instant>,
+    /// Not all that waits has been looked at: there may be events behind summaries that are held.
+    looks_on: bool,
 }
 
 /// One connection's life; each mode is a method that returns the next.
@@ -130,6 +141,8 @@ impl Uplink {
             status_due: None,
             records_rest_until: None,
             resting_for: None,
+            hold_until: parts.waits_for_clock.then(|| Instant::now() + LONGEST_HOLD),
+            looks_on: false,
             parts,
         }
     }
@@ -271,6 +284,8 @@ impl Uplink {
             () = self.parts.current.changed() => Wake::Look,
             () = until(self.status_due) => Wake::Look,
             () = until(self.records_rest_until) => Wake::Look,
+            () = until(self.hold_until) => Wake::Look,
+            () = yield_now(), if self.looks_on => Wake::Look,
         }
     }
 

@@ -4,6 +4,8 @@
 #[path = "../support/authority.rs"]
 mod authority;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod current;
 #[cfg(test)]
 mod delivery;

@@ -39,6 +39,11 @@ impl Rig {
     }
 
     pub fn in_dir(dir: TempDir, settings: Upstream) -> Rig {
+        Rig::by_clock(dir, settings, false)
+    }
+
+    /// Of a gateway whose clock has not been set, if it `waits_for_clock`.
+    pub fn by_clock(dir: TempDir, settings: Upstream, waits_for_clock: bool) -> Rig {
         let start = store::begin(dir.path(), 0x5be1_c0d2).unwrap();
         let (outbox, opened) = store::open(store::Options {
             start,
@@ -64,6 +69,7 @@ impl Rig {
             store: outbox.clone(),
             current: current.clone(),
             health: health_seen,
+            waits_for_clock,
             losses: losses_told,
             reach: reach_told,
         });
@@ -95,6 +101,13 @@ impl Rig {
         self.dir
     }
 
+    /// The end of a run that sent nothing.
+    pub async fn unstarted(mut self) -> TempDir {
+        self.uplink = None;
+        self.outbox.close().await;
+        self.dir
+    }
+
     /// Puts records on disk: by turns of two devices and of the journal.
     pub async fn make(&mut self, count: u64) {
         let bodies = (self.made..self.made + count).map(|made| match made % 3 {
@@ -118,7 +131,7 @@ impl Rig {
                 body,
             });
         }
-        self.outbox.commit(records, None).await.unwrap();
+        self.outbox.commit(records, None, None).await.unwrap();
     }
 
     pub fn change_health(&self, change: impl FnOnce(&mut Health)) {
@@ -189,7 +202,7 @@ pub fn event(what: &str) -> Body {
     Body::Event(Event::Config { what: what.into() })
 }
 
-fn summary(device: &str) -> Body {
+pub fn summary(device: &str) -> Body {
     let mut times = Times::default();
     times.add(State::Producing, 60_000);
     Body::Summary(Box::new(Summary {

@@ -26,6 +26,16 @@ impl Frame {
         self.start <= at && at < self.until
     }
 
+    /// The same, `by` milliseconds later.
+    #[must_use]
+    pub fn moved(self, by: i64) -> Frame {
+        Frame {
+            start: self.start + by,
+            until: self.until + by,
+            ..self
+        }
+    }
+
     /// Where both hold.
     #[must_use]
     pub fn overlap(&self, other: &Frame) -> Frame {

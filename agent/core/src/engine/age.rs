@@ -1,7 +1,7 @@
 //! What the time stamp of a source makes of its reading (contract §2: sources that lie).
 //!
-//! The reading stays an input of the moment at which it arrived; its age is passed along. Nothing
-//! that was accounted is changed by a late one.
+//! The reading stays an input of the moment at which it arrived; its age is passed along. What one
+//! that is too old to be one of now says of the past is [`super::late`]'s.
 
 use super::Engine;
 use crate::plant::States;

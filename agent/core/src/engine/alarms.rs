@@ -8,7 +8,7 @@ use crate::rule::{Rule, World};
 use crate::sample::Value;
 use crate::state::State;
 use crate::tag::{DeviceIndex, TagIndex};
-use crate::time::Mono;
+use crate::time::{Mono, Wall};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -73,6 +73,25 @@ impl Engine {
         self.alarm_deadline = None;
         for index in 0..self.alarms.len() {
             self.judge(u16::try_from(index).unwrap_or(u16::MAX), now);
+        }
+    }
+
+    /// The clock was set for the first time: what happened to alarms between the labels `from` and
+    /// `to` that it had given happened `by` milliseconds later.
+    pub(super) fn relabel_alarms(&mut self, from: Wall, to: Wall, by: i64) {
+        for at in 0..self.alarms.len() {
+            let alarm = &mut self.alarms[at];
+            let times = [&mut alarm.raised, &mut alarm.acked, &mut alarm.cleared];
+            let times = times.into_iter().flatten();
+            let mut changed = false;
+            for time in times.filter(|time| from <= **time && **time <= to) {
+                *time = *time + by;
+                changed = true;
+            }
+            if changed {
+                let index = u16::try_from(at).unwrap_or(u16::MAX);
+                self.act(Action::Publish(Current::Alarm(index)));
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! What a run leaves for the next: open windows, counters, alarms. The stored form is postcard
 //! behind a version byte; a form that is not understood counts as none.
 
-use super::Engine;
 use super::age::TimesOf;
 use super::past::{Gone, calendar_with_id};
 use super::tags::CountersOf;
+use super::{Engine, LabelsFrom};
 use crate::alarm::{Alarm, AlarmState};
 use crate::history::OpenTags;
 use crate::machine::Ledger;
@@ -76,6 +76,8 @@ struct StoredAlarm {
 pub(super) struct Checkpoint {
     /// Label of the moment it describes.
     at: Wall,
+    /// Its clock had not been set once: `at` and the labels of open windows say nothing of now.
+    unset: bool,
     /// See [`Timeline::history`].
     labels: (Wall, u32),
     /// By how much the wall clock was stepped where the open windows begin.
@@ -120,7 +122,8 @@ impl Checkpoint {
     /// The moment from which the accounting goes on: that of the checkpoint, so that the time
     /// between is accounted as unknown; or now, where nobody can say how long it was.
     pub(super) fn resume_at(&self, timeline: &mut Timeline, now: Now) -> Mono {
-        timeline.resume(self.labels);
+        let reached = (!self.unset).then_some(self.at);
+        timeline.resume(self.labels, reached, now);
         if self.silence_is_known(now) {
             timeline.moment(self.at)
         } else {
@@ -130,7 +133,9 @@ impl Checkpoint {
 
     fn silence_is_known(&self, now: Now) -> bool {
         let silence = now.wall - self.at;
-        now.clock != ClockState::Unsynced && (0..=LONGEST_SILENCE_MS).contains(&silence)
+        !self.unset
+            && now.clock != ClockState::Unsynced
+            && (0..=LONGEST_SILENCE_MS).contains(&silence)
     }
 }
 
@@ -217,6 +222,7 @@ impl Engine {
             .collect();
         let checkpoint = Checkpoint {
             at: self.timeline.label(now),
+            unset: self.timeline.is_unset(),
             labels: self.timeline.history(),
             stepped_ms: self.stepped_ms,
             page: self.page,
@@ -247,6 +253,8 @@ impl Engine {
         let Some(mut before) = before else {
             self.resume_tags(&open_tags, &[]);
             self.end_gone(gone, core::iter::empty(), now.wall, now.mono);
+            self.begin_labels();
+            self.begin_late();
             self.mark_begin(now.mono);
             return;
         };
@@ -269,10 +277,17 @@ impl Engine {
             .into_iter()
             .filter(|stored| !has_state(&plant, &stored.id))
             .map(|stored| (stored.id, stored.ledger));
-        self.end_gone(gone, without, before.at, now.mono);
-        if !before.silence_is_known(now) {
-            self.skip_silence(before.at, now.mono);
+        if before.silence_is_known(now) {
+            self.end_gone(gone, without, before.at, now.mono);
+        } else {
+            // What is left is told as the run before would have.
+            let of_before = self.timeline.of_before(before.at, now.mono, before.unset);
+            let present = core::mem::replace(&mut self.timeline, of_before);
+            self.end_gone(gone, without, before.at, now.mono);
+            self.skip_silence(before.at, now.mono, present);
         }
+        self.begin_labels();
+        self.begin_late();
         self.mark_begin(self.now);
         self.resume_alarms(before.alarms, now.mono);
         for alarm in &mut self.alarms {
@@ -281,14 +296,35 @@ impl Engine {
     }
 
     /// Nobody can say how long the silence was: the open windows end before it.
-    fn skip_silence(&mut self, from: Wall, to: Mono) {
-        self.close_windows_at(to, from, self.timeline.label(to));
+    fn skip_silence(&mut self, from: Wall, to: Mono, present: Timeline) {
+        self.close_windows_at(to, from, present.label(to));
+        // What goes on is seen by its labels, which a clock that is not set has for nothing.
+        if self.timeline.is_unset() || present.is_unset() {
+            self.end_tiers(to);
+        }
+        self.turn_marks();
+        self.timeline = present;
+        self.reset_frames(self.timeline.label(to));
         self.mark_gap(from, self.timeline.label(to));
         self.stepped_ms = 0;
         self.timeline.begin_anew(from, to);
         for entry in &mut self.devices {
             if let Some(machine) = &mut entry.machine {
                 machine.skip();
+            }
+        }
+    }
+
+    /// From here on labels are those of this run: if its clock is not set, they will be moved.
+    fn begin_labels(&mut self) {
+        self.labels_from = LabelsFrom {
+            seq: self.seq + 1,
+            page: self.page + 1,
+            label: self.timeline.label(self.now),
+        };
+        for entry in &mut self.devices {
+            if let Some(recent) = &mut entry.recent {
+                recent.settle();
             }
         }
     }

@@ -5,16 +5,17 @@
 //! ends, up to a day of it; of a longer one, up to where each tier ends first, and from where the
 //! last production day begins. What lies between is one window of each tier.
 
-use super::{Action, Current, Engine};
+use super::{Action, Current, Engine, Entry};
 use crate::calendar::CalendarIndex;
-use crate::history::{Head, Leaf, Rows, tags_of};
+use crate::history::{self, Head, Leaf, Rows, tags_of};
+use crate::late::{Closes, Input};
 use crate::limits;
 use crate::machine::Label;
 use crate::plant::Device;
-use crate::record::Body;
+use crate::record::{Body, Event, Relabel};
 use crate::summary::{ShiftRun, Sum, Summary, Tier, TierSet};
-use crate::tiers::{Closed, Ended, Window};
-use crate::time::{Mono, Wall};
+use crate::tiers::{Closed, Ended, Piece, Window};
+use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::MINUTE_MS;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -96,6 +97,7 @@ impl Engine {
             let entry = &mut self.devices[index];
             if entry.machine.is_none() && device.model.state.is_some() {
                 entry.machine = super::machine(device, now, label, planned);
+                self.begin_late_of(index);
                 self.mark(index);
             }
         }
@@ -109,18 +111,34 @@ impl Engine {
     /// Closes every open window at `edge`, labelled `end`; the next ones begin there, labelled `next`.
     pub(super) fn close_windows_at(&mut self, edge: Mono, end: Wall, next: Wall) {
         let plant = Arc::clone(&self.plant);
+        self.late_falls_due();
+        self.settle_late(edge);
         let (mut before, mut minutes, mut pieces) = (None, None, None);
         for entry in &mut self.devices {
             entry.ended.iter_mut().for_each(heapless::Vec::clear);
         }
         for (index, device) in plant.devices.iter().enumerate() {
-            let Some(machine) = &mut self.devices[index].machine else {
+            let Entry { machine, late, .. } = &mut self.devices[index];
+            let Some(machine) = machine else {
                 continue;
             };
             let label = Label {
                 fold: self.timeline.fold_at(machine.ledger().window_start),
                 merged: self.window_merged,
             };
+            if let Some(late) = late {
+                let closes = Closes {
+                    end,
+                    next,
+                    label,
+                    stepped_ms: self.stepped_ms,
+                    unset: self.timeline.is_unset().then_some(0),
+                    rev: 0,
+                };
+                let calendar = plant.calendar_at(device.calendar);
+                late.note(device, calendar, edge, Input::Closes(closes));
+                late.forget(device, calendar, edge);
+            }
             let Some(minute) = machine.close(device, end, next, label) else {
                 continue;
             };
@@ -193,6 +211,109 @@ impl Engine {
         self.act(Action::Commit);
     }
 
+    /// Ends the open hours, shifts and days where they stand: their clock says no more.
+    pub(super) fn end_tiers(&mut self, at: Mono) {
+        let plant = Arc::clone(&self.plant);
+        let mut pieces = None;
+        for (index, device) in plant.devices.iter().enumerate() {
+            let mut all = AllEnded::new();
+            let entry = &mut self.devices[index];
+            entry.ended.iter_mut().for_each(heapless::Vec::clear);
+            entry.tiers.end(|one| push(&mut all, one));
+            for ended in all {
+                match ended {
+                    Ended::Tier(tier, closed) => {
+                        if let Some(recent) = &mut self.devices[index].recent {
+                            recent.push(tier, &closed);
+                        }
+                        let summary = self.summary(device, tier, &closed);
+                        self.publish(index, at, summary);
+                    }
+                    Ended::Piece(piece) => put_piece(&mut pieces, &device.id, &piece),
+                }
+            }
+        }
+        for index in self.calendar_indexes() {
+            let mut all = AllEnded::new();
+            let Some(Some(tiers)) = self.tags.tiers.get_mut(usize::from(index.0)) else {
+                continue;
+            };
+            tiers.end(|one| push(&mut all, one));
+            let name = tags_of(plant.calendar_at(index));
+            for ended in all {
+                match ended {
+                    Ended::Tier(tier, closed) => self.tell_tags(index, tier, &closed, at),
+                    Ended::Piece(piece) => put_piece(&mut pieces, &name, &piece),
+                }
+            }
+        }
+        if let Some(pieces) = pieces {
+            self.keep(Leaf::Piece(pieces));
+            self.keep_tags();
+        }
+    }
+
+    /// The wall clock is set for the first time since the start. All that was labelled before is
+    /// moved by the same time, so that hours stay the sums of their minutes; the open windows end
+    /// here, for they began at no full minute, and in a shift that nobody knew.
+    pub(super) fn set_clock(&mut self, now: Now, clock: ClockState) {
+        let at = now.mono;
+        for index in 0..self.devices.len() {
+            self.advance(index, at);
+        }
+        let end = self.timeline.label(at);
+        let by = now.wall - end;
+        self.window_merged = 1;
+        self.close_windows_at(at, end, now.wall);
+        self.end_tiers(at);
+        self.mark_step(end, now.wall);
+        self.turn_marks();
+        self.act(Action::Relabel(Relabel {
+            seq_from: self.labels_from.seq,
+            seq_to: self.seq,
+            by_ms: by,
+            clock,
+        }));
+        self.keep(Leaf::Relabel(history::Relabel {
+            first: self.labels_from.page,
+            by_ms: by,
+            to: now.wall,
+        }));
+        self.act(Action::Checkpoint);
+        for entry in &mut self.devices {
+            if let Some(recent) = &mut entry.recent {
+                recent.relabel(by);
+            }
+        }
+        let from = self.timeline.clock;
+        self.timeline.set(at, by, clock);
+        self.window_end = self.timeline.moment(self.timeline.next_minute(at));
+        self.reset_frames(now.wall);
+        for index in self.calendar_indexes() {
+            self.turn_page(index, at);
+        }
+        self.begin_late();
+        self.relabel_alarms(self.labels_from.label, end, by);
+        for index in 0..self.devices.len() {
+            self.tell_labels(index);
+        }
+        let event = Event::Clock {
+            from,
+            to: clock,
+            step_ms: by,
+        };
+        self.event(at, event);
+    }
+
+    /// Tells what is told of a device with labels in it.
+    fn tell_labels(&mut self, index: usize) {
+        if self.devices[index].machine.is_some() {
+            let device = super::device_index(index);
+            self.act(Action::Publish(Current::State(device)));
+            self.act(Action::Publish(Current::Now(device)));
+        }
+    }
+
     pub(super) fn window_of(&self, minute: &Summary) -> Window {
         Window {
             start: minute.start,
@@ -200,6 +321,7 @@ impl Engine {
             fold: minute.fold,
             stepped_ms: self.stepped_ms,
             clock_step_ms: 0,
+            unset: self.timeline.is_unset().then_some(0),
         }
     }
 
@@ -318,7 +440,16 @@ pub(super) fn push(all: &mut AllEnded, one: Ended) {
     );
 }
 
-fn put(rows: &mut Option<Rows>, device: &Arc<str>, head: Head, sum: Sum) {
+fn put_piece(rows: &mut Option<Rows>, device: &Arc<str>, piece: &Piece) {
+    put(
+        rows,
+        device,
+        head(piece.window, piece.cut, piece.ended),
+        piece.sum,
+    );
+}
+
+pub(super) fn put(rows: &mut Option<Rows>, device: &Arc<str>, head: Head, sum: Sum) {
     rows.get_or_insert_with(|| Rows::new(head))
         .push(device.clone(), head, sum);
 }

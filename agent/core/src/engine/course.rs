@@ -2,7 +2,9 @@
 
 use super::{Engine, Entry};
 use crate::calendar::{Calendar, CalendarIndex, Span};
+use crate::late::Input;
 use crate::plant::Device;
+use crate::summary::Tier;
 use crate::tiers::{Frames, SUMMED, Window, frame};
 use crate::time::{Mono, Wall};
 use crate::window::Timeline;
@@ -22,14 +24,39 @@ pub(super) struct Course {
 impl Course {
     pub(super) fn new(calendar: &Calendar, timeline: &Timeline, at: Mono) -> Course {
         let label = timeline.label(at);
-        let span = calendar.span_at(label);
+        let span = span_at(calendar, timeline, label);
         Course {
             until: timeline.moment(span.until),
-            frames: Frames::at(calendar, label),
+            frames: frames_at(calendar, timeline, label),
             span,
         }
     }
 }
+
+/// What is planned by the label of a clock. By one that is not set nobody can say which shift it is,
+/// and all time counts as planned: a machine that stands still is not hidden.
+fn span_at(calendar: &Calendar, timeline: &Timeline, label: Wall) -> Span {
+    if timeline.is_unset() {
+        return Span {
+            planned: true,
+            shift: None,
+            until: label + UNSET_MS,
+        };
+    }
+    calendar.span_at(label)
+}
+
+/// The frames that a label lies in; of a clock that is not set no shift.
+fn frames_at(calendar: &Calendar, timeline: &Timeline, label: Wall) -> Frames {
+    let frames = Frames::at(calendar, label);
+    match timeline.is_unset() {
+        true => frames.without_shift(calendar, label),
+        false => frames,
+    }
+}
+
+/// While the clock is not set the calendar is asked again after this time.
+const UNSET_MS: i64 = 24 * 3_600_000;
 
 impl Engine {
     pub(super) fn course(&self, calendar: CalendarIndex) -> &Course {
@@ -56,7 +83,8 @@ impl Engine {
     /// What is planned by a calendar from `edge` on.
     pub(super) fn turn_page(&mut self, index: CalendarIndex, edge: Mono) {
         let plant = Arc::clone(&self.plant);
-        let span = plant.calendar_at(index).span_at(self.timeline.label(edge));
+        let calendar = plant.calendar_at(index);
+        let span = span_at(calendar, &self.timeline, self.timeline.label(edge));
         let until = self.timeline.moment(span.until).max(edge + 1);
         let course = &mut self.courses[usize::from(index.0)];
         let before = course.span.planned;
@@ -66,6 +94,9 @@ impl Engine {
         for (entry, device) in devices.filter(of_calendar) {
             if let Some(machine) = &mut entry.machine {
                 machine.plan(span.planned, device.merge_faults_ms);
+                if let Some(late) = &mut entry.late {
+                    late.note(device, calendar, edge, Input::Plans(span.planned));
+                }
             }
         }
         if span.planned != before {
@@ -79,19 +110,13 @@ impl Engine {
 
     /// The frames of a minute; those of the last one, as long as it lies in the same piece.
     pub(super) fn frames_of(&mut self, calendar: CalendarIndex, window: &Window) -> Frames {
-        let within = |frames: &Frames| {
-            frames.piece().contains(window.start) && window.end <= frames.piece().until
-        };
-        let frames = self.course(calendar).frames;
-        if within(&frames) {
-            return frames;
+        let known = self.course(calendar).frames;
+        if known.hold(window) {
+            return known;
         }
-        let rules = self.plant.calendar_at(calendar);
-        let frames = Frames::over(rules, window.start, window.end);
-        if let (true, Some(course)) = (
-            within(&frames),
-            self.courses.get_mut(usize::from(calendar.0)),
-        ) {
+        let frames = Frames::over(self.plant.calendar_at(calendar), window);
+        let course = self.courses.get_mut(usize::from(calendar.0));
+        if let (true, Some(course)) = (frames.hold(window), course) {
             course.frames = frames;
         }
         frames
@@ -102,8 +127,15 @@ impl Engine {
         let label = self.timeline.label(self.now);
         for (course, calendar) in self.courses.iter_mut().zip(self.plant.calendars()) {
             if !course.frames.piece().contains(label) {
-                course.frames = Frames::at(calendar, label);
+                course.frames = frames_at(calendar, &self.timeline, label);
             }
+        }
+    }
+
+    /// The frames of another label, which may be that of a clock that was set.
+    pub(super) fn reset_frames(&mut self, label: Wall) {
+        for (course, calendar) in self.courses.iter_mut().zip(self.plant.calendars()) {
+            course.frames = frames_at(calendar, &self.timeline, label);
         }
     }
 
@@ -112,7 +144,7 @@ impl Engine {
         let pieces = self
             .plant
             .calendars()
-            .map(|calendar| Frames::at(calendar, begin));
+            .map(|calendar| frames_at(calendar, &self.timeline, begin));
         let ends = pieces.map(|frames| frames.piece().until);
         ends.min().unwrap_or(begin)
     }
@@ -123,7 +155,8 @@ impl Engine {
     pub(super) fn cut_of_silence(&self, from: Wall, begin: Wall, end: Wall) -> Wall {
         let mut cut = end;
         for calendar in self.plant.calendars() {
-            for tier in SUMMED {
+            let has_none = |tier: Tier| tier == Tier::Shift && self.timeline.is_unset();
+            for tier in SUMMED.into_iter().filter(|tier| !has_none(*tier)) {
                 let first = frame(calendar, tier, from).map(|first| first.until);
                 let last = frame(calendar, tier, end).map(|last| last.start);
                 for edge in first.into_iter().chain(last) {

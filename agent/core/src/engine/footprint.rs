@@ -8,6 +8,7 @@ use super::{Action, Entry};
 use crate::alarm::{Act, Alarm, LONGEST_BY, LONGEST_WHY};
 use crate::calendar::Calendar;
 use crate::conditions::Input;
+use crate::late::{self, Late};
 use crate::limits::{actions, inputs, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
@@ -92,6 +93,21 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Course>() + size_of::<Option<Tiers>>() + size_of::<Calendar>() + 512,
         },
         Allocation {
+            what: "last minutes of each device whose data may come late",
+            count: spans(plant).count(),
+            each: size_of::<Late>(),
+        },
+        Allocation {
+            what: "windows of these that were corrected",
+            count: spans(plant).map(late::revisions).sum(),
+            each: size_of::<late::Revised>(),
+        },
+        Allocation {
+            what: "entries of these minutes",
+            count: spans(plant).map(late::entries).sum(),
+            each: size_of::<late::Entry>(),
+        },
+        Allocation {
             what: "alarms, and who did what to them",
             count: alarms,
             each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256 + ACTS,
@@ -102,6 +118,13 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Action>(),
         },
     ])
+}
+
+/// The spans of devices whose data may come late.
+fn spans(plant: &Plant) -> impl Iterator<Item = u64> + '_ {
+    let devices = plant.devices.iter();
+    let devices = devices.filter(|device| device.model.state.is_some() && device.late_ms > 0);
+    devices.map(|device| device.late_ms)
 }
 
 fn devices_with_state(plant: &Plant) -> usize {

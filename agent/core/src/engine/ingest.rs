@@ -1,7 +1,8 @@
 //! Samples into the tables: newest value of each tag, status and counters to the machine.
 
 use super::age::Aged;
-use super::{Action, Current, Engine, UNMAPPED, device_index, lies_in_data, sources};
+use super::{Action, Current, Engine, Entry, UNMAPPED, device_index, lies_in_data, sources};
+use crate::late::Input;
 use crate::limits;
 use crate::machine::Showing;
 use crate::modbus::decode::{Words, decode, scale};
@@ -83,7 +84,10 @@ impl Engine {
                 if is_dead && self.is_dead(device, *index) {
                     let aged = Aged::now(Reading::Bad(Reason::AllZero));
                     self.take(device, *index, tag, at, aged);
-                } else if let Some(aged) = self.age(device, *index, at, sample) {
+                    continue;
+                }
+                self.hear_late(device, *index, tag, at, sample);
+                if let Some(aged) = self.age(device, *index, at, sample) {
                     self.take(device, *index, tag, at, aged);
                 }
             }
@@ -172,6 +176,16 @@ impl Engine {
         let (Some(machine), Some(value), Some(role)) = (&mut entry.machine, live, tag.role) else {
             return;
         };
+        if let (Some(late), Value::Int(value)) = (&mut entry.late, value) {
+            let input = Input::Counts {
+                role: role.counts,
+                value: *value,
+                unknown_ms: 0,
+            };
+            let device = self.plant.device(device);
+            let calendar = self.plant.calendar_at(device.calendar);
+            late.note(device, calendar, machine.accounted_to(), input);
+        }
         let rate = self.plant.device(device).highest_rate();
         if machine.count(role.counts, value, rate) {
             // Lost with a crash, what is made from now on could not be counted.
@@ -208,6 +222,17 @@ impl Engine {
         let fresh_until = from + settings.stale_after_ms;
         if fresh_until <= at {
             return machine.fail(Reason::Stale);
+        }
+        if let Some(late) = &mut entry.late {
+            let input = Input::Shows {
+                state,
+                code: value.clone(),
+                quality,
+                until: fresh_until,
+                is_late: false,
+            };
+            let calendar = self.plant.calendar_at(settings.calendar);
+            late.note(settings, calendar, at, input);
         }
         let showing = Showing {
             state,
@@ -257,10 +282,22 @@ impl Engine {
     /// The product was read. A retained copy is the last that there was, and as good.
     fn make(&mut self, device: DeviceIndex, reading: &Reading) {
         let settings = self.plant.device(device);
-        let machine = &mut self.devices[usize::from(device.0)].machine;
-        if let (Some(machine), Some(product)) = (machine, reading.value())
-            && machine.make(settings, product)
+        let Entry { machine, late, .. } = &mut self.devices[usize::from(device.0)];
+        let (Some(machine), Some(product)) = (machine, reading.value()) else {
+            return;
+        };
+        if let Some(late) = late
+            && machine.product() != Some(product)
         {
+            let input = Input::Makes(product.clone());
+            late.note(
+                settings,
+                self.plant.calendar_at(settings.calendar),
+                machine.accounted_to(),
+                input,
+            );
+        }
+        if machine.make(settings, product) {
             self.act(Action::Publish(Current::Info(device)));
         }
     }
@@ -296,7 +333,7 @@ impl Engine {
     }
 }
 
-fn within_range(tag: &Tag, reading: Reading) -> Reading {
+pub(super) fn within_range(tag: &Tag, reading: Reading) -> Reading {
     match reading.value() {
         Some(value) if !tag.in_range(value) => Reading::Bad(Reason::OutOfRange),
         _ => reading,

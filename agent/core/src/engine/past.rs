@@ -103,6 +103,8 @@ impl Past {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
                 Leaf::Tags(tags) => past.open_tags = tags,
+                // The reader has applied what these say.
+                Leaf::MinuteAgain(_) | Leaf::PieceAgain(_) | Leaf::Relabel(_) => {}
                 Leaf::Marks(_) => {}
             }
         }
@@ -118,7 +120,7 @@ impl Past {
     fn add(&mut self, plant: &Plant, number: u64, rows: &Rows, are_pieces: bool) {
         let frames_of = |calendar: CalendarIndex, head: &Head| {
             let calendar = plant.calendar_at(calendar);
-            Frames::over(calendar, head.window.start, head.window.end)
+            Frames::over(calendar, &head.window)
         };
         let mut known = core::mem::take(&mut self.frames);
         for (at, row) in rows.rows.iter().enumerate() {

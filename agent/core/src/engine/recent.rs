@@ -48,6 +48,35 @@ impl Recent {
         }
     }
 
+    /// A window that was closed is corrected, if it is still among them.
+    pub(super) fn correct(&mut self, tier: Tier, closed: &Closed) {
+        let slots = match tier {
+            Tier::Hour => &mut self.0.hours.slots[..],
+            Tier::Day => &mut self.0.days.slots[..],
+            Tier::Minute | Tier::Shift => return,
+        };
+        let right = Slot::of(closed);
+        let is_same = |slot: &&mut Slot| (slot.start, slot.end) == (right.start, right.end);
+        if let Some(slot) = slots.iter_mut().find(is_same) {
+            *slot = right;
+        }
+    }
+
+    /// What was closed so far has the labels it keeps.
+    pub(super) fn settle(&mut self) {
+        self.relabel(0);
+    }
+
+    /// The clock was set for the first time, `by` milliseconds on: so is what it had labelled.
+    pub(super) fn relabel(&mut self, by: i64) {
+        let slots = self.0.hours.slots.iter_mut().chain(&mut self.0.days.slots);
+        for slot in slots.filter(|slot| slot.unset) {
+            slot.start = slot.start + by;
+            slot.end = slot.end + by;
+            slot.unset = false;
+        }
+    }
+
     /// The closed hours of the last 24 hours before `now`, with where they begin.
     pub(super) fn hours(&self, now: Wall) -> Option<(Wall, Sum)> {
         self.0.hours.since(now + -HOURS_MS)
@@ -111,6 +140,8 @@ struct Slot {
     failures: u32,
     /// Which of good, scrap, total and the capacity are known.
     known: [bool; 4],
+    /// Labelled by a clock that has not been set yet.
+    unset: bool,
 }
 
 impl Slot {
@@ -126,6 +157,7 @@ impl Slot {
         rate: 0,
         failures: 0,
         known: [false; 4],
+        unset: false,
     };
 
     fn of(closed: &Closed) -> Slot {
@@ -151,6 +183,7 @@ impl Slot {
                 counts[2].is_some(),
                 sum.capacity.is_some(),
             ],
+            unset: closed.window.unset.is_some(),
         }
     }
 

@@ -133,6 +133,7 @@ impl Engine {
             fold: self.timeline.fold_at(start),
             stepped_ms: self.stepped_ms,
             clock_step_ms: 0,
+            unset: self.timeline.is_unset().then_some(0),
         };
         let mut sum = Sum::default();
         sum.times.add(State::Unknown, passed_ms);
@@ -194,7 +195,13 @@ impl Engine {
         });
     }
 
-    fn tell_tags(&mut self, calendar: CalendarIndex, tier: Tier, closed: &Closed, edge: Mono) {
+    pub(super) fn tell_tags(
+        &mut self,
+        calendar: CalendarIndex,
+        tier: Tier,
+        closed: &Closed,
+        edge: Mono,
+    ) {
         self.tell_window(calendar, tier, closed, edge, |track, _| track.end(tier));
     }
 

@@ -21,6 +21,7 @@ mod derived;
 mod edges;
 mod history;
 mod late;
+mod late_data;
 mod power;
 mod rates;
 mod restart;
@@ -29,6 +30,7 @@ mod source_time;
 mod sources;
 mod storm;
 mod tags;
+mod unset;
 
 /// A wall clock at the start of a minute, and a monotonic one far from zero.
 const WALL: i64 = 1_790_000_040_000;
@@ -105,6 +107,7 @@ fn plant() -> Plant {
         model,
         rated_rate: Some(3_600_000),
         stale_after_ms: STALE,
+        late_ms: 0,
         publishes: TierSet::ALL,
         publishes_tags: TierSet::NONE,
         no_scrap: false,
@@ -156,6 +159,7 @@ struct Bench {
     records: Vec<Record>,
     pages: Vec<Page>,
     published: Vec<Current>,
+    relabel: Option<Relabel>,
 }
 
 impl Bench {
@@ -187,6 +191,7 @@ impl Bench {
             records: vec![],
             pages: vec![],
             published: vec![],
+            relabel: None,
         };
         bench.drain();
         while !bench.engine.catch_up(start.mono) {
@@ -202,6 +207,7 @@ impl Bench {
                 Action::Store(record) => self.records.push(record),
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
+                Action::Relabel(relabel) => self.relabel = Some(relabel),
                 Action::Commit | Action::Checkpoint | Action::Quality(..) => {}
             }
         }

@@ -58,6 +58,11 @@ impl Engine {
         self.timeline.clock
     }
 
+    /// Whether the wall clock has not been set once since the start: labels will be moved.
+    pub const fn waits_for_clock(&self) -> bool {
+        self.timeline.is_unset()
+    }
+
     /// The accounting of a device; none if it has no state.
     pub fn machine(&self, device: DeviceIndex) -> Option<&Machine> {
         self.devices[usize::from(device.0)].machine.as_ref()

@@ -47,12 +47,13 @@ fn minute(start: Wall, end: Wall) -> (Window, Sum) {
         fold: 0,
         stepped_ms: 0,
         clock_step_ms: 0,
+        unset: None,
     };
     (window, sum)
 }
 
 fn add(calendar: &Calendar, tiers: &mut Tiers, told: &mut Told, (window, sum): &(Window, Sum)) {
-    let frames = Frames::over(calendar, window.start, window.end);
+    let frames = Frames::over(calendar, window);
     let cut = tiers.add(window, sum, &frames, |ended| told.take(ended));
     told.cut.push(cut);
 }
@@ -414,11 +415,11 @@ proptest! {
         let mut tiers = Tiers::default();
         let mut again = before.clone();
         for piece in &before.pieces {
-            let frames = Frames::over(&calendar, piece.window.start, piece.window.end);
+            let frames = Frames::over(&calendar, &piece.window);
             tiers.recall_piece(piece, &frames, |_, _| {});
         }
         for (index, (window, sum)) in windows.iter().enumerate().take(restart).skip(since_piece) {
-            let frames = Frames::over(&calendar, window.start, window.end);
+            let frames = Frames::over(&calendar, window);
             let cut = before.cut[index];
             tiers.recall_minute(window, sum, cut, &frames, |_, _| {});
         }

@@ -103,6 +103,7 @@ fn plant(every_ms: u64, rated: Option<u64>) -> Plant {
         model: Arc::new(model),
         rated_rate: rated,
         stale_after_ms: 3 * every_ms,
+        late_ms: 0,
         publishes: TierSet::NONE.with(Tier::Minute),
         publishes_tags: TierSet::NONE,
         no_scrap: false,

@@ -60,7 +60,7 @@ impl Life {
         for fact in facts {
             let x = began + (fact.at - began_at);
             match &fact.what {
-                What::Start { back, is_set } => {
+                What::Start { back, .. } => {
                     let Some(last) = commits.len().checked_sub(1) else {
                         life.anchor(0, fact.wall, false);
                         life.looks.push(0);
@@ -74,7 +74,7 @@ impl Life {
                     let end = life.end();
                     let silence = fact.wall - life.label_after(end);
                     life.items.push((end, Item::Lost));
-                    if *is_set && (0..=LONGEST_SILENCE).contains(&silence) {
+                    if (0..=LONGEST_SILENCE).contains(&silence) {
                         began = end + silence.unsigned_abs();
                     } else {
                         life.items.push((end, Item::Gap));

@@ -45,6 +45,7 @@ fn plant() -> Plant {
         model: Arc::clone(&model),
         rated_rate: None,
         stale_after_ms: 30_000,
+        late_ms: 0,
         publishes: andon_core::summary::TierSet::ALL,
         publishes_tags: andon_core::summary::TierSet::NONE,
         no_scrap: false,

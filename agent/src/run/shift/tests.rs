@@ -11,6 +11,7 @@ use andon_core::plant::{self, Device, Gateway, Link, Manners, Model, Plant, Prio
 use andon_core::rule::Rule;
 use andon_core::sample::{Reading, Reason, Value};
 use andon_core::tag::{Kind, LinkIndex, Point, Source, Table, Tag};
+use andon_core::time::{ClockState, Now, Wall};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -55,6 +56,7 @@ fn plant() -> Plant {
             model: Arc::new(model),
             rated_rate: None,
             stale_after_ms: 3_000,
+            late_ms: 0,
             publishes: andon_core::summary::TierSet::ALL,
             publishes_tags: andon_core::summary::TierSet::NONE,
             no_scrap: false,
@@ -88,13 +90,18 @@ fn silent() -> plant::Alarm {
 
 /// A shift on an outbox in `dir`, with these losses to tell.
 fn shift(dir: &std::path::Path, losses: Vec<Event>) -> Shift {
+    shift_from(dir, clock::now(), losses)
+}
+
+/// One that began by these clocks.
+fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
     let start = store::begin(dir, 1).unwrap();
     let budget = 64 << 20;
     let (store, opened) = store::open(store::Options { start, budget }).unwrap();
     let plant = Arc::new(plant());
     let plan = Arc::new(Plan::new(&plant));
     let current = CurrentValues::open(dir, &plant.gateway);
-    let engine = Engine::new(plant, plan, opened.run, clock::now(), None);
+    let engine = Engine::new(plant, plan, opened.run, now, None);
     let (health, _) = watch::channel(Shift::health(&engine));
     let (_, reach) = watch::channel(Reach::Trying);
     let beside = Beside {
@@ -139,6 +146,7 @@ async fn any_number_of_losses_is_told() {
     let losses = || (0..500).map(loss).collect::<Vec<_>>();
     let mut shift = shift(dir.path(), losses());
     shift.committed(Commit {
+        relabels: false,
         not_kept: None,
         stored: Ok(losses()),
     });
@@ -357,4 +365,31 @@ async fn an_order_is_refused_at_once_and_given_once() {
     worked.unwrap();
     let gone = orders.give(acknowledge("press-1.no-data")).await;
     assert_eq!(gone, Err(NotDone::NoAnswer), "it has stopped");
+}
+
+#[tokio::test]
+async fn what_was_labelled_before_the_clock_was_set_is_relabelled_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let unset = Now {
+        wall: Wall(20_000),
+        clock: ClockState::Unsynced,
+        ..clock::now()
+    };
+    let mut shift = shift_from(dir.path(), unset, vec![loss(1)]);
+    assert!(shift.engine.waits_for_clock());
+    // The clock of this machine is set.
+    shift.engine.handle_time(clock::now());
+    shift.act(clock::mono());
+    let now = clock::now().wall;
+    shift.begin_commit(clock::mono());
+    assert!(!shift.store.view().borrow().relabelled);
+    let done = committed(&mut shift.commit).await;
+    shift.committed(done);
+    assert!(shift.store.view().borrow().relabelled);
+    assert_eq!(shift.relabel, None, "it is told once");
+    let stored = shift.store.read(None, 100).await.unwrap();
+    let is_loss =
+        |stored: &&store::Stored| matches!(stored.record.body, Body::Event(Event::Loss { .. }));
+    let loss = stored.iter().find(is_loss).unwrap();
+    assert!(loss.relabelled && now - loss.record.ts < 60_000);
 }

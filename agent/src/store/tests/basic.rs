@@ -17,7 +17,7 @@ async fn records_come_back_in_order_with_their_run_until_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let (store, opened) = start(dir.path());
     assert_eq!((opened.checkpoint, opened.waiting), (None, 0));
-    let losses = store.commit(summaries(1..=60), None).await.unwrap();
+    let losses = store.commit(summaries(1..=60), None, None).await.unwrap();
     assert_eq!(losses, []);
     let first = store.read(None, 50).await.unwrap();
     let rest = store.read(Some(first[49].position), 50).await.unwrap();
@@ -38,7 +38,7 @@ async fn acknowledgements_survive_an_orderly_close() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = start(dir.path());
     store
-        .commit(summaries(1..=5), Some(vec![9; 100_000]))
+        .commit(summaries(1..=5), Some(vec![9; 100_000]), None)
         .await
         .unwrap();
     let all = store.read(None, 9).await.unwrap();
@@ -58,7 +58,7 @@ async fn view_says_how_far_everything_is_done() {
     let (store, _) = start(dir.path());
     let view = store.view();
     assert_eq!((view.borrow().waiting, view.borrow().done), (0, None));
-    store.commit(summaries(1..=4), None).await.unwrap();
+    store.commit(summaries(1..=4), None, None).await.unwrap();
     let seen = view.borrow().clone();
     assert_eq!((seen.waiting, seen.stored, seen.done), (4, 4, Some((1, 0))));
     assert_eq!(seen.oldest, Some(summary(1).ts));
@@ -85,7 +85,7 @@ async fn view_says_how_far_everything_is_done() {
 async fn set_aside_takes_out_one_record_and_keeps_it_readable() {
     let dir = tempfile::tempdir().unwrap();
     let (store, opened) = start(dir.path());
-    store.commit(summaries(1..=3), None).await.unwrap();
+    store.commit(summaries(1..=3), None, None).await.unwrap();
     let all = store.read(None, 9).await.unwrap();
     let why = String::from("larger than max_payload");
     let loss = store.set_aside(all[1].position, why.clone()).await.unwrap();
@@ -104,7 +104,10 @@ async fn set_aside_takes_out_one_record_and_keeps_it_readable() {
     // Not told by a record yet: it is handed out again.
     let (store, opened) = start(dir.path());
     assert_eq!(opened.losses, std::slice::from_ref(&loss));
-    store.commit(vec![telling(1, loss)], None).await.unwrap();
+    store
+        .commit(vec![telling(1, loss)], None, None)
+        .await
+        .unwrap();
     store.close().await;
     let (_store, opened) = start(dir.path());
     assert_eq!(opened.losses, []);
@@ -121,7 +124,7 @@ async fn a_record_larger_than_a_value_is_told_and_the_rest_is_stored() {
         }),
     );
     let losses = store
-        .commit(vec![summary(1), big, summary(3)], None)
+        .commit(vec![summary(1), big, summary(3)], None, None)
         .await
         .unwrap();
     assert_eq!(told(&losses), [(Some(1), 2, 2, 1)]);
@@ -137,7 +140,7 @@ async fn a_closed_store_hands_the_records_back() {
     let (store, _) = start(dir.path());
     store.clone().close().await;
     let rejected = store
-        .commit(summaries(1..=2), Some(vec![1]))
+        .commit(summaries(1..=2), Some(vec![1]), None)
         .await
         .unwrap_err();
     assert_eq!(rejected.error, StoreError::Closed);

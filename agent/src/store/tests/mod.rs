@@ -5,6 +5,7 @@ mod budget;
 mod damage;
 mod full;
 mod kill;
+mod labels;
 mod measure;
 mod model;
 mod order;
@@ -131,7 +132,7 @@ pub fn summaries(seqs: std::ops::RangeInclusive<u64>) -> Vec<Record> {
 pub fn batch(records: Vec<Record>) -> Batch {
     Batch {
         records,
-        checkpoint: None,
+        ..Batch::default()
     }
 }
 
@@ -139,6 +140,7 @@ pub fn with_checkpoint(records: Vec<Record>, checkpoint: &[u8]) -> Batch {
     Batch {
         records,
         checkpoint: Some(checkpoint.to_vec()),
+        relabel: None,
     }
 }
 

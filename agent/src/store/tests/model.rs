@@ -170,6 +170,7 @@ impl Trial {
         let batch = Batch {
             records,
             checkpoint,
+            relabel: None,
         };
         let fresh = self.queue().commit(&batch).unwrap();
         assert_eq!(fresh, []);

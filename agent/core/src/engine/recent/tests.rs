@@ -15,6 +15,7 @@ fn closed(start_h: i64, end_h: i64, good: Option<u64>) -> Closed {
             fold: 0,
             stepped_ms: 0,
             clock_step_ms: 0,
+            unset: None,
         },
         merged: 1,
         shift: None,

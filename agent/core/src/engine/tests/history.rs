@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::history::Leaf;
-use crate::segments::Segments;
+use crate::segments::{Fills, Segments};
 use crate::summary::Sum;
 
 /// Every window of every tier is the exact sum of minutes that follow one another, and what is
@@ -51,7 +51,9 @@ pub(super) fn times_follow_from_segments(id: &str, records: &[Record], pages: &[
         Leaf::Marks(marks) => Some(marks),
         _ => None,
     });
-    let (mut segments, mut told) = (Segments::default(), vec![]);
+    let mut fills = Fills::default();
+    marks.clone().flatten().for_each(|mark| fills.note(mark));
+    let (mut segments, mut told) = (Segments::with(fills), vec![]);
     for mark in marks.flatten() {
         segments.take(mark, |segment| told.push(segment));
     }

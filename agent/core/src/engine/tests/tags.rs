@@ -223,9 +223,11 @@ fn where_no_tag_is_told_nothing_is_kept_of_them() {
     bench.pass(2 * HOUR);
     assert!(bench.pages.iter().all(|page| match &page.leaf {
         Leaf::Tags(_) => false,
-        Leaf::Minute(rows) | Leaf::Piece(rows) =>
-            rows.rows.iter().all(|row| !row.device.is_empty()),
-        Leaf::Marks(_) => true,
+        Leaf::Minute(rows)
+        | Leaf::Piece(rows)
+        | Leaf::MinuteAgain(rows)
+        | Leaf::PieceAgain(rows) => rows.rows.iter().all(|row| !row.device.is_empty()),
+        Leaf::Marks(_) | Leaf::Relabel(_) => true,
     }));
 }
 

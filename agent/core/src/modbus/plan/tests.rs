@@ -52,6 +52,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         model: model.clone(),
         rated_rate: None,
         stale_after_ms: 3000,
+        late_ms: 0,
         publishes: crate::summary::TierSet::ALL,
         publishes_tags: crate::summary::TierSet::NONE,
         no_scrap: false,

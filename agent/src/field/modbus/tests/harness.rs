@@ -117,6 +117,7 @@ pub(super) fn device(behind: &Behind) -> Device {
         model: behind.model.clone(),
         rated_rate: None,
         stale_after_ms: 3000,
+        late_ms: 0,
         publishes: andon_core::summary::TierSet::ALL,
         publishes_tags: andon_core::summary::TierSet::NONE,
         no_scrap: false,
