@@ -1,10 +1,15 @@
 //! `andon check`: every mistake of a file, or what it comes to.
 
+mod calendars;
+
 use crate::bus;
+use crate::clock;
 use crate::config::{self, FileRead, Loaded, Report, show_bytes};
 use crate::plan::{self, DiskPlan, MemoryPlan};
 use crate::settings::{Broker, Endpoint, Link, LinkKind, Settings};
+use andon_core::calendar::Calendar;
 use andon_core::modbus::plan::Plan;
+use andon_core::time::Wall;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -21,16 +26,17 @@ const MOST_LINES: usize = 12;
 /// either of them as one object on stdout.
 pub fn run(path: &Path, json: bool) -> ExitCode {
     let checked = config::load(path);
+    let now = clock::now().wall;
     let code = match checked {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(WRONG),
     };
     let said = if json {
-        say(std::io::stdout(), &as_json(&checked))
+        say(std::io::stdout(), &as_json(&checked, now))
     } else {
         match &checked {
             Ok(loaded) => complain_of(&loaded.warnings)
-                .and_then(|()| say(std::io::stdout(), summary(path, loaded).trim_end())),
+                .and_then(|()| say(std::io::stdout(), summary(path, loaded, now).trim_end())),
             Err(report) => complain_of(report),
         }
     };
@@ -55,7 +61,7 @@ pub fn say(mut to: impl std::io::Write, text: &str) -> std::io::Result<()> {
 }
 
 /// What a file that can be run comes to.
-fn summary(path: &Path, loaded: &Loaded) -> String {
+fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
     let settings = &loaded.settings;
     let plant = &settings.plant;
     let gateway = &plant.gateway;
@@ -95,7 +101,11 @@ fn summary(path: &Path, loaded: &Loaded) -> String {
     if let Some(http) = &settings.http {
         line(&mut text, "http", &address(&http.host, http.port));
     }
-    line(&mut text, "calendar", &calendar(settings));
+    for calendar in plant.calendars() {
+        let name = format!("calendar {}", calendar.id);
+        line(&mut text, name.trim_end(), &in_words(calendar));
+    }
+    calendars::show(&mut text, plant.calendars(), now);
     buses(&mut text, settings);
     not_active(&mut text, settings);
     memory(&mut text, &plan::memory(settings));
@@ -220,8 +230,7 @@ fn modbus(endpoint: &Endpoint) -> String {
     }
 }
 
-fn calendar(settings: &Settings) -> String {
-    let calendar = &settings.plant.calendar;
+fn in_words(calendar: &Calendar) -> String {
     let zone = calendar.zone.iana_name().unwrap_or("UTC");
     if calendar.shifts.is_empty() {
         return format!("{zone}, no shifts: all time is planned");
@@ -331,13 +340,14 @@ fn disk(text: &mut String, plan: &DiskPlan, settings: &Settings) {
 }
 
 /// Either outcome for a program.
-fn as_json(checked: &Result<Loaded, Report>) -> String {
+fn as_json(checked: &Result<Loaded, Report>, now: Wall) -> String {
     let value = match checked {
         Err(report) => json!({
             "ok": false,
             "files": [],
             "mistakes": report.entries().collect::<Vec<_>>(),
             "warnings": [],
+            "calendars": [],
             "memory": [],
             "disk": null,
             "not_active": [],
@@ -351,6 +361,7 @@ fn as_json(checked: &Result<Loaded, Report>) -> String {
                 "files": loaded.files,
                 "mistakes": [],
                 "warnings": loaded.warnings.entries().collect::<Vec<_>>(),
+                "calendars": calendars::as_json(settings.plant.calendars(), now),
                 "memory": memory.items,
                 "memory_sum": memory.sum(),
                 "memory_budget": memory.budget,
@@ -368,6 +379,9 @@ fn as_json(checked: &Result<Loaded, Report>) -> String {
 mod tests {
     use super::*;
 
+    /// 2026-11-24 in Shanghai.
+    const NOW: Wall = Wall(1_795_500_000_000);
+
     fn example() -> &'static Path {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/dist/press-line.toml"))
     }
@@ -375,7 +389,7 @@ mod tests {
     #[test]
     fn the_example_tells_what_will_run_and_what_will_not() {
         let loaded = config::load(example()).unwrap_or_else(|report| panic!("{report}"));
-        let text = summary(example(), &loaded);
+        let text = summary(example(), &loaded, NOW);
         for part in [
             "press-line.toml is good",
             "andon/v1/suzhou/press-shop/gw-press-1 to mqtt://127.0.0.1:1883",
@@ -398,7 +412,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/dist/large-line.toml");
         let loaded = config::load(Path::new(path)).unwrap_or_else(|report| panic!("{report}"));
         assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
-        let text = summary(Path::new(path), &loaded);
+        let text = summary(Path::new(path), &loaded, NOW);
         for part in [
             "large-line.toml (100 devices), ",
             "large-line.csv (100 devices)",
@@ -408,14 +422,15 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
-        assert!(text.lines().count() < 65, "{text}");
-        let told: serde_json::Value = serde_json::from_str(&as_json(&Ok(loaded))).expect("JSON");
+        assert!(text.lines().count() < 75, "{text}");
+        let told: serde_json::Value =
+            serde_json::from_str(&as_json(&Ok(loaded), NOW)).expect("JSON");
         assert_eq!(told["files"][1]["devices"], 100);
     }
 
     #[test]
     fn programs_are_told_the_plans() {
-        let text = as_json(&config::load(example()));
+        let text = as_json(&config::load(example()), NOW);
         let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(told["ok"], true);
         assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(0));
@@ -436,7 +451,7 @@ mod tests {
         let text = std::fs::read_to_string(example()).expect("the example");
         std::fs::write(&path, text.replace("\"holding:0\"", "40001")).expect("a file");
         let told: serde_json::Value =
-            serde_json::from_str(&as_json(&config::load(&path))).expect("JSON");
+            serde_json::from_str(&as_json(&config::load(&path), NOW)).expect("JSON");
         assert_eq!(told["ok"], false);
         let mistake = &told["mistakes"][0];
         assert_eq!(mistake["line"], 65);

@@ -250,7 +250,7 @@ fn rows_of(page: &Page) -> usize {
         | Leaf::PieceAgain(rows) => rows.rows.len(),
         Leaf::Marks(marks) => marks.len(),
         // Some words of memory, where a row has many.
-        Leaf::Tags(tags) => tags.tags.len() / 2,
+        Leaf::Tags(tags) => tags.iter().map(|tags| tags.tags.len()).sum::<usize>() / 2,
         Leaf::Relabel(_) => 0,
     }
 }

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod broker_goes_away;
+mod changed_config;
 mod config_is_refused;
 mod dead_unit;
 mod hostile_payloads;

@@ -1,4 +1,5 @@
-//! When work is planned: shifts with breaks, nights over midnight, holidays, worked weekends.
+//! When work is planned, and by whom: shifts with breaks, nights over midnight, holidays, worked
+//! weekends, crews that take turns.
 //!
 //! A shift belongs to the local date on which it starts; whether it takes place is decided by that
 //! date. Instants come from the time zone's rules, so a shift over a DST change is as long as it
@@ -12,17 +13,29 @@ pub use frames::Frame;
 use crate::time::Wall;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroU16;
 use core::ops::RangeInclusive;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use serde::{Deserialize, Serialize};
 
 /// Minutes since local midnight, 0 to 1439.
 pub type MinuteOfDay = u16;
 
+/// Which calendar: 0 is the one that counts where none is named, the others follow in the order of
+/// the file.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct CalendarIndex(pub u8);
+
 /// When work is planned.
 #[derive(Debug, Clone)]
 pub struct Calendar {
+    /// What devices call it; empty for the one that counts where none is named.
+    pub id: Arc<str>,
     /// The plant's time zone.
     pub zone: TimeZone,
     /// When the production day begins.
@@ -33,6 +46,17 @@ pub struct Calendar {
     pub holidays: Vec<(Date, Date)>,
     /// Dates that are worked although their weekday is not: every shift starts on them.
     pub workdays: Vec<Date>,
+    /// How crews take turns; without it the first one of a shift always works it.
+    pub rotation: Option<Rotation>,
+}
+
+/// How the crews of every shift take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// The day on which the first crew of each shift begins.
+    pub from: Date,
+    /// After so many days it is the next one's turn.
+    pub days: NonZeroU16,
 }
 
 /// One shift of the week.
@@ -48,6 +72,8 @@ pub struct Shift {
     pub end: MinuteOfDay,
     /// Start and end of each break; one before `start` means after midnight.
     pub breaks: Vec<(MinuteOfDay, MinuteOfDay)>,
+    /// The crews that work it, in turn; none if nobody says.
+    pub crews: Vec<Arc<str>>,
 }
 
 /// A stretch of time with one answer.
@@ -85,13 +111,15 @@ const HORIZON_MS: i64 = 24 * 3600 * 1000;
 
 impl Calendar {
     /// A calendar without shifts: all time is planned.
-    pub const fn always(zone: TimeZone) -> Calendar {
+    pub fn always(zone: TimeZone) -> Calendar {
         Calendar {
+            id: "".into(),
             zone,
             day_start: 0,
             shifts: Vec::new(),
             holidays: Vec::new(),
             workdays: Vec::new(),
+            rotation: None,
         }
     }
 
@@ -111,8 +139,9 @@ impl Calendar {
             }
         };
         let mut inside: Option<(Turn, bool)> = None;
-        // A shift lasts at most 24 h: yesterday's may still run, tomorrow's begins in the horizon.
-        for turn in self.turns(today, -1..=1) {
+        // A shift lasts at most 24 h: yesterday's may still run, tomorrow's begins in the horizon. The
+        // date before that is yesterday's where a zone skipped one.
+        for turn in self.turns(today, -2..=1) {
             cut(turn.start);
             cut(turn.end);
             let within = turn.start <= at && at < turn.end;
@@ -143,6 +172,7 @@ impl Calendar {
     /// The shifts that take place on the days from `today` + first to `today` + last.
     fn turns(&self, today: Date, days: RangeInclusive<i32>) -> impl Iterator<Item = Turn> + '_ {
         let dates = days.filter_map(move |days| today.checked_add(days.days()).ok());
+        let dates = dates.filter(|date| self.exists(*date));
         dates.flat_map(move |date| {
             let shifts = self.shifts.iter().enumerate();
             shifts
@@ -159,21 +189,42 @@ impl Calendar {
         })
     }
 
+    /// The crew that works a shift which starts on `date`. Rotations go on through holidays, and hold
+    /// before the day they are counted from as well.
+    pub fn crew(&self, shift: usize, date: Date) -> Option<&Arc<str>> {
+        let crews = &self.shifts.get(shift)?.crews;
+        let turn = self.rotation.map_or(0, |rotation| {
+            let days = date.duration_since(rotation.from).as_hours() / 24;
+            days.div_euclid(i64::from(rotation.days.get()))
+        });
+        let count = i64::try_from(crews.len()).ok().filter(|count| *count > 0)?;
+        crews.get(usize::try_from(turn.rem_euclid(count)).ok()?)
+    }
+
     /// The local date of an instant.
     pub fn date_of(&self, at: Wall) -> Option<Date> {
         let instant = Timestamp::from_millisecond(at.0).ok()?;
         Some(self.zone.to_datetime(instant).date())
     }
 
+    /// Whether there is such a date: zones on the date line have skipped one when they moved to its
+    /// other side.
+    fn exists(&self, date: Date) -> bool {
+        const NOON: MinuteOfDay = 12 * 60;
+        self.date_of(self.instant(date, NOON)) == Some(date)
+    }
+
+    /// Whether a date is a holiday.
+    pub fn is_holiday(&self, date: Date) -> bool {
+        let mut holidays = self.holidays.iter();
+        holidays.any(|&(first, last)| first <= date && date <= last)
+    }
+
     fn takes_place(&self, shift: &Shift, date: Date) -> bool {
         if self.workdays.contains(&date) {
             return true;
         }
-        if self
-            .holidays
-            .iter()
-            .any(|&(first, last)| first <= date && date <= last)
-        {
+        if self.is_holiday(date) {
             return false;
         }
         let weekday = date.weekday().to_monday_zero_offset();

@@ -44,6 +44,8 @@ pub struct Dial {
     pub parts: u32,
     /// Where it wraps; none if it does not.
     pub top: Option<i64>,
+    /// Where it is read: [`crate::tag::Source::fingerprint`].
+    pub source: u32,
 }
 
 /// One counter of a device.

@@ -10,6 +10,7 @@ mod alarms;
 mod checkpoint;
 mod closing;
 mod commands;
+mod course;
 mod footprint;
 mod ingest;
 mod late;
@@ -28,7 +29,6 @@ pub use view::Health;
 
 use crate::alarm::Alarm;
 use crate::bounded::Queue;
-use crate::calendar::Span;
 use crate::history::{Mark, Page};
 use crate::late::Late;
 use crate::limits;
@@ -39,14 +39,14 @@ use crate::record::{Body, Event, Record, Relabel, Run};
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
-use crate::tiers::{Frames, Tiers};
+use crate::tiers::Tiers;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use closing::{frames_at, span_at};
+use course::Course;
 use marks::Marked;
 use newest::Newest;
 use past::Past;
@@ -115,14 +115,13 @@ pub struct Engine {
     plan: Arc<Plan>,
     run: Run,
     timeline: Timeline,
-    /// Whether work is planned, and until when that holds.
-    span: Span,
-    span_until: Mono,
+    /// By calendar.
+    courses: Vec<Course>,
     /// End of the open windows, and how many minutes they are made of.
     window_end: Mono,
     window_merged: u32,
-    /// The hour, the shift and the production day of the windows that were closed last.
-    frames: Frames,
+    /// Where a silence of days began, while it is being accounted for.
+    silent_from: Option<Wall>,
     /// By how much the wall clock was stepped where the open windows begin.
     stepped_ms: i64,
     next_housekeeping: Mono,
@@ -234,21 +233,25 @@ impl Engine {
         history: impl IntoIterator<Item = Page>,
     ) -> Engine {
         let last_page = left.and_then(|left| left.last_page());
-        let past = Past::recall(&plant, history, last_page);
         let before = left.and_then(checkpoint::Checkpoint::of);
+        let past = Past::recall(&plant, history, last_page, before.as_ref());
         let mut timeline = Timeline::new(now);
         let start = before
             .as_ref()
             .map_or(now.mono, |before| before.resume_at(&mut timeline, now));
         let label = timeline.label(start);
-        let span = span_at(&plant, &timeline, label);
-        let gone = before.as_ref().map_or(0, |before| before.gone(&plant));
-        let capacity = limits::actions(&plant) + past.actions() + checkpoint::EACH_GONE * gone;
+        let calendars = plant.calendars();
+        let course = |calendar| Course::new(calendar, &timeline, start);
+        let courses: Vec<Course> = calendars.map(course).collect();
+        let gone = checkpoint::EACH_GONE * past.gone.len();
+        let ended = before
+            .as_ref()
+            .map_or(0, |before| before.alarms_gone(&plant));
+        let capacity = limits::actions(&plant) + past.actions() + gone + ended;
         let mut engine = Engine {
-            span_until: timeline.moment(span.until),
             window_end: timeline.moment(timeline.next_minute(start)),
             window_merged: 1,
-            frames: frames_at(&plant, &timeline, label),
+            silent_from: None,
             stepped_ms: 0,
             next_housekeeping: now.mono,
             labels_from: LabelsFrom::default(),
@@ -266,12 +269,12 @@ impl Engine {
             seq: 0,
             events: 0,
             tally: Tally::default(),
-            devices: entries(&plant, &timeline, start, span),
+            devices: entries(&plant, &courses, start, label),
             plant,
             plan,
             run,
             timeline,
-            span,
+            courses,
         };
         engine.event(
             now.mono,
@@ -352,7 +355,7 @@ impl Engine {
     /// When [`Engine::handle_time`] wants to be called.
     pub fn poll_deadline(&self) -> Mono {
         let edge = self
-            .span_until
+            .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
         self.alarm_deadline
@@ -484,13 +487,15 @@ impl Engine {
     }
 }
 
-fn entries(plant: &Plant, timeline: &Timeline, start: Mono, span: Span) -> Vec<Entry> {
+fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<Entry> {
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
     for (index, device) in plant.devices.iter().enumerate() {
+        let course = courses.get(usize::from(device.calendar.0));
+        let planned = course.is_none_or(|course| course.span.planned);
         entries.push(Entry {
             first_slot,
-            machine: machine(device, start, timeline.label(start), span.planned),
+            machine: machine(device, start, label, planned),
             tiers: Tiers::default(),
             recent: device.model.state.is_some().then(Recent::new),
             late: None,

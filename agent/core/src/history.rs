@@ -4,6 +4,7 @@
 //! It is written as pages, numbered without a gap. A checkpoint names the last page it knows: later
 //! ones tell of time that the next run accounts for itself, and are dropped before it begins.
 
+use crate::calendar::{Calendar, CalendarIndex};
 use crate::sample::{Quality, Value};
 use crate::state::State;
 use crate::summary::{Sum, TierSet};
@@ -11,6 +12,7 @@ use crate::tag_sums::TagSum;
 use crate::tiers::Window;
 use crate::time::Wall;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -37,8 +39,8 @@ pub enum Leaf {
     PieceAgain(Rows),
     /// What devices did.
     Marks(Vec<Mark>),
-    /// What tags have come to in the windows that are open. Only the last of them counts.
-    Tags(OpenTags),
+    /// What tags have come to in the windows that are open, by calendar. Only the last of them counts.
+    Tags(Vec<OpenTags>),
     /// The wall clock was set for the first time in a run.
     Relabel(Relabel),
 }
@@ -92,7 +94,8 @@ impl Relabels {
             }
             Leaf::Marks(marks) => marks.iter_mut().for_each(|mark| mark.relabel(by)),
             Leaf::Tags(tags) => {
-                for (start, _) in tags.windows.iter_mut().flatten() {
+                let windows = tags.iter_mut().flat_map(|tags| &mut tags.windows);
+                for (start, _) in windows.flatten() {
                     *start = *start + by;
                 }
             }
@@ -101,7 +104,7 @@ impl Relabels {
     }
 }
 
-/// What tags have come to in open windows.
+/// What the tags of some devices have come to in their open windows, which are the same ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenTags {
     /// Start and fold of the open window of each tier; none of what has just ended.
@@ -133,13 +136,26 @@ pub struct Head {
 /// A device's window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Device id; empty for the gateway itself, whose windows are those of tags.
+    /// Device id; for the windows of tags [`tags_of`] the calendar that they follow.
     pub device: Arc<str>,
     /// Its window, where that is another one than [`Rows::head`].
     pub own: Option<Head>,
     /// Its parts.
     pub sum: Sum,
 }
+
+/// What stands in place of a device for the windows of all tags whose devices follow a calendar: no
+/// device has such an id.
+pub fn tags_of(calendar: &Calendar) -> Arc<str> {
+    format!("{TAGS}{}", calendar.id).into()
+}
+
+/// The id of the calendar whose tags a row speaks of; none if it speaks of a device.
+pub fn calendar_of_tags(device: &str) -> Option<&str> {
+    device.strip_prefix(TAGS)
+}
+
+const TAGS: char = ':';
 
 impl Rows {
     /// Rows without any.
@@ -164,6 +180,8 @@ pub enum Mark {
     Shows {
         /// Device id.
         device: Arc<str>,
+        /// The calendar that says whether its work is planned, by its place in the configuration.
+        calendar: CalendarIndex,
         /// Since when.
         at: Wall,
         /// What it shows, planned or not.
@@ -175,8 +193,11 @@ pub enum Mark {
         /// Nothing changed: it is told again for those who read from here on.
         again: bool,
     },
-    /// Work is planned from here on, or not.
+    /// Work is planned from here on, or not. At each start it is told of every calendar before
+    /// devices are.
     Plan {
+        /// By which calendar.
+        calendar: CalendarIndex,
         /// Since when.
         at: Wall,
         /// Whether it is.

@@ -500,6 +500,7 @@ fn dials(device: &Device) -> [Option<Dial>; 3] {
             dials[role.counts as usize] = Some(Dial {
                 parts: role.parts,
                 top: tag.top(),
+                source: tag.source.fingerprint(device.unit),
             });
         }
     }

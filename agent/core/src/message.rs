@@ -89,9 +89,7 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
     map.serialize_entry("window", summary.tier.as_str())?;
     if summary.tier == Tier::Shift {
         // Null between shifts, and where days of silence were several.
-        let shift = summary.shift.as_ref();
-        map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
-        map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+        shift_entries(map, summary.shift.as_ref())?;
     }
     map.serialize_entry("start_ms", &summary.start)?;
     map.serialize_entry("end_ms", &summary.end)?;
@@ -133,6 +131,13 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
     map.serialize_entry("reason", &kpi::reason(summary).map(kpi::Why::as_str))
 }
 
+/// Which shift it is; nulls between shifts, and where several are merged.
+fn shift_entries<M: SerializeMap>(map: &mut M, shift: Option<&ShiftRun>) -> Result<(), M::Error> {
+    map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
+    map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+    map.serialize_entry("crew", &shift.and_then(|shift| shift.crew.as_ref()))
+}
+
 fn tags_entries<M: SerializeMap>(map: &mut M, window: &TagWindow) -> Result<(), M::Error> {
     map.serialize_entry("device", &window.device)?;
     if let Some(line) = &window.line {
@@ -140,9 +145,7 @@ fn tags_entries<M: SerializeMap>(map: &mut M, window: &TagWindow) -> Result<(), 
     }
     map.serialize_entry("window", window.tier.as_str())?;
     if window.tier == Tier::Shift {
-        let shift = window.shift.as_ref();
-        map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
-        map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+        shift_entries(map, window.shift.as_ref())?;
     }
     map.serialize_entry("start_ms", &window.start)?;
     map.serialize_entry("end_ms", &window.end)?;
@@ -468,9 +471,7 @@ impl Serialize for NowMessage<'_> {
         map.serialize_entry("ts", &self.ts)?;
         map.serialize_entry("data_age_ms", &self.data_age_ms)?;
         if let Some((shift, lately)) = &self.shift {
-            let shift = shift.as_ref();
-            map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
-            map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
+            shift_entries(&mut map, shift.as_ref())?;
             self.lately(&mut map, "shift", lately)?;
         }
         self.lately(&mut map, "h24", &self.h24)?;

@@ -5,7 +5,7 @@ mod states;
 
 pub use states::{Derived, Match, Moving, Otherwise, Rates, StateMap, States};
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, CalendarIndex};
 use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
@@ -21,8 +21,10 @@ use core::ops::Range;
 pub struct Plant {
     /// Who this gateway is.
     pub gateway: Gateway,
-    /// When work is planned.
+    /// When work is planned, for devices that name no other calendar.
     pub calendar: Calendar,
+    /// The calendars that devices name, at most 200; all in the time zone of the plant.
+    pub other_calendars: Vec<Calendar>,
     /// The buses and connections.
     pub links: Vec<Link>,
     /// The machines.
@@ -39,6 +41,18 @@ impl Plant {
     /// The device with this index.
     pub fn device(&self, index: DeviceIndex) -> &Device {
         &self.devices[usize::from(index.0)]
+    }
+
+    /// Every calendar, the one that counts where none is named first.
+    pub fn calendars(&self) -> impl Iterator<Item = &Calendar> + Clone {
+        core::iter::once(&self.calendar).chain(&self.other_calendars)
+    }
+
+    /// The calendar with this index.
+    pub fn calendar_at(&self, index: CalendarIndex) -> &Calendar {
+        let other = usize::from(index.0).checked_sub(1);
+        let other = other.and_then(|at| self.other_calendars.get(at));
+        other.unwrap_or(&self.calendar)
     }
 
     /// The tags of a device by the records that tell what they come to, as many in each as a payload
@@ -69,7 +83,7 @@ impl Plant {
 
 /// Bytes of a payload that tells what tags come to, without the tags and the names of gateway, device
 /// and line.
-const TAGS_HEAD: usize = 600;
+const TAGS_HEAD: usize = 760;
 
 /// Keys that a tag has in it, and what their suffixes and numbers take at their longest.
 const TAG_KEYS: usize = 5;
@@ -169,6 +183,8 @@ pub struct Device {
     pub asset: Option<Arc<str>>,
     /// Profile it was made from.
     pub profile: Option<Arc<str>>,
+    /// When work on it is planned.
+    pub calendar: CalendarIndex,
     /// The link it is read through.
     pub link: LinkIndex,
     /// Modbus unit id; 0 for devices that send messages.

@@ -4,6 +4,7 @@
 //! of a fault, one code; it has no length if two readings came in one millisecond. The segments of a device add up to its windows: whatever is added up over a
 //! window can be added up again from them.
 
+use crate::calendar::CalendarIndex;
 use crate::history::{Fill, Mark};
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
@@ -83,14 +84,15 @@ impl Fills {
 #[derive(Debug, Default)]
 pub struct Segments {
     fills: Fills,
-    /// Whether work is planned; none before that was told.
-    planned: Option<bool>,
+    /// Whether work is planned by each calendar; none before that was told.
+    planned: Vec<Option<bool>>,
     devices: Vec<Known>,
 }
 
 #[derive(Debug)]
 struct Known {
     device: Arc<str>,
+    calendar: CalendarIndex,
     since: Wall,
     shown: State,
     code: Option<Value>,
@@ -179,6 +181,7 @@ impl Segments {
         match mark {
             Mark::Shows {
                 device,
+                calendar,
                 at,
                 state,
                 code,
@@ -192,6 +195,7 @@ impl Segments {
                 let Some(index) = index else {
                     return self.devices.push(Known {
                         device: device.clone(),
+                        calendar: *calendar,
                         since: *at,
                         shown: *state,
                         code: code.clone(),
@@ -201,18 +205,30 @@ impl Segments {
                 if *again {
                     return;
                 }
+                let planned = self.planned(self.devices[index].calendar);
                 let known = &mut self.devices[index];
-                known.end(&self.fills, self.planned, *at, *at, &mut tell);
+                known.end(&self.fills, planned, *at, *at, &mut tell);
+                known.calendar = *calendar;
                 known.shown = *state;
                 known.code.clone_from(code);
                 known.quality = *quality;
             }
-            Mark::Plan { at, planned, .. } => {
-                let before = self.planned.replace(*planned);
+            Mark::Plan {
+                calendar,
+                at,
+                planned,
+                ..
+            } => {
+                let place = usize::from(calendar.0);
+                if self.planned.len() <= place {
+                    self.planned.resize(place + 1, None);
+                }
+                let before = self.planned[place].replace(*planned);
                 if before == Some(*planned) {
                     return;
                 }
-                for known in &mut self.devices {
+                let follow = |known: &&mut Known| known.calendar == *calendar;
+                for known in self.devices.iter_mut().filter(follow) {
                     let accounted = |planned: bool| known.shown.accounted(planned);
                     if before.map(accounted) != Some(accounted(*planned)) {
                         known.end(&self.fills, before, *at, *at, &mut tell);
@@ -220,13 +236,14 @@ impl Segments {
                 }
             }
             Mark::Step { from, to } => {
-                for known in &mut self.devices {
-                    known.end(&self.fills, self.planned, *from, *to, &mut tell);
+                for index in 0..self.devices.len() {
+                    self.end(index, *from, *to, &mut tell);
                 }
             }
             Mark::Gap { from, to } => {
-                for known in &mut self.devices {
-                    known.end(&self.fills, self.planned, *from, *to, &mut tell);
+                for index in 0..self.devices.len() {
+                    self.end(index, *from, *to, &mut tell);
+                    let known = &mut self.devices[index];
                     known.shown = State::Unknown;
                     known.code = None;
                     known.quality = Quality::Bad(Reason::NeverRead);
@@ -239,8 +256,8 @@ impl Segments {
                     .iter()
                     .position(|known| known.device == *device);
                 if let Some(index) = index {
-                    let mut known = self.devices.remove(index);
-                    known.end(&self.fills, self.planned, *at, *at, &mut tell);
+                    self.end(index, *at, *at, &mut tell);
+                    self.devices.remove(index);
                 }
             }
         }
@@ -249,15 +266,25 @@ impl Segments {
     /// The segments that go on, with what is known of them up to now.
     pub fn open(&self) -> Vec<Segment> {
         let mut all = Vec::new();
-        if let Some(planned) = self.planned {
-            for known in &self.devices {
-                let end = Wall(i64::MAX);
-                let from = known.tell_filled(&self.fills, planned, end, &mut |it| all.push(it));
-                let segment = known.segment(planned, None);
-                all.push(Segment { from, ..segment });
-            }
+        for known in &self.devices {
+            let Some(planned) = self.planned(known.calendar) else {
+                continue;
+            };
+            let end = Wall(i64::MAX);
+            let from = known.tell_filled(&self.fills, planned, end, &mut |it| all.push(it));
+            let segment = known.segment(planned, None);
+            all.push(Segment { from, ..segment });
         }
         all
+    }
+
+    fn planned(&self, calendar: CalendarIndex) -> Option<bool> {
+        self.planned.get(usize::from(calendar.0)).copied().flatten()
+    }
+
+    fn end(&mut self, index: usize, to: Wall, next: Wall, tell: &mut impl FnMut(Segment)) {
+        let planned = self.planned(self.devices[index].calendar);
+        self.devices[index].end(&self.fills, planned, to, next, tell);
     }
 }
 

@@ -1,10 +1,13 @@
 //! The additive parts of one device over one window, and nothing else: everything published
 //! besides is computed from them ([`crate::kpi`]), so that anybody can sum windows and devices.
 
+use crate::calendar::Calendar;
 use crate::state::Times;
 use crate::tag::Counts;
 use crate::time::Wall;
+use alloc::string::ToString as _;
 use alloc::sync::Arc;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// Length class of a window. The order is part of the stored form.
@@ -132,6 +135,20 @@ pub struct ShiftRun {
     pub name: Arc<str>,
     /// The day it started on, as in `2026-11-23`.
     pub date: Arc<str>,
+    /// The crew that worked it, if the calendar names any.
+    pub crew: Option<Arc<str>>,
+}
+
+impl ShiftRun {
+    /// The shift of a calendar by its index, with the date it started on.
+    pub fn of(calendar: &Calendar, (index, date): (usize, Date)) -> Option<ShiftRun> {
+        let shift = calendar.shifts.get(index)?;
+        Some(ShiftRun {
+            name: shift.name.clone(),
+            date: date.to_string().into(),
+            crew: calendar.crew(index, date).cloned(),
+        })
+    }
 }
 
 /// Parts counted in a window. A count that nobody reads is none, not 0.

@@ -1,5 +1,7 @@
 //! What a tag is: name, place, type, role. Ids are indexes into the plant's tables.
 
+mod fingerprint;
+
 use crate::sample::Value;
 use alloc::boxed::Box;
 use alloc::sync::Arc;

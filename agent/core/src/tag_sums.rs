@@ -196,9 +196,10 @@ impl Track {
         })
     }
 
-    /// A run before has left this counter there.
-    pub fn count_on(&mut self, before: &Counted, tiers: TierSet) {
-        self.last = Some(before.last);
+    /// A run before has left this counter there; unless it is the `same` one, what it shows now is
+    /// where counting begins.
+    pub fn count_on(&mut self, before: &Counted, same: bool, tiers: TierSet) {
+        self.last = same.then_some(before.last);
         for tier in tiers.iter() {
             self.sums[tier as usize].total = before.added[tier as usize].as_f64();
         }

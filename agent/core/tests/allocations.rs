@@ -167,6 +167,7 @@ fn plant() -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
         detect: [Detectors::ALL; REGISTERS as usize].into(),
     });
     let when = |device| {
@@ -199,6 +200,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: alarms.collect(),

@@ -91,6 +91,7 @@ fn plant() -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
         detect: [Detectors::ALL; TAGS as usize].into(),
     });
     let mut calendar = Calendar::always(jiff::tz::TimeZone::UTC);
@@ -101,6 +102,7 @@ fn plant() -> Plant {
             start: n * 120,
             end: (n * 120 + 120) % 1440,
             breaks: vec![(n * 120 + 30, n * 120 + 40)],
+            crews: vec![],
         })
         .collect();
     Plant {
@@ -111,6 +113,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar,
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: vec![],

@@ -1,167 +1,232 @@
-//! `[[shift]]` and `[calendar]`.
+//! `[calendar]`, or several `[[calendar]]`, with the shifts that belong to each.
 
+use super::crews;
+use super::nearest::suggest;
 use super::report::Finding;
-use super::values::{label, list, minutes, one_of, some, text, time_of_day};
-use super::walk::{At, Item, Section};
-use andon_core::calendar::{Calendar, MinuteOfDay, Shift};
+use super::shifts::{ShiftPart, overlap, shift};
+use super::values::{id, list, text, time_of_day};
+use super::walk::{At, Findings, Item, Section};
+use andon_core::calendar::{Calendar, CalendarIndex};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::de::DeValue;
 
-const DAY: u16 = 24 * 60;
-const WEEK: u16 = 7 * DAY;
+/// More are no calendars of one plant.
+const MOST: usize = 200;
 
-const WEEKDAYS: [(&str, usize); 7] = [
-    ("mon", 0),
-    ("tue", 1),
-    ("wed", 2),
-    ("thu", 3),
-    ("fri", 4),
-    ("sat", 5),
-    ("sun", 6),
-];
+/// The calendars: the first is the one that counts where none is named.
+#[derive(Debug)]
+pub(super) struct Calendars {
+    all: Vec<CalendarPart>,
+}
 
-pub(super) fn calendar(
+#[derive(Debug)]
+struct CalendarPart {
+    calendar: Calendar,
+    /// Where it is written; none if it is not.
+    span: Option<Range<usize>>,
+    /// Where `crews` stands, right or wrong.
+    rotation_span: Option<Range<usize>>,
+    shifts: Vec<ShiftPart>,
+}
+
+/// Reads the shifts and calendars; the sections of both stand in one file.
+pub(super) fn calendars(
     shifts: Vec<Section<'_>>,
-    calendar: Option<Section<'_>>,
+    root: &mut Section<'_>,
     zone: Option<TimeZone>,
-) -> Calendar {
-    let mut named: Vec<At<Shift>> = Vec::new();
-    for section in shifts {
-        let out = section.out();
-        let Some(shift) = shift(section) else {
-            continue;
+) -> Calendars {
+    let zone = zone.unwrap_or(TimeZone::UTC);
+    let out = root.out();
+    let nameless = CalendarPart {
+        calendar: Calendar::always(zone.clone()),
+        span: None,
+        rotation_span: None,
+        shifts: Vec::new(),
+    };
+    let mut calendars = Calendars {
+        all: vec![nameless],
+    };
+    let several = matches!(
+        root.peek("calendar").map(|item| item.value),
+        Some(DeValue::Array(_))
+    );
+    let sections = match several {
+        true => root.sections("calendar"),
+        false => root.section("calendar").into_iter().collect(),
+    };
+    for section in sections {
+        calendars.put(calendar(section, zone.clone(), several), out);
+    }
+    if let Some(first) = calendars.all.get(MOST) {
+        let what = format!("more than {} calendars", MOST - 1);
+        out.mistake(first.finding(what).hint("let devices share them"));
+        calendars.all.truncate(MOST);
+    }
+    for part in shifts.into_iter().filter_map(shift) {
+        calendars.add(part, out);
+    }
+    for part in &mut calendars.all {
+        crews::check(&part.shifts, part.rotation_span.as_ref(), out);
+        let shifts = part.shifts.iter().map(|part| part.shift.clone());
+        part.calendar.shifts = shifts.collect();
+    }
+    calendars
+}
+
+fn calendar(mut section: Section<'_>, zone: TimeZone, several: bool) -> CalendarPart {
+    let span = section.span();
+    let out = section.out();
+    let mut calendar = Calendar::always(zone);
+    let id = section.place("id", id);
+    if let (Some(id), false) = (&id, several) {
+        let what = "a calendar with an id is one of several";
+        let hint = "write `[[calendar]]` with double brackets";
+        out.mistake(Finding::at(id.span.clone(), what).hint(hint));
+    }
+    calendar.day_start = section.read("day_start", time_of_day).unwrap_or(0);
+    let days = list("a list such as [\"2027-01-01\"]", days);
+    calendar.holidays = section.read("holidays", &days).unwrap_or_default();
+    let worked = list("a list such as [\"2026-10-10\"]", date);
+    calendar.workdays = section.read("workdays", worked).unwrap_or_default();
+    let rotation_span = section.peek("crews").map(|item| item.span);
+    calendar.rotation = section.read("crews", crews::rotation);
+    section.finish();
+    CalendarPart {
+        span: Some(id.as_ref().map_or(span, |id| id.span.clone())),
+        calendar: Calendar {
+            id: id.map_or_else(|| "".into(), |id| id.value),
+            ..calendar
+        },
+        rotation_span,
+        shifts: Vec::new(),
+    }
+}
+
+impl CalendarPart {
+    fn finding(&self, what: impl Into<String>) -> Finding {
+        match &self.span {
+            Some(span) => Finding::at(span.clone(), what),
+            None => Finding::of_file(what),
+        }
+    }
+}
+
+impl Calendars {
+    fn put(&mut self, part: CalendarPart, out: &Findings) {
+        let same = |other: &&mut CalendarPart| other.calendar.id == part.calendar.id;
+        match self.all.iter_mut().find(same) {
+            None => self.all.push(part),
+            Some(first) if first.span.is_none() => *first = part,
+            Some(first) => {
+                let (what, hint) = if part.calendar.id.is_empty() {
+                    (
+                        "there are two calendars without an id".to_owned(),
+                        "only the one that counts where none is named has none",
+                    )
+                } else {
+                    (
+                        format!("there are two calendars `{}`", part.calendar.id),
+                        "give each calendar an id of its own",
+                    )
+                };
+                let mut finding = part.finding(what).hint(hint);
+                if let Some(first) = &first.span {
+                    finding = finding.also(first.clone(), "the first");
+                }
+                out.mistake(finding);
+            }
+        }
+    }
+
+    /// Adds a shift to its calendar.
+    fn add(&mut self, part: ShiftPart, out: &Findings) {
+        let index = self.find(part.calendar.as_ref(), out);
+        let Some(calendar) = index.and_then(|index| self.all.get_mut(usize::from(index.0))) else {
+            return;
         };
-        if let Some(first) = named.iter().find(|s| s.value.name == shift.value.name) {
-            let what = format!("there are two shifts `{}`", shift.value.name);
+        let shift = &part.shift;
+        let mut others = calendar.shifts.iter();
+        if let Some(first) = others.find(|other| other.shift.name == shift.name) {
+            let what = format!("there are two shifts `{}`", shift.name);
             out.mistake(
-                Finding::at(shift.span.clone(), what)
+                Finding::at(part.name_span.clone(), what)
                     .hint("give each shift a name of its own")
-                    .also(first.span.clone(), "the first"),
+                    .also(first.name_span.clone(), "the first"),
             );
         }
-        if let Some(other) = named.iter().find(|s| overlap(&s.value, &shift.value)) {
-            let what = format!(
-                "shift `{}` overlaps `{}`",
-                shift.value.name, other.value.name
-            );
+        let mut others = calendar.shifts.iter();
+        if let Some(other) = others.find(|other| overlap(&other.shift, shift)) {
+            let what = format!("shift `{}` overlaps `{}`", shift.name, other.shift.name);
             out.warn(
-                Finding::at(shift.span.clone(), what)
+                Finding::at(part.name_span.clone(), what)
                     .hint("the time both cover counts for the one that stands first in the file"),
             );
         }
-        named.push(shift);
+        calendar.shifts.push(part);
     }
-    let mut whole = Calendar::always(zone.unwrap_or(TimeZone::UTC));
-    whole.shifts = named.into_iter().map(|shift| shift.value).collect();
-    if let Some(mut section) = calendar.map(|section| section.later(&["crews"])) {
-        whole.day_start = section.read("day_start", time_of_day).unwrap_or(0);
-        let days = list("a list such as [\"2027-01-01\"]", days);
-        whole.holidays = section.read("holidays", &days).unwrap_or_default();
-        let worked = list("a list such as [\"2026-10-10\"]", date);
-        whole.workdays = section.read("workdays", worked).unwrap_or_default();
-        section.finish();
-    }
-    whole
-}
 
-fn shift(mut section: Section<'_>) -> Option<At<Shift>> {
-    let name = section.need("name", "name = \"day\"", label);
-    let days = section.need("days", "days = [\"mon\", \"tue\"]", weekdays);
-    let start = section.need("start", "start = \"08:00\"", time_of_day);
-    let end = section.need("end", "end = \"20:00\"", time_of_day);
-    let times = start
-        .as_ref()
-        .zip(end.as_ref())
-        .map(|(start, end)| (start.value, end.value));
-    let breaks = section.read("breaks", |item| breaks(item, times));
-    section.finish();
-    let (start, end) = times?;
-    let name = name?;
-    Some(At {
-        span: name.span,
-        value: Shift {
-            name: name.value,
-            days: days?.value,
-            start,
-            end,
-            breaks: breaks.unwrap_or_default(),
-        },
-    })
-}
-
-fn weekdays(item: &Item<'_>) -> Option<[bool; 7]> {
-    let days = some("a list such as [\"mon\", \"tue\"]", one_of(&WEEKDAYS))(item)?;
-    let mut week = [false; 7];
-    for day in days {
-        week[day] = true;
-    }
-    Some(week)
-}
-
-/// Breaks as start and end; each must lie inside the shift, after the one before it.
-fn breaks(
-    item: &Item<'_>,
-    shift: Option<(MinuteOfDay, MinuteOfDay)>,
-) -> Option<Vec<(MinuteOfDay, MinuteOfDay)>> {
-    let mut taken: Vec<(u16, u16)> = Vec::new();
-    let mut breaks = Vec::new();
-    for element in item.elements("a list such as [\"12:00-12:30\"]")? {
-        let Some((from, to)) = one_break(&element) else {
-            continue;
+    /// The calendar that somebody names, or the one that counts without a name; none if there is no
+    /// such, which is reported.
+    pub(super) fn find(
+        &self,
+        named: Option<&At<Arc<str>>>,
+        out: &Findings,
+    ) -> Option<CalendarIndex> {
+        let Some(named) = named else {
+            return Some(CalendarIndex(0));
         };
-        if let Some((start, end)) = shift {
-            let begin = (from + DAY - start) % DAY;
-            let length = (to + DAY - from - 1) % DAY + 1;
-            if begin + length > length_of(start, end) {
-                element.wrong::<()>(
-                    "this break is not inside its shift",
-                    format!("the shift lasts from {} to {}", clock(start), clock(end)),
-                );
-            } else if taken.iter().any(|&(b, e)| begin < e && b < begin + length) {
-                element.wrong::<()>("this break overlaps another one", "join the two");
-            }
-            taken.push((begin, begin + length));
+        let is_named = |part: &CalendarPart| part.calendar.id == named.value;
+        let at = self.all.iter().position(is_named);
+        if at.is_none() && !out.is_definition_lost(&named.value) && !out.is_lost("calendar") {
+            let ids = self.all.iter().skip(1).map(|part| &*part.calendar.id);
+            let hint = suggest(&named.value, ids, "add a `[[calendar]]` with this id");
+            let what = format!("there is no calendar `{}`", named.value);
+            out.mistake(Finding::at(named.span.clone(), what).hint(hint));
         }
-        breaks.push((from, to));
+        u8::try_from(at?).ok().map(CalendarIndex)
     }
-    Some(breaks)
-}
 
-fn one_break(item: &Item<'_>) -> Option<(MinuteOfDay, MinuteOfDay)> {
-    let text = text(item)?;
-    let ends = text
-        .split_once('-')
-        .and_then(|(from, to)| Some((minutes(from)?, minutes(to)?)));
-    match ends {
-        Some((from, to)) if from != to => Some((from, to)),
-        _ => item.wrong(
-            format!("`{text}` is not a break"),
-            "write start and end, such as \"12:00-12:30\"",
-        ),
+    /// Tells of calendars that no device follows, and of devices that follow none by mistake: `follow`
+    /// has the calendar of each device whose time is accounted.
+    pub(super) fn warn(&self, follow: &[(Arc<str>, CalendarIndex)], out: &Findings) {
+        for (index, part) in self.all.iter().enumerate().skip(1) {
+            let is_followed = |(_, of): &(_, CalendarIndex)| usize::from(of.0) == index;
+            if !follow.iter().any(is_followed) && !out.are_devices_lost() {
+                let id = &part.calendar.id;
+                let what = format!("no device follows the calendar `{id}`");
+                let hint = format!("write `calendar = \"{id}\"` in a [[device]] or [[profile]]");
+                out.warn(part.finding(what).hint(hint));
+            }
+        }
+        let [nameless, others @ ..] = self.all.as_slice() else {
+            return;
+        };
+        let has_shifts = |part: &CalendarPart| !part.shifts.is_empty();
+        if has_shifts(nameless) || !others.iter().any(has_shifts) {
+            return;
+        }
+        let mut without = follow.iter().filter(|(_, of)| *of == CalendarIndex(0));
+        if let Some((first, _)) = without.next() {
+            let more = match without.count() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let what = format!("`{first}`{more}: no calendar is named, so all time is planned");
+            out.warn(Finding::of_file(what).hint("add `calendar = \"ID\"` of a [[calendar]]"));
+        }
     }
-}
 
-fn length_of(start: MinuteOfDay, end: MinuteOfDay) -> u16 {
-    (end + DAY - start - 1) % DAY + 1
-}
-
-fn clock(minutes: MinuteOfDay) -> String {
-    format!("{:02}:{:02}", minutes / 60, minutes % 60)
-}
-
-fn overlap(a: &Shift, b: &Shift) -> bool {
-    let starts = |shift: &Shift| -> Vec<u16> {
-        (0..7u16)
-            .filter(|day| shift.days[usize::from(*day)])
-            .map(|day| day * DAY + shift.start)
-            .collect()
-    };
-    let (long_a, long_b) = (length_of(a.start, a.end), length_of(b.start, b.end));
-    starts(a).iter().any(|from_a| {
-        starts(b).iter().any(|from_b| {
-            (from_b + WEEK - from_a) % WEEK < long_a || (from_a + WEEK - from_b) % WEEK < long_b
-        })
-    })
+    /// The one that counts where none is named, and the others.
+    pub(super) fn into_parts(self) -> (Calendar, Vec<Calendar>) {
+        let zone = self.all.first().map(|part| part.calendar.zone.clone());
+        let mut all = self.all.into_iter().map(|part| part.calendar);
+        let nameless = all.next();
+        let nameless = nameless.unwrap_or_else(|| Calendar::always(zone.unwrap_or(TimeZone::UTC)));
+        (nameless, all.collect())
+    }
 }
 
 /// `2026-10-01` or `2026-10-01..2026-10-07`.
@@ -180,14 +245,14 @@ fn days(item: &Item<'_>) -> Option<(Date, Date)> {
     }
 }
 
-fn date(item: &Item<'_>) -> Option<Date> {
+pub(super) fn date(item: &Item<'_>) -> Option<Date> {
     let text = text_of_date(item)?;
     parse_date(text).or_else(|| not_a_date(item, text))
 }
 
 fn text_of_date<'a>(item: &Item<'a>) -> Option<&'a str> {
     match item.value {
-        toml::de::DeValue::String(_) => text(item),
+        DeValue::String(_) => text(item),
         _ => item.expected("dates in quotes, such as \"2026-10-01\""),
     }
 }

@@ -1,6 +1,7 @@
 //! `[[profile]]` and `[[device]]`: a device is its profile, overridden key by key.
 
 use super::addresses::ADDRESSES;
+use super::calendar::Calendars;
 use super::called::{Addresses, address};
 use super::detect::detectors;
 use super::links::{LinkPart, Speaks};
@@ -60,6 +61,7 @@ pub(super) fn machines(
     shipped: Vec<Section<'_>>,
     device_sections: Vec<Section<'_>>,
     links: &[LinkPart],
+    calendars: &Calendars,
     out: &Findings,
 ) -> Machines {
     let mut machines = Machines::default();
@@ -92,7 +94,7 @@ pub(super) fn machines(
         let name = found.id.value.clone();
         let (id, address) = (found.id.clone(), found.address.clone());
         let writes = found.writes.clone();
-        match build(found, &mut profiles, links, &mut shared, out) {
+        match build(found, &mut profiles, links, calendars, &mut shared, out) {
             Some((device, paths)) => {
                 let link = device.link;
                 let called = address.unwrap_or(id);
@@ -112,6 +114,7 @@ pub(super) fn machines(
     out.merge_copies(before);
     let unused = |profile: &&Profile| !profile.used && profile.shipped.is_none();
     for profile in profiles.iter().filter(unused) {
+        calendars.find(profile.common.calendar.as_ref(), out);
         check_unused(profile, out);
     }
     machines
@@ -178,7 +181,7 @@ struct Found {
 }
 
 fn read_device(section: Section<'_>) -> Option<Found> {
-    let mut section = section.later(&["calendar", "crew"]);
+    let mut section = section;
     if section.take("each").is_some() && section.is_plain() {
         section = section.written(Written::WithPlaceholders);
     }
@@ -256,6 +259,7 @@ fn build(
     found: Found,
     profiles: &mut [Profile],
     links: &[LinkPart],
+    calendars: &Calendars,
     shared: &mut Shared,
     out: &Findings,
 ) -> Option<(Device, Paths)> {
@@ -269,6 +273,7 @@ fn build(
     let none = Common::default();
     let base = profile.map_or(&none, |index| &profiles[index].common);
     let own = &found.common;
+    let calendar = calendars.find(own.calendar.as_ref().or(base.calendar.as_ref()), out);
     let link = link?;
     let link_part = &links[usize::from(link.0)];
     let speaks = link_part.speaks();
@@ -323,6 +328,7 @@ fn build(
         line: own.line.clone().or_else(|| base.line.clone()),
         asset: found.asset,
         profile: profile.map(|index| profiles[index].id.value.clone()),
+        calendar: calendar?,
         link,
         unit: unit?,
         manners,

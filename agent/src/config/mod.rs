@@ -11,6 +11,7 @@ mod alarms;
 mod buses;
 mod calendar;
 mod called;
+mod crews;
 mod csv;
 mod detect;
 mod devices;
@@ -31,6 +32,7 @@ mod report;
 mod roots;
 mod rules;
 mod serial;
+mod shifts;
 mod shipped;
 mod sources;
 mod states;
@@ -151,7 +153,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         need_zone(part, out);
     }
     let zone = gateway.as_ref().and_then(|part| part.zone.clone());
-    let calendar = calendar::calendar(shifts, root.section("calendar"), zone);
+    let calendars = calendar::calendars(shifts, &mut root, zone);
     let link_sections = sections(&mut root, &mut others, "link");
     let before = out.count();
     let links = links::links(link_sections, base, out);
@@ -164,7 +166,13 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         called,
         allow_write,
         paths,
-    } = devices::machines(profiles, roots.shipped(out), device_sections, &links, out);
+    } = {
+        let shipped = roots.shipped(out);
+        devices::machines(profiles, shipped, device_sections, &links, &calendars, out)
+    };
+    let with_state = devices.iter().filter(|device| device.model.state.is_some());
+    let follow = with_state.map(|device| (device.id.clone(), device.calendar));
+    calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
     let (alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
@@ -178,6 +186,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     root.finish();
     warn_of_slow_links(&links, &devices, out);
 
+    let (calendar, other_calendars) = calendars.into_parts();
     let gateway = gateway?;
     let (upstream, topics_root) = upstream??;
     let max_payload = upstream.max_payload;
@@ -220,6 +229,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
                 id: gateway.id.clone(),
             },
             calendar,
+            other_calendars,
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,

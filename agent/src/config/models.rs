@@ -9,7 +9,7 @@ use super::rates::{RatePart, rated_rate};
 use super::report::Finding;
 use super::states::{StatePart, codes, state, warn_if_slow};
 use super::tags::{TagPart, tags};
-use super::values::{delay, duration, label, list, number, one_of, period, show_ms};
+use super::values::{delay, duration, id, label, list, number, one_of, period, show_ms};
 use super::walk::{At, Findings, Item, Section};
 use andon_core::plant::{Code, Model, States};
 use andon_core::summary::{Tier, TierSet};
@@ -33,6 +33,7 @@ const LEAST_STALE_MS: u64 = 3000;
 #[derive(Debug, Default)]
 pub(super) struct Common {
     pub(super) line: Option<Arc<str>>,
+    pub(super) calendar: Option<At<Arc<str>>>,
     pub(super) every: Option<u64>,
     pub(super) rated_rate: Option<RatePart>,
     pub(super) stale_after: Option<At<u64>>,
@@ -68,6 +69,7 @@ pub(super) fn common(section: &mut Section<'_>) -> Common {
     let flag = one_of(&[("none", true)]);
     Common {
         line: section.read("line", label),
+        calendar: section.place("calendar", id),
         every: section.read("every", period),
         rated_rate: section.read("rated_rate", rated_rate),
         stale_after: section.place("stale_after", duration(100, 24 * 3_600_000)),

@@ -97,6 +97,10 @@ pub(super) fn parse(text: &str) -> Spanned<DeTable<'_>> {
 fn describe(text: &str, span: Range<usize>, message: &str) -> Finding {
     let line = line_of(text, span.start);
     let (head, hint) = match message {
+        m if m.starts_with("duplicate key") && text.get(span.clone()) == Some("calendar") => (
+            "this is one calendar of several, and the other is the only one",
+            "write each of them as `[[calendar]]`, with double brackets",
+        ),
         m if m.starts_with("duplicate key") => ("this key is here twice", "keep one of the two"),
         m if m.contains("unclosed table") || m.contains("unclosed array table") => (
             "this section header is not closed",

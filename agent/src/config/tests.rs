@@ -13,6 +13,7 @@ use andon_core::tag::{
 use std::sync::Arc;
 use std::time::Duration;
 
+mod calendars;
 mod documented;
 mod files;
 mod many;

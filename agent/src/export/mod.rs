@@ -9,6 +9,7 @@ use crate::check::complain_of;
 use crate::config;
 use crate::history::Passed;
 use crate::settings::Settings;
+use andon_core::history::calendar_of_tags;
 use andon_core::summary::Tier;
 use andon_core::time::Wall;
 use clap::ValueEnum;
@@ -101,8 +102,8 @@ struct Wanted<'s> {
 
 impl Wanted<'_> {
     fn is_of(&self, device: &str) -> bool {
-        // The gateway itself has no name in the history.
-        !device.is_empty() && self.device.as_ref().is_none_or(|wanted| wanted == device)
+        calendar_of_tags(device).is_none()
+            && self.device.as_ref().is_none_or(|wanted| wanted == device)
     }
 
     /// Whether something begins in the time that is asked for.

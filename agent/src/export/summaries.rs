@@ -3,24 +3,25 @@
 use super::Wanted;
 use super::csv::{Row, local};
 use crate::history::{self, Kind, Passed};
+use andon_core::calendar::Calendar;
 use andon_core::history::{Head, Leaf};
 use andon_core::kpi::{self, Key};
 use andon_core::plant::Device;
 use andon_core::state::State;
-use andon_core::summary::{Needs, Sum, Tier};
+use andon_core::summary::{Needs, ShiftRun, Sum, Tier};
 use andon_core::tiers::{Closed, Frames, Piece, Tiers};
-use jiff::civil::Date;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
 /// What stands before the figures.
-const HEADER: [&str; 30] = [
+const HEADER: [&str; 31] = [
     "device",
     "line",
     "window",
     "shift",
     "shift_date",
+    "crew",
     "start",
     "end",
     "window_ms",
@@ -80,7 +81,7 @@ struct Table<'w, 's, W> {
     out: &'w mut W,
 }
 
-impl<W: Write> Table<'_, '_, W> {
+impl<'s, W: Write> Table<'_, 's, W> {
     fn minutes(&mut self) -> io::Result<Vec<Passed>> {
         let data_dir = &self.wanted.settings.data_dir;
         let pages = history::pages(data_dir, Kind::Minutes).after(self.wanted.from);
@@ -122,8 +123,10 @@ impl<W: Write> Table<'_, '_, W> {
                     cut: head.cut,
                     ended: head.ended,
                 };
-                let calendar = &self.wanted.settings.plant.calendar;
-                let frames = Frames::over(calendar, &head.window);
+                if !self.wanted.is_of(&row.device) {
+                    continue;
+                }
+                let frames = Frames::over(self.calendar_of(&row.device), &head.window);
                 let tiers = devices.entry(row.device.clone()).or_default();
                 let mut ended = Vec::new();
                 let wanted = self.tier;
@@ -159,22 +162,22 @@ impl<W: Write> Table<'_, '_, W> {
         }
         let plant = &self.wanted.settings.plant;
         let zone = &plant.calendar.zone;
-        let device = plant.devices.iter().find(|device| device.id == *id);
+        let device = self.device(id);
         let mut sum = *sum;
         if let (Some(third), true) = (device.and_then(Device::third), self.tier != Tier::Minute) {
             sum.derive(third);
         }
-        let shift = shift.and_then(|(index, date)| {
-            let shift = plant.calendar.shifts.get(index)?;
-            Some((shift.name.clone(), date))
-        });
-        let name = |(name, _): &(Arc<str>, Date)| name.clone();
+        // Nobody knows the calendar of a device that is gone, unless there is only one.
+        let is_known = device.is_some() || plant.other_calendars.is_empty();
+        let shift = shift.filter(|_| is_known);
+        let run = shift.and_then(|of| ShiftRun::of(self.calendar_of(id), of));
         self.row
             .put(id)
             .put_if(device.and_then(|device| device.line.as_ref()))
             .put(self.tier.as_str())
-            .put_if(shift.as_ref().map(name))
-            .put_if(shift.as_ref().map(|(_, date)| *date))
+            .put_if(run.as_ref().map(|run| &run.name))
+            .put_if(run.as_ref().map(|run| &run.date))
+            .put_if(run.as_ref().and_then(|run| run.crew.as_ref()))
             .put(local(window.start, zone))
             .put(local(window.end, zone))
             .put(sum.times.total())
@@ -184,6 +187,18 @@ impl<W: Write> Table<'_, '_, W> {
         self.put_parts(&sum);
         self.put_figures(&sum, device.map_or(Needs::NONE, Device::needs));
         self.row.end(self.out)
+    }
+
+    fn device(&self, id: &str) -> Option<&'s Device> {
+        let mut devices = self.wanted.settings.plant.devices.iter();
+        devices.find(|device| *device.id == *id)
+    }
+
+    /// The calendar of a device; of one that is gone, the one that counts where none is named.
+    fn calendar_of(&self, id: &str) -> &'s Calendar {
+        let index = self.device(id).map(|device| device.calendar);
+        let plant = &self.wanted.settings.plant;
+        plant.calendar_at(index.unwrap_or_default())
     }
 
     fn put_parts(&mut self, sum: &Sum) {

@@ -98,6 +98,7 @@ async fn late_data_and_a_clock_that_was_set_later_are_in_the_tables() {
     let limits = crate::plan::history(settings);
     let history = crate::history::open(&settings.data_dir, limits, None).unwrap();
     let show = |minute: i64, state| Mark::Shows {
+        calendar: Default::default(),
         device: "saw".into(),
         at: Wall(START + minute * 60_000),
         state,
@@ -106,6 +107,7 @@ async fn late_data_and_a_clock_that_was_set_later_are_in_the_tables() {
         again: false,
     };
     let plan = Mark::Plan {
+        calendar: Default::default(),
         at: Wall(START),
         planned: true,
         again: false,

@@ -49,6 +49,7 @@ fn device(link: u16, source: Source) -> Device {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
         detect: Arc::default(),
     }
 }
@@ -117,6 +118,7 @@ fn settings(port: u16) -> Settings {
                 id: "gw".into(),
             },
             calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+            other_calendars: vec![],
             links: ["plc", "rs485", "shop"]
                 .map(andon_core::plant::Link::network)
                 .into(),

@@ -1,6 +1,7 @@
 //! The stored form of pages: length, checksum, then a version and postcard. Variants and fields are
 //! only ever appended, and [`VERSION`] rises with them.
 
+use andon_core::calendar::CalendarIndex;
 use andon_core::history::{Fill, Head, Leaf, Mark, OpenTags, Page, Relabel, Row, Rows};
 use andon_core::sample::{Quality, Value};
 use andon_core::state::State;
@@ -13,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Length and checksum.
 const FRAME: usize = 8;
@@ -76,7 +77,7 @@ enum StoredLeaf {
     Minute(StoredRows),
     Piece(StoredRows),
     Marks(Vec<StoredMark>),
-    Tags(StoredTags),
+    Tags(Vec<StoredTags>),
     Relabel(Relabel),
     MinuteAgain(StoredRows),
     PieceAgain(StoredRows),
@@ -99,6 +100,7 @@ struct StoredRows {
 enum StoredMark {
     Shows {
         device: u32,
+        calendar: CalendarIndex,
         at: Wall,
         state: State,
         code: Option<Value>,
@@ -106,6 +108,7 @@ enum StoredMark {
         again: bool,
     },
     Plan {
+        calendar: CalendarIndex,
         at: Wall,
         planned: bool,
         again: bool,
@@ -137,7 +140,9 @@ pub(super) fn write(page: &Page, names: &mut Names, to: &mut Vec<u8>) {
         Leaf::Marks(marks) => {
             StoredLeaf::Marks(marks.iter().map(|mark| stored_mark(mark, names)).collect())
         }
-        Leaf::Tags(tags) => StoredLeaf::Tags(stored_tags(tags, names)),
+        Leaf::Tags(tags) => {
+            StoredLeaf::Tags(tags.iter().map(|tags| stored_tags(tags, names)).collect())
+        }
         Leaf::Relabel(relabel) => StoredLeaf::Relabel(*relabel),
         Leaf::MinuteAgain(rows) => StoredLeaf::MinuteAgain(stored_rows(rows, names)),
         Leaf::PieceAgain(rows) => StoredLeaf::PieceAgain(stored_rows(rows, names)),
@@ -181,7 +186,10 @@ pub(super) fn read(bytes: &[u8], names: &mut Names) -> Option<(Page, usize)> {
             let marks = marks.into_iter().map(|mark| mark_of(mark, names));
             Leaf::Marks(marks.collect::<Option<_>>()?)
         }
-        StoredLeaf::Tags(tags) => Leaf::Tags(tags_of(tags, names)?),
+        StoredLeaf::Tags(tags) => {
+            let tags = tags.into_iter().map(|tags| tags_of(tags, names));
+            Leaf::Tags(tags.collect::<Option<_>>()?)
+        }
         StoredLeaf::Relabel(relabel) => Leaf::Relabel(relabel),
         StoredLeaf::MinuteAgain(rows) => Leaf::MinuteAgain(rows_of(rows, names)?),
         StoredLeaf::PieceAgain(rows) => Leaf::PieceAgain(rows_of(rows, names)?),
@@ -206,7 +214,8 @@ pub(super) fn label(page: &Page) -> Wall {
             Mark::Fills { fill, .. } => fill.to,
         }),
         Leaf::Tags(tags) => {
-            let starts = tags.windows.iter().flatten().map(|(start, _)| *start);
+            let windows = tags.iter().flat_map(|tags| tags.windows);
+            let starts = windows.flatten().map(|(start, _)| start);
             starts.max().unwrap_or(Wall(0))
         }
         Leaf::Relabel(relabel) => relabel.to,
@@ -265,6 +274,7 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
     match mark.clone() {
         Mark::Shows {
             device,
+            calendar,
             at,
             state,
             code,
@@ -272,13 +282,24 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
             again,
         } => StoredMark::Shows {
             device: names.index(&device),
+            calendar,
             at,
             state,
             code,
             quality,
             again,
         },
-        Mark::Plan { at, planned, again } => StoredMark::Plan { at, planned, again },
+        Mark::Plan {
+            calendar,
+            at,
+            planned,
+            again,
+        } => StoredMark::Plan {
+            calendar,
+            at,
+            planned,
+            again,
+        },
         Mark::Step { from, to } => StoredMark::Step { from, to },
         Mark::Gap { from, to } => StoredMark::Gap { from, to },
         Mark::Ends { device, at } => StoredMark::Ends {
@@ -296,6 +317,7 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
     Some(match stored {
         StoredMark::Shows {
             device,
+            calendar,
             at,
             state,
             code,
@@ -303,13 +325,24 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
             again,
         } => Mark::Shows {
             device: names.id(device)?,
+            calendar,
             at,
             state,
             code,
             quality,
             again,
         },
-        StoredMark::Plan { at, planned, again } => Mark::Plan { at, planned, again },
+        StoredMark::Plan {
+            calendar,
+            at,
+            planned,
+            again,
+        } => Mark::Plan {
+            calendar,
+            at,
+            planned,
+            again,
+        },
         StoredMark::Step { from, to } => Mark::Step { from, to },
         StoredMark::Gap { from, to } => Mark::Gap { from, to },
         StoredMark::Ends { device, at } => Mark::Ends {

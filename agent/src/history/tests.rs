@@ -1,5 +1,6 @@
 use super::log::Log;
 use super::*;
+use andon_core::calendar::CalendarIndex;
 use andon_core::history::{Fill, Head, Mark, OpenTags, Relabel, Rows};
 use andon_core::sample::{Quality, Reason, Value};
 use andon_core::state::State;
@@ -80,6 +81,7 @@ fn mark(number: u64) -> Page {
     let at = Wall(START + i64::try_from(number).unwrap() * 60_000);
     let shows = Mark::Shows {
         device: "press-1".into(),
+        calendar: CalendarIndex(3),
         at,
         state: State::Faulted,
         code: Some(Value::Int(7)),
@@ -89,6 +91,7 @@ fn mark(number: u64) -> Page {
     let marks = vec![
         Mark::Step { from: at, to: at },
         Mark::Plan {
+            calendar: CalendarIndex(3),
             at,
             planned: true,
             again: true,
@@ -127,10 +130,10 @@ fn tags(number: u64) -> Page {
     };
     Page {
         number,
-        leaf: Leaf::Tags(OpenTags {
+        leaf: Leaf::Tags(vec![OpenTags {
             windows,
             tags: vec![tag("speed"), tag("power")],
-        }),
+        }]),
     }
 }
 

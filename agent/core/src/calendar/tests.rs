@@ -1,6 +1,7 @@
 use super::*;
 use alloc::vec;
 use jiff::civil::date;
+use proptest::prelude::*;
 
 pub(crate) const HOUR: i64 = 3_600_000;
 
@@ -26,6 +27,7 @@ pub(crate) fn press_line(zone: TimeZone) -> Calendar {
         start: 8 * 60,
         end: 20 * 60,
         breaks: vec![(12 * 60, 12 * 60 + 30), (16 * 60, 16 * 60 + 15)],
+        crews: vec![],
     };
     let night = Shift {
         name: "night".into(),
@@ -33,13 +35,16 @@ pub(crate) fn press_line(zone: TimeZone) -> Calendar {
         start: 20 * 60,
         end: 8 * 60,
         breaks: vec![(0, 30)],
+        crews: vec![],
     };
     Calendar {
+        id: "".into(),
         zone,
         day_start: 8 * 60,
         shifts: vec![day, night],
         holidays: vec![(date(2026, 10, 1), date(2026, 10, 7))],
         workdays: vec![date(2026, 10, 10), date(2026, 10, 11)],
+        rotation: None,
     }
 }
 
@@ -135,4 +140,101 @@ fn a_whole_week_has_the_planned_time_of_its_shifts() {
         week,
         6 * (12 * HOUR - 45 * minute) + 5 * (12 * HOUR - 30 * minute)
     );
+}
+
+/// Whether a minute is planned and which shift it lies in, worked out minute by minute without any
+/// time zone: local minutes since the first Monday of 1970.
+fn by_the_minute(calendar: &Calendar, minute: i64) -> (bool, Option<usize>) {
+    const DAY: i64 = 24 * 60;
+    let length =
+        |from: MinuteOfDay, to: MinuteOfDay| (i64::from(to) - i64::from(from) + DAY - 1) % DAY + 1;
+    for (index, shift) in calendar.shifts.iter().enumerate() {
+        // The earlier of two takings place of one shift has what both cover.
+        for day in [minute.div_euclid(DAY) - 1, minute.div_euclid(DAY)] {
+            let date = date(1970, 1, 5).checked_add(day.days()).unwrap();
+            let on_holiday = calendar
+                .holidays
+                .iter()
+                .any(|(first, last)| (*first..=*last).contains(&date));
+            let by_week = shift.days[usize::try_from(day.rem_euclid(7)).unwrap()] && !on_holiday;
+            let start = day * DAY + i64::from(shift.start);
+            let since = minute - start;
+            let takes_place = by_week || calendar.workdays.contains(&date);
+            if !takes_place || !(0..length(shift.start, shift.end)).contains(&since) {
+                continue;
+            }
+            let in_break = shift.breaks.iter().any(|&(from, to)| {
+                let begins = (i64::from(from) - i64::from(shift.start)).rem_euclid(DAY);
+                (begins..begins + length(from, to)).contains(&since)
+            });
+            return (!in_break, Some(index));
+        }
+    }
+    (calendar.shifts.is_empty(), None)
+}
+
+fn shifts() -> impl Strategy<Value = Vec<Shift>> {
+    let shift = (
+        any::<[bool; 7]>(),
+        0u16..1440,
+        1u16..=1440,
+        0u16..1440,
+        1u16..300,
+    );
+    let shift = shift.prop_map(|(days, start, length, offset, pause)| {
+        // A break inside of the shift, if there is room for it.
+        let offset = offset % length;
+        let pause = pause.min(length - offset);
+        let at = |minutes: u16| (start + minutes) % 1440;
+        Shift {
+            name: "".into(),
+            days,
+            start,
+            end: at(length),
+            breaks: match pause {
+                0 => vec![],
+                pause => vec![(at(offset), at(offset + pause))],
+            },
+            crews: vec![],
+        }
+    });
+    proptest::collection::vec(shift, 0..4)
+}
+
+proptest! {
+    /// Spans follow each other without a hole, and every minute of one is what it says.
+    #[test]
+    fn spans_are_what_every_minute_says(
+        shifts in shifts(),
+        holiday in 0i32..30,
+        workday in 0i32..30,
+        from in 0i64..40 * 24 * 60,
+        // UTC, and a zone that has never changed its clocks since.
+        ahead in prop_oneof![Just(0i64), Just(330)],
+    ) {
+        let name = if ahead == 0 { "UTC" } else { "Asia/Kolkata" };
+        let day = |days: i32| date(2026, 12, 14).checked_add(days.days()).unwrap();
+        let calendar = Calendar {
+            shifts,
+            holidays: vec![(day(holiday), day(holiday + 2))],
+            workdays: vec![day(workday)],
+            ..Calendar::always(zone(name))
+        };
+        // From 2026-12-14 on, over the turn of the year.
+        let monday = (date(2026, 12, 14) - date(1970, 1, 5)).get_days();
+        let mut minute = i64::from(monday) * 24 * 60 + from;
+        let wall = |minute: i64| Wall((minute + 4 * 24 * 60 - ahead) * 60_000);
+        let end = minute + 3 * 24 * 60;
+        while minute < end {
+            let span = calendar.span_at(wall(minute));
+            prop_assert!(span.until > wall(minute));
+            prop_assert_eq!((span.until.0 - wall(minute).0) % 60_000, 0);
+            let next = minute + (span.until - wall(minute)) / 60_000;
+            for inside in minute..next {
+                let said = (span.planned, span.shift);
+                prop_assert_eq!(by_the_minute(&calendar, inside), said, "minute {}", inside - minute);
+            }
+            minute = next;
+        }
+    }
 }

@@ -1,7 +1,11 @@
 use super::*;
 
 fn counting(top: Option<i64>) -> Counting {
-    let dial = Dial { parts: 1, top };
+    let dial = Dial {
+        parts: 1,
+        top,
+        source: 0,
+    };
     Counting::new([Some(dial), Some(dial), None], false)
 }
 
@@ -34,6 +38,7 @@ fn a_total_that_lags_behind_makes_up_for_it_in_the_next_window() {
     let dial = Dial {
         parts: 1,
         top: None,
+        source: 0,
     };
     let mut c = Counting::new([Some(dial), None, Some(dial)], false);
     read(&mut c, Counts::Total, 0, odometer(0, 0));
@@ -78,6 +83,7 @@ fn two_of_three_give_the_third_and_nobody_invents_it() {
             Some(Dial {
                 parts: 1,
                 top: None,
+                source: 0,
             }),
             None,
             None,
@@ -208,6 +214,7 @@ fn counters_that_leap_over_their_whole_range_overflow_nothing() {
     let dial = Dial {
         parts: 4,
         top: None,
+        source: 0,
     };
     let mut c = Counting::new([Some(dial), Some(dial), None], false);
     for role in [Counts::Good, Counts::Scrap] {
@@ -223,6 +230,7 @@ fn three() -> Counting {
     let dial = Dial {
         parts: 1,
         top: None,
+        source: 0,
     };
     let mut c = Counting::new([Some(dial); 3], false);
     for role in [Counts::Good, Counts::Scrap, Counts::Total] {
@@ -267,6 +275,7 @@ fn a_total_that_is_read_alone_makes_up_for_what_it_lacked() {
     let dial = Dial {
         parts: 1,
         top: None,
+        source: 0,
     };
     let mut c = Counting::new([Some(dial), None, Some(dial)], false);
     read(&mut c, Counts::Total, 0, odometer(0, 0));

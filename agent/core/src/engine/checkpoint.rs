@@ -2,20 +2,22 @@
 //! behind a version byte; a form that is not understood counts as none.
 
 use super::age::TimesOf;
-use super::past::Gone;
+use super::past::{Gone, calendar_with_id};
 use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, AlarmState};
 use crate::history::OpenTags;
 use crate::machine::Ledger;
-use crate::plant::Plant;
+use crate::plant::{Plant, Priority};
+use crate::record::Event;
+use crate::summary::TierSet;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 6;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -51,6 +53,25 @@ impl Left<'_> {
     }
 }
 
+/// A device with a state.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredDevice {
+    id: Arc<str>,
+    /// Id of the calendar that it follows.
+    calendar: Arc<str>,
+    /// See [`crate::plant::Device::publishes`].
+    publishes: TierSet,
+    ledger: Ledger,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredAlarm {
+    device: Arc<str>,
+    id: Arc<str>,
+    priority: Priority,
+    alarm: Alarm,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     /// Label of the moment it describes.
@@ -63,14 +84,14 @@ pub(super) struct Checkpoint {
     stepped_ms: i64,
     /// Number of the last page of the history.
     page: u64,
-    devices: Vec<(Arc<str>, Ledger)>,
+    devices: Vec<StoredDevice>,
     /// Start of the open minute of tags, and how much of it has passed.
     tags_minute: (Wall, u64),
     /// By device and tag, where counters stand.
     counters: Vec<CountersOf>,
     /// By device and tag, the newest time stamps of sources.
     source_times: Vec<TimesOf>,
-    alarms: Vec<(Arc<str>, Arc<str>, Alarm)>,
+    alarms: Vec<StoredAlarm>,
     /// Activations that may have been counted since.
     #[serde(skip)]
     lost_occurrences: u64,
@@ -119,17 +140,33 @@ impl Checkpoint {
 }
 
 impl Checkpoint {
-    /// How many of its devices are not configured any more.
-    pub(super) fn gone(&self, plant: &Plant) -> usize {
-        self.devices
-            .iter()
-            .filter(|(id, _)| !is_configured(plant, id))
+    /// Its devices that have no state any more.
+    pub(super) fn gone(&self, plant: &Plant) -> Vec<Gone> {
+        let gone = self.devices.iter();
+        gone.filter(|stored| !has_state(plant, &stored.id))
+            .map(|stored| {
+                let calendar = calendar_with_id(plant, &stored.calendar);
+                Gone::new(&stored.id, calendar, stored.publishes)
+            })
+            .collect()
+    }
+}
+
+impl Checkpoint {
+    /// Its alarms that end because they are not configured any more.
+    pub(super) fn alarms_gone(&self, plant: &Plant) -> usize {
+        let alarms = self.alarms.iter();
+        alarms
+            .filter(|stored| {
+                stored.alarm.state() != AlarmState::Normal && find_alarm(plant, stored).is_none()
+            })
             .count()
     }
 }
 
-fn is_configured(plant: &Plant, id: &str) -> bool {
-    plant.devices.iter().any(|device| *device.id == *id)
+fn has_state(plant: &Plant, id: &str) -> bool {
+    let mut devices = plant.devices.iter();
+    devices.any(|device| *device.id == *id && device.model.state.is_some())
 }
 
 impl Engine {
@@ -146,7 +183,12 @@ impl Engine {
             .iter()
             .zip(&self.plant.devices)
             .filter_map(|(entry, device)| {
-                Some((device.id.clone(), entry.machine.as_ref()?.ledger().clone()))
+                Some(StoredDevice {
+                    id: device.id.clone(),
+                    calendar: self.plant.calendar_at(device.calendar).id.clone(),
+                    publishes: device.publishes,
+                    ledger: entry.machine.as_ref()?.ledger().clone(),
+                })
             })
             .collect();
         let counters = self.plant.devices.iter().enumerate();
@@ -161,14 +203,22 @@ impl Engine {
             .zip(&self.plant.alarms)
             .map(|(alarm, settings)| (alarm.stored(now), settings))
             .filter(|(alarm, _)| *alarm != Alarm::default())
-            .map(|(alarm, settings)| {
-                let device = self.plant.device(settings.device).id.clone();
-                (device, settings.id.clone(), alarm)
+            .map(|(alarm, settings)| StoredAlarm {
+                device: self.plant.device(settings.device).id.clone(),
+                id: settings.id.clone(),
+                priority: settings.priority,
+                alarm,
             })
-            .chain(self.retired.iter().map(|(device, id, occurrence)| {
-                let alarm = Alarm::at_rest(*occurrence);
-                (device.clone(), id.clone(), alarm)
-            }))
+            .chain(
+                self.retired
+                    .iter()
+                    .map(|(device, id, occurrence)| StoredAlarm {
+                        device: device.clone(),
+                        id: id.clone(),
+                        priority: Priority::Low,
+                        alarm: Alarm::at_rest(*occurrence),
+                    }),
+            )
             .collect();
         let checkpoint = Checkpoint {
             at: self.timeline.label(now),
@@ -197,11 +247,11 @@ impl Engine {
     pub(super) fn resume(
         &mut self,
         before: Option<Checkpoint>,
-        (gone, open_tags): (Vec<Gone>, Option<OpenTags>),
+        (gone, open_tags): (Vec<Gone>, Vec<OpenTags>),
         now: Now,
     ) {
         let Some(mut before) = before else {
-            self.resume_tags(open_tags.as_ref(), &[]);
+            self.resume_tags(&open_tags, &[]);
             self.end_gone(gone, core::iter::empty(), now.wall, now.mono);
             self.begin_labels();
             self.begin_late();
@@ -211,9 +261,9 @@ impl Engine {
         self.stepped_ms = before.stepped_ms;
         let devices = core::mem::take(&mut before.devices);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
-            let known = devices.iter().find(|(id, _)| *id == device.id);
+            let known = devices.iter().find(|stored| stored.id == device.id);
             match (known, &mut entry.machine) {
-                (Some((_, ledger)), Some(machine)) => machine.resume(device, ledger),
+                (Some(stored), Some(machine)) => machine.resume(device, &stored.ledger),
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }
@@ -221,11 +271,12 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let (tags_start, tags_passed_ms) = before.tags_minute;
         self.tags.resume(tags_start, tags_passed_ms);
-        self.resume_tags(open_tags.as_ref(), &before.counters);
+        self.resume_tags(&open_tags, &before.counters);
         self.resume_source_times(&before.source_times);
         let without = devices
             .into_iter()
-            .filter(|(id, _)| !is_configured(&plant, id));
+            .filter(|stored| !has_state(&plant, &stored.id))
+            .map(|stored| (stored.id, stored.ledger));
         if before.silence_is_known(now) {
             self.end_gone(gone, without, before.at, now.mono);
         } else {
@@ -238,7 +289,7 @@ impl Engine {
         self.begin_labels();
         self.begin_late();
         self.mark_begin(self.now);
-        self.resume_alarms(before.alarms);
+        self.resume_alarms(before.alarms, now.mono);
         for alarm in &mut self.alarms {
             alarm.occurrence += before.lost_occurrences;
         }
@@ -253,7 +304,7 @@ impl Engine {
         }
         self.turn_marks();
         self.timeline = present;
-        self.frames = self.frames_at(self.timeline.label(to));
+        self.reset_frames(self.timeline.label(to));
         self.mark_gap(from, self.timeline.label(to));
         self.stepped_ms = 0;
         self.timeline.begin_anew(from, to);
@@ -278,17 +329,44 @@ impl Engine {
         }
     }
 
-    fn resume_alarms(&mut self, before: Vec<(Arc<str>, Arc<str>, Alarm)>) {
-        for (device, id, alarm) in before {
-            let found = self.plant.alarms.iter().position(|settings| {
-                settings.id == id && self.plant.device(settings.device).id == device
-            });
+    /// Alarms go on where they stood. Those that are no longer configured end: the journal says so.
+    fn resume_alarms(&mut self, before: Vec<StoredAlarm>, now: Mono) {
+        for stored in before {
+            let found = find_alarm(&self.plant, &stored);
+            let StoredAlarm {
+                device,
+                id,
+                priority,
+                alarm,
+            } = stored;
             if let Some(index) = found {
                 self.alarms[index] = alarm;
                 self.alarms[index].resume(self.now);
-            } else if self.retired.len() < MOST_RETIRED {
+                continue;
+            }
+            if alarm.state() != AlarmState::Normal {
+                let event = Event::Alarm {
+                    device: device.clone(),
+                    alarm: id.clone(),
+                    occurrence: alarm.occurrence,
+                    priority,
+                    from: alarm.state(),
+                    to: AlarmState::Normal,
+                    value: None,
+                    active: false,
+                    done: None,
+                };
+                self.event(now, event);
+            }
+            if self.retired.len() < MOST_RETIRED {
                 self.retired.push((device, id, alarm.occurrence));
             }
         }
     }
+}
+
+fn find_alarm(plant: &Plant, stored: &StoredAlarm) -> Option<usize> {
+    plant.alarms.iter().position(|settings| {
+        settings.id == stored.id && plant.device(settings.device).id == stored.device
+    })
 }

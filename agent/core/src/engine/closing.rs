@@ -6,21 +6,19 @@
 //! last production day begins. What lies between is one window of each tier.
 
 use super::{Action, Current, Engine, Entry};
-use crate::calendar::Span;
-use crate::history::{self, Head, Leaf, Rows};
+use crate::calendar::CalendarIndex;
+use crate::history::{self, Head, Leaf, Rows, tags_of};
 use crate::late::{Closes, Input};
 use crate::limits;
 use crate::machine::Label;
-use crate::plant::{Device, Plant};
+use crate::plant::Device;
 use crate::record::{Body, Event, Relabel};
 use crate::summary::{ShiftRun, Sum, Summary, Tier, TierSet};
-use crate::tiers::{Closed, Ended, Frames, Piece, SUMMED, Window, frame};
+use crate::tiers::{Closed, Ended, Piece, Window};
 use crate::time::{ClockState, Mono, Now, Wall};
-use crate::window::{MINUTE_MS, Timeline};
+use crate::window::MINUTE_MS;
 use alloc::boxed::Box;
-use alloc::string::ToString as _;
 use alloc::sync::Arc;
-use jiff::civil::Date;
 
 /// Of a silence longer than this, what lies between its first and its last day is one window.
 const LONG_SILENCE_MS: u64 = 24 * 3_600_000;
@@ -40,7 +38,7 @@ impl Engine {
     pub(super) fn roll_on(&mut self, to: Mono, must: bool) -> bool {
         let mut rolled = false;
         loop {
-            let edge = self.span_until.min(self.window_end);
+            let edge = self.plan_until().min(self.window_end);
             if edge > to {
                 break;
             }
@@ -58,9 +56,7 @@ impl Engine {
             if is_end {
                 self.close_windows(edge);
             }
-            if edge == self.span_until {
-                self.turn_page(edge);
-            }
+            self.turn_pages(edge);
             if is_end {
                 self.next_window(edge, to, must);
             }
@@ -78,10 +74,7 @@ impl Engine {
 
     /// A window was closed: how each device has done lately is another answer.
     fn tell_now(&mut self) {
-        let label = self.timeline.label(self.now);
-        if !self.frames.piece().contains(label) {
-            self.frames = self.frames_at(label);
-        }
+        self.renew_frames();
         for index in 0..self.devices.len() {
             if self.devices[index].machine.is_some() {
                 self.act(Action::Publish(Current::Now(super::device_index(index))));
@@ -96,35 +89,17 @@ impl Engine {
 
     /// Devices without a past begin when the others have come to now.
     fn join(&mut self) {
-        let (now, planned) = (self.now, self.span.planned);
+        let now = self.now;
         let label = self.timeline.label(now);
         for index in 0..self.devices.len() {
             let device = &self.plant.devices[index];
+            let planned = self.course(device.calendar).span.planned;
             let entry = &mut self.devices[index];
             if entry.machine.is_none() && device.model.state.is_some() {
                 entry.machine = super::machine(device, now, label, planned);
                 self.begin_late_of(index);
                 self.mark(index);
             }
-        }
-    }
-
-    /// A calendar edge: what is planned changes.
-    fn turn_page(&mut self, edge: Mono) {
-        let before = self.span.planned;
-        self.span = span_at(&self.plant, &self.timeline, self.timeline.label(edge));
-        self.span_until = self.timeline.moment(self.span.until).max(edge + 1);
-        for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
-            if let Some(machine) = &mut entry.machine {
-                machine.plan(self.span.planned, device.merge_faults_ms);
-                if let Some(late) = &mut entry.late {
-                    let input = Input::Plans(self.span.planned);
-                    late.note(device, &self.plant.calendar, edge, input);
-                }
-            }
-        }
-        if self.span.planned != before {
-            self.mark_plan(edge);
         }
     }
 
@@ -160,14 +135,15 @@ impl Engine {
                     unset: self.timeline.is_unset().then_some(0),
                     rev: 0,
                 };
-                late.note(device, &plant.calendar, edge, Input::Closes(closes));
-                late.forget(device, &plant.calendar, edge);
+                let calendar = plant.calendar_at(device.calendar);
+                late.note(device, calendar, edge, Input::Closes(closes));
+                late.forget(device, calendar, edge);
             }
             let Some(minute) = machine.close(device, end, next, label) else {
                 continue;
             };
             let (window, sum) = (self.window_of(&minute), minute.sum());
-            let frames = self.frames_of(&window);
+            let frames = self.frames_of(device.calendar, &window);
             self.publish(index, edge, minute);
             let mut ended = AllEnded::new();
             let cut = self.devices[index]
@@ -200,14 +176,14 @@ impl Engine {
                 }
             }
         }
-        if let Some((window, sum, cut, ended)) = self.close_tags(edge, end, next) {
-            let gateway: Arc<str> = "".into();
-            put(
-                &mut minutes,
-                &gateway,
-                head(window, cut, TierSet::NONE),
-                sum,
-            );
+        let minute = self.end_minute_of_tags(edge, end, next);
+        for index in self.calendar_indexes() {
+            let closed = minute.and_then(|minute| self.close_tags(index, edge, minute));
+            let Some((window, sum, cut, ended)) = closed else {
+                continue;
+            };
+            let name = tags_of(plant.calendar_at(index));
+            put(&mut minutes, &name, head(window, cut, TierSet::NONE), sum);
             for ended in ended {
                 let Ended::Piece(piece) = ended else { continue };
                 let head = head(piece.window, piece.cut, piece.ended);
@@ -216,7 +192,7 @@ impl Engine {
                 } else {
                     &mut pieces
                 };
-                put(page, &gateway, head, piece.sum);
+                put(page, &name, head, piece.sum);
             }
         }
         // A piece holds minutes of earlier pages: the order matters where they are added up again.
@@ -257,14 +233,17 @@ impl Engine {
                 }
             }
         }
-        if let Some(mut tiers) = self.tags.tiers.take() {
+        for index in self.calendar_indexes() {
             let mut all = AllEnded::new();
+            let Some(Some(tiers)) = self.tags.tiers.get_mut(usize::from(index.0)) else {
+                continue;
+            };
             tiers.end(|one| push(&mut all, one));
-            self.tags.tiers = Some(tiers);
+            let name = tags_of(plant.calendar_at(index));
             for ended in all {
                 match ended {
-                    Ended::Tier(tier, closed) => self.tell_tags(tier, &closed, at),
-                    Ended::Piece(piece) => put_piece(&mut pieces, &"".into(), &piece),
+                    Ended::Tier(tier, closed) => self.tell_tags(index, tier, &closed, at),
+                    Ended::Piece(piece) => put_piece(&mut pieces, &name, &piece),
                 }
             }
         }
@@ -309,8 +288,10 @@ impl Engine {
         let from = self.timeline.clock;
         self.timeline.set(at, by, clock);
         self.window_end = self.timeline.moment(self.timeline.next_minute(at));
-        self.frames = self.frames_at(now.wall);
-        self.turn_page(at);
+        self.reset_frames(now.wall);
+        for index in self.calendar_indexes() {
+            self.turn_page(index, at);
+        }
         self.begin_late();
         self.relabel_alarms(self.labels_from.label, end, by);
         for index in 0..self.devices.len() {
@@ -344,26 +325,6 @@ impl Engine {
         }
     }
 
-    /// The frames that the label of this run lies in.
-    pub(super) fn frames_at(&self, label: Wall) -> Frames {
-        frames_at(&self.plant, &self.timeline, label)
-    }
-
-    /// The frames of a minute; those of the last one, as long as it lies in the same piece.
-    pub(super) fn frames_of(&mut self, window: &Window) -> Frames {
-        if window.unset.is_some() {
-            return Frames::over(&self.plant.calendar, window);
-        }
-        if !self.frames.hold(window) {
-            let frames = Frames::over(&self.plant.calendar, window);
-            if !frames.hold(window) {
-                return frames;
-            }
-            self.frames = frames;
-        }
-        self.frames
-    }
-
     /// A window of a device as it is published.
     pub(super) fn summary(&self, device: &Device, tier: Tier, closed: &Closed) -> Summary {
         let mut sum = closed.sum;
@@ -374,22 +335,26 @@ impl Engine {
             line: device.line.clone(),
             every_ms: device.model.every_ms,
             needs: device.needs(),
-            ..self.summary_alone(&device.id, tier, closed, &sum)
+            ..self.summary_alone(&device.id, Some(device.calendar), tier, closed, &sum)
         }
     }
 
-    /// The same for a device that is no longer configured.
+    /// The same for a device that is no longer configured; without its calendar nobody can say which
+    /// shift it was.
     pub(super) fn summary_alone(
         &self,
         id: &Arc<str>,
+        calendar: Option<CalendarIndex>,
         tier: Tier,
         closed: &Closed,
         sum: &Sum,
     ) -> Summary {
+        let calendar = calendar.map(|index| self.plant.calendar_at(index));
+        let shift = calendar.zip(closed.shift);
         Summary {
             device: id.clone(),
             tier,
-            shift: closed.shift.and_then(|of| self.shift_run(of)),
+            shift: shift.and_then(|(calendar, of)| ShiftRun::of(calendar, of)),
             start: closed.window.start,
             end: closed.window.end,
             fold: closed.window.fold,
@@ -397,14 +362,6 @@ impl Engine {
             clock_step_ms: closed.window.clock_step_ms,
             ..Summary::of(sum)
         }
-    }
-
-    pub(super) fn shift_run(&self, (index, date): (usize, Date)) -> Option<ShiftRun> {
-        let shift = self.plant.calendar.shifts.get(index)?;
-        Some(ShiftRun {
-            name: shift.name.clone(),
-            date: date.to_string().into(),
-        })
     }
 
     pub(super) fn publish(&mut self, index: usize, at: Mono, summary: Summary) {
@@ -430,12 +387,17 @@ impl Engine {
         let minutes = behind / MINUTE_MS.unsigned_abs();
         let last = next + minutes * MINUTE_MS.unsigned_abs();
         self.window_end = last;
+        if behind < LONG_SILENCE_MS {
+            self.silent_from = None;
+        }
         if minutes > 0 && !(must && self.is_crowded()) {
+            let begin = self.timeline.label(edge);
             let cut = if behind < LONG_SILENCE_MS {
-                let piece = self.frames_at(self.timeline.label(edge));
-                self.timeline.moment(piece.piece().until)
+                self.timeline.moment(self.first_end(begin))
             } else {
-                self.cut_of_silence(edge, last)
+                let from = *self.silent_from.get_or_insert(begin);
+                let cut = self.cut_of_silence(from, begin, self.timeline.label(last));
+                self.timeline.moment(cut)
             };
             // Frames end at whole minutes; only a zone of another century could differ.
             self.window_end = last.min(cut.max(next));
@@ -445,31 +407,6 @@ impl Engine {
             .since(edge)
             .div_ceil(MINUTE_MS.unsigned_abs());
         self.window_merged = u32::try_from(merged).unwrap_or(u32::MAX);
-    }
-
-    /// Where the first window of a long silence ends that begins at `edge` and is over at `last`: the
-    /// first end of a tier; for the tiers that have just begun, where the last of their windows in
-    /// the silence begins.
-    fn cut_of_silence(&self, edge: Mono, last: Mono) -> Mono {
-        let calendar = &self.plant.calendar;
-        let (begin, end) = (self.timeline.label(edge), self.timeline.label(last));
-        let mut cut = end;
-        for tier in SUMMED {
-            let has_none = tier == Tier::Shift && self.timeline.is_unset();
-            let first = frame(calendar, tier, begin).filter(|_| !has_none);
-            let Some(first) = first else {
-                continue;
-            };
-            let edge_of_tier = if first.start == begin {
-                frame(calendar, tier, end).map_or(end, |last| last.start)
-            } else {
-                first.until
-            };
-            if edge_of_tier > begin {
-                cut = cut.min(edge_of_tier);
-            }
-        }
-        self.timeline.moment(cut)
     }
 
     /// The wall clock was stepped: the open minutes end here, the next ones begin at the new label.
@@ -484,29 +421,9 @@ impl Engine {
         self.stepped_ms += by;
         self.timeline.step(at, by);
         self.window_end = self.timeline.moment(self.timeline.next_minute(at));
-        self.turn_page(at);
-    }
-}
-
-/// What is planned by the label of a clock. By one that is not set nobody can say which shift it is,
-/// and all time counts as planned: a machine that stands still is not hidden.
-pub(super) fn span_at(plant: &Plant, timeline: &Timeline, label: Wall) -> Span {
-    if timeline.is_unset() {
-        return Span {
-            planned: true,
-            shift: None,
-            until: label + LONG_SILENCE_MS.cast_signed(),
-        };
-    }
-    plant.calendar.span_at(label)
-}
-
-/// The frames that a label lies in; of a clock that is not set no shift.
-pub(super) fn frames_at(plant: &Plant, timeline: &Timeline, label: Wall) -> Frames {
-    let frames = Frames::at(&plant.calendar, label);
-    match timeline.is_unset() {
-        true => frames.without_shift(&plant.calendar, label),
-        false => frames,
+        for index in self.calendar_indexes() {
+            self.turn_page(index, at);
+        }
     }
 }
 

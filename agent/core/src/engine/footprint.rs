@@ -1,16 +1,19 @@
 //! What the core allocates at its start.
 
+use super::course::Course;
 use super::newest::Slot;
 use super::recent::Slots;
 use super::sources::{self, OfDevice, Trouble, Watch};
 use super::{Action, Entry};
 use crate::alarm::{Act, Alarm, LONGEST_BY, LONGEST_WHY};
+use crate::calendar::Calendar;
 use crate::conditions::Input;
 use crate::late::{self, Late};
 use crate::limits::{actions, inputs, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
 use crate::sample::Text;
 use crate::tag_sums::Track;
+use crate::tiers::Tiers;
 use crate::time::Wall;
 use alloc::vec::Vec;
 
@@ -83,6 +86,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "last hours and days of each device",
             count: devices_with_state(plant),
             each: size_of::<Slots>(),
+        },
+        Allocation {
+            what: "windows of each calendar",
+            count: plant.calendars().count(),
+            each: size_of::<Course>() + size_of::<Option<Tiers>>() + size_of::<Calendar>() + 512,
         },
         Allocation {
             what: "last minutes of each device whose data may come late",

@@ -182,7 +182,8 @@ impl Engine {
                 value: *value,
                 unknown_ms: 0,
             };
-            let (device, calendar) = (self.plant.device(device), &self.plant.calendar);
+            let device = self.plant.device(device);
+            let calendar = self.plant.calendar_at(device.calendar);
             late.note(device, calendar, machine.accounted_to(), input);
         }
         let rate = self.plant.device(device).highest_rate();
@@ -230,7 +231,8 @@ impl Engine {
                 until: fresh_until,
                 is_late: false,
             };
-            late.note(settings, &self.plant.calendar, at, input);
+            let calendar = self.plant.calendar_at(settings.calendar);
+            late.note(settings, calendar, at, input);
         }
         let showing = Showing {
             state,
@@ -290,7 +292,7 @@ impl Engine {
             let input = Input::Makes(product.clone());
             late.note(
                 settings,
-                &self.plant.calendar,
+                self.plant.calendar_at(settings.calendar),
                 machine.accounted_to(),
                 input,
             );

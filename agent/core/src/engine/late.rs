@@ -81,7 +81,8 @@ impl Engine {
         let mut say = |said| {
             let then = at.before(age);
             let stale_after = settings.stale_after_ms;
-            late.say(settings, &plant.calendar, then, said, stale_after);
+            let calendar = plant.calendar_at(settings.calendar);
+            late.say(settings, calendar, then, said, stale_after);
         };
         if let (Some(role), Value::Int(value)) = (tag.role, &value) {
             say(Said::Count(role.counts, *value));
@@ -145,7 +146,8 @@ impl Engine {
             return;
         };
         let mut all = Vec::new();
-        late.settle(device, &plant.calendar, machine, &mut entry.tiers, |it| {
+        let calendar = plant.calendar_at(device.calendar);
+        late.settle(device, calendar, machine, &mut entry.tiers, |it| {
             all.push(it)
         });
         let (mut minutes, mut pieces) = (None, None);

@@ -2,6 +2,7 @@
 //! is accounted, so that all times can be added up again from it.
 
 use super::{Action, Engine};
+use crate::calendar::CalendarIndex;
 use crate::history::{Leaf, Mark, Page};
 use crate::sample::{Quality, Value};
 use crate::state::State;
@@ -46,28 +47,29 @@ impl Engine {
 
     /// Tells again where everything stands, for those who read from here on.
     pub(super) fn mark_all_again(&mut self, at: Mono) {
-        self.marks.push(Mark::Plan {
-            at: self.timeline.label(at),
-            planned: self.span.planned,
-            again: true,
-        });
+        for calendar in self.calendar_indexes() {
+            self.mark_plan(calendar, at, true);
+        }
         for index in 0..self.devices.len() {
             self.put_mark(index, at, true);
         }
     }
 
-    /// Work is planned from `at` on, or not.
-    pub(super) fn mark_plan(&mut self, at: Mono) {
+    /// Work is planned by a calendar from `at` on, or not.
+    pub(super) fn mark_plan(&mut self, calendar: CalendarIndex, at: Mono, again: bool) {
         self.marks.push(Mark::Plan {
+            calendar,
             at: self.timeline.label(at),
-            planned: self.span.planned,
-            again: false,
+            planned: self.course(calendar).span.planned,
+            again,
         });
     }
 
     /// The accounting begins: nothing is known of any device.
     pub(super) fn mark_begin(&mut self, at: Mono) {
-        self.mark_plan(at);
+        for calendar in self.calendar_indexes() {
+            self.mark_plan(calendar, at, false);
+        }
         for index in 0..self.devices.len() {
             self.mark(index);
         }
@@ -93,6 +95,7 @@ impl Engine {
         if let Some(marked) = &self.devices[index].marked {
             self.marks.push(Mark::Shows {
                 device: self.plant.devices[index].id.clone(),
+                calendar: self.plant.devices[index].calendar,
                 at: self.timeline.label(at),
                 state: marked.shown,
                 code: marked.code.clone(),

@@ -1,10 +1,11 @@
 //! What the history says of windows that are still open: added up again at the start.
 
 use super::Engine;
-use super::checkpoint::EACH_GONE;
+use super::checkpoint::{Checkpoint, EACH_GONE};
 use super::closing::{AllEnded, head, push};
 use super::recent::Recent;
-use crate::history::{Head, Leaf, OpenTags, Page, Rows};
+use crate::calendar::CalendarIndex;
+use crate::history::{Head, Leaf, OpenTags, Page, Rows, calendar_of_tags};
 use crate::machine::{Label, Ledger};
 use crate::plant::{Device, Plant};
 use crate::record::Body;
@@ -20,10 +21,12 @@ use alloc::vec::Vec;
 pub(super) struct Past {
     /// Each device of the plant.
     devices: Vec<OfDevice>,
-    /// The gateway itself: the windows of tags.
-    gateway: OfDevice,
+    /// By calendar, the windows of the tags whose devices follow it.
+    tags: Vec<OfDevice>,
+    /// By calendar, the frames of the row that was added last: mostly those of the next one too.
+    frames: Vec<Option<(Head, Frames)>>,
     /// What tags had come to.
-    open_tags: Option<OpenTags>,
+    open_tags: Vec<OpenTags>,
     /// Devices that are not configured any more.
     pub(super) gone: Vec<Gone>,
     /// Number of the last page.
@@ -41,10 +44,14 @@ struct OfDevice {
     last_piece: u64,
 }
 
-/// A device that is not configured any more.
+/// A device that is not configured any more, or has no state any more.
 #[derive(Debug)]
 pub(super) struct Gone {
     id: Arc<str>,
+    /// The calendar that it followed, if that is known and still there.
+    calendar: Option<CalendarIndex>,
+    /// The tiers that were published of it.
+    publishes: TierSet,
     past: OfDevice,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
@@ -60,9 +67,11 @@ impl OfDevice {
 }
 
 impl Gone {
-    fn new(id: &Arc<str>) -> Gone {
+    pub(super) fn new(id: &Arc<str>, calendar: Option<CalendarIndex>, publishes: TierSet) -> Gone {
         Gone {
             id: id.clone(),
+            calendar,
+            publishes,
             past: OfDevice::default(),
             summaries: [0; 4],
         }
@@ -75,12 +84,14 @@ impl Past {
         plant: &Plant,
         history: impl IntoIterator<Item = Page>,
         last: Option<u64>,
+        before: Option<&Checkpoint>,
     ) -> Past {
         let mut past = Past {
             devices: plant.devices.iter().map(OfDevice::of).collect(),
-            gateway: OfDevice::default(),
-            open_tags: None,
-            gone: Vec::new(),
+            tags: plant.calendars().map(|_| OfDevice::default()).collect(),
+            frames: plant.calendars().map(|_| None).collect(),
+            open_tags: Vec::new(),
+            gone: before.map_or_else(Vec::new, |before| before.gone(plant)),
             page: last.unwrap_or(0),
         };
         for page in history {
@@ -91,7 +102,7 @@ impl Past {
             match page.leaf {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
-                Leaf::Tags(tags) => past.open_tags = Some(tags),
+                Leaf::Tags(tags) => past.open_tags = tags,
                 // The reader has applied what these say.
                 Leaf::MinuteAgain(_) | Leaf::PieceAgain(_) | Leaf::Relabel(_) => {}
                 Leaf::Marks(_) => {}
@@ -107,19 +118,30 @@ impl Past {
     }
 
     fn add(&mut self, plant: &Plant, number: u64, rows: &Rows, are_pieces: bool) {
-        let frames_of = |head: &Head| Frames::over(&plant.calendar, &head.window);
-        let common = frames_of(&rows.head);
+        let frames_of = |calendar: CalendarIndex, head: &Head| {
+            let calendar = plant.calendar_at(calendar);
+            Frames::over(calendar, &head.window)
+        };
+        let mut known = core::mem::take(&mut self.frames);
         for (at, row) in rows.rows.iter().enumerate() {
             let head = row.own.as_ref().unwrap_or(&rows.head);
-            let frames = row.own.as_ref().map_or(common, frames_of);
+            let Some((calendar, of_device)) = self.of_device(plant, &row.device, at) else {
+                continue;
+            };
             let OfDevice {
                 tiers,
                 recent,
                 last_piece,
-            } = self.of_device(plant, &row.device, at);
+            } = of_device;
             if number <= *last_piece {
                 continue;
             }
+            let place = usize::from(calendar.0);
+            let frames = match known[place] {
+                Some((whose, frames)) if whose == *head => frames,
+                _ => frames_of(calendar, head),
+            };
+            known[place] = Some((*head, frames));
             let see = |tier, closed| {
                 if let Some(recent) = recent {
                     recent.push(tier, &closed);
@@ -138,30 +160,47 @@ impl Past {
                 tiers.recall_minute(&head.window, &row.sum, head.cut, &frames, see);
             }
         }
+        self.frames = known;
     }
 
-    /// The device with this id; mostly the rows stand in the order of the devices.
-    fn of_device(&mut self, plant: &Plant, id: &Arc<str>, row: usize) -> &mut OfDevice {
-        if id.is_empty() {
-            return &mut self.gateway;
+    /// The device with this id, with its calendar; mostly the rows stand in the order of the devices.
+    /// None for the tags of a calendar that is not there any more.
+    fn of_device(
+        &mut self,
+        plant: &Plant,
+        id: &Arc<str>,
+        row: usize,
+    ) -> Option<(CalendarIndex, &mut OfDevice)> {
+        if let Some(calendar) = calendar_of_tags(id) {
+            let index = calendar_with_id(plant, calendar)?;
+            return Some((index, self.tags.get_mut(usize::from(index.0))?));
         }
         let devices = &plant.devices;
-        let is_at = |index: &usize| devices.get(*index).is_some_and(|device| device.id == *id);
+        // A device that has no state any more ends its windows, as one that is gone.
+        let is_it = |device: &Device| device.id == *id && device.model.state.is_some();
+        let is_at = |index: &usize| devices.get(*index).is_some_and(is_it);
         let found = Some(row).filter(is_at);
-        match found.or_else(|| devices.iter().position(|device| device.id == *id)) {
-            Some(index) => &mut self.devices[index],
+        match found.or_else(|| devices.iter().position(is_it)) {
+            Some(index) => Some((devices[index].calendar, &mut self.devices[index])),
             None => {
-                let index = find_or_add(&mut self.gone, id);
-                &mut self.gone[index].past
+                let only = plant.other_calendars.is_empty();
+                let index = find_or_add(&mut self.gone, id, only.then_some(CalendarIndex(0)));
+                let gone = &mut self.gone[index];
+                Some((gone.calendar.unwrap_or_default(), &mut gone.past))
             }
         }
     }
 }
 
-fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>) -> usize {
+pub(super) fn calendar_with_id(plant: &Plant, id: &str) -> Option<CalendarIndex> {
+    let at = plant.calendars().position(|calendar| *calendar.id == *id)?;
+    u8::try_from(at).ok().map(CalendarIndex)
+}
+
+fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>, calendar: Option<CalendarIndex>) -> usize {
     let known = gone.iter().position(|gone| gone.id == *id);
     known.unwrap_or_else(|| {
-        gone.push(Gone::new(id));
+        gone.push(Gone::new(id, calendar, TierSet::ALL));
         gone.len() - 1
     })
 }
@@ -169,13 +208,15 @@ fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>) -> usize {
 impl Engine {
     /// Takes up the open windows of the past. Devices that are gone are left to be ended, and what
     /// tags had come to, until it is known which of their windows goes on.
-    pub(super) fn remember(&mut self, past: Past) -> (Vec<Gone>, Option<OpenTags>) {
+    pub(super) fn remember(&mut self, past: Past) -> (Vec<Gone>, Vec<OpenTags>) {
         for (entry, of_device) in self.devices.iter_mut().zip(past.devices) {
             entry.tiers = of_device.tiers;
             entry.recent = of_device.recent;
         }
-        if let Some(tiers) = &mut self.tags.tiers {
-            *tiers = past.gateway.tiers;
+        for (tiers, past) in self.tags.tiers.iter_mut().zip(past.tags) {
+            if let Some(tiers) = tiers {
+                *tiers = past.tiers;
+            }
         }
         (past.gone, past.open_tags)
     }
@@ -190,7 +231,7 @@ impl Engine {
     ) {
         for (id, mut ledger) in ledgers {
             let fold = self.timeline.fold_at(ledger.window_start);
-            let index = find_or_add(&mut gone, &id);
+            let index = find_or_add(&mut gone, &id, None);
             if let Some(minute) = ledger.close_alone(&id, at, Label { fold, merged: 1 }) {
                 self.add_last(&mut gone[index], minute, now);
             }
@@ -209,7 +250,7 @@ impl Engine {
 
     fn add_last(&mut self, gone: &mut Gone, minute: Summary, now: Mono) {
         let (window, sum) = (self.window_of(&minute), minute.sum());
-        let frames = self.frames_of(&window);
+        let frames = self.frames_of(gone.calendar.unwrap_or_default(), &window);
         let mut ended = AllEnded::new();
         let add = |one| push(&mut ended, one);
         let cut = gone.past.tiers.add(&window, &sum, &frames, add);
@@ -229,7 +270,8 @@ impl Engine {
     fn tell_gone(&mut self, gone: &mut Gone, now: Mono, ended: Ended) {
         match ended {
             Ended::Tier(tier, closed) => {
-                let summary = self.summary_alone(&gone.id, tier, &closed, &closed.sum);
+                let summary =
+                    self.summary_alone(&gone.id, gone.calendar, tier, &closed, &closed.sum);
                 self.publish_gone(gone, now, summary);
             }
             Ended::Piece(piece) => self.keep_alone(&gone.id, &piece),
@@ -238,6 +280,9 @@ impl Engine {
 
     fn publish_gone(&mut self, gone: &mut Gone, now: Mono, summary: Summary) {
         self.tally.windows += 1;
+        if !gone.publishes.contains(summary.tier) {
+            return;
+        }
         let n = &mut gone.summaries[summary.tier as usize];
         *n += 1;
         self.store(now, *n, Body::Summary(Box::new(summary)));

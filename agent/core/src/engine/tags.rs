@@ -1,8 +1,9 @@
 //! What tags come to over minutes, hours, shifts and production days. These windows are the same for
-//! all tags of the gateway, whether their device has a state or not.
+//! the tags of all devices that follow a calendar, whether they have a state or not.
 
 use super::Engine;
 use super::closing::{AllEnded, push};
+use crate::calendar::CalendarIndex;
 use crate::history::{Leaf, OpenTags};
 use crate::limits;
 use crate::plant::{Device, Plant};
@@ -12,7 +13,7 @@ use crate::state::State;
 use crate::summary::{Sum, Summary, Tier, TierSet};
 use crate::tag::{DeviceIndex, Summed, TagIndex};
 use crate::tag_sums::{Counted, TagSum, Track};
-use crate::tiers::{Closed, Ended, SUMMED, Tiers, Window};
+use crate::tiers::{Closed, Ended, Tiers, Window};
 use crate::time::{Mono, Wall};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -22,7 +23,10 @@ use alloc::vec::Vec;
 const NONE: u32 = u32::MAX;
 
 /// Where the counters of a device stand, by tag.
-pub(super) type CountersOf = (Arc<str>, Vec<(Arc<str>, Counted)>);
+pub(super) type CountersOf = (Arc<str>, Vec<StoredCounter>);
+
+/// A counter by its name, with the fingerprint of its source and where it stands.
+pub(super) type StoredCounter = (Arc<str>, u32, Counted);
 
 /// Every tag that is told, with the windows that all of them have.
 #[derive(Debug)]
@@ -30,8 +34,8 @@ pub(super) struct Tags {
     tracks: Vec<Track>,
     /// The track of each slot of [`super::newest`].
     of_slot: Vec<u32>,
-    /// The windows; none if no tag is told.
-    pub(super) tiers: Option<Tiers>,
+    /// By calendar, the windows of the devices that follow it; none if no tag of theirs is told.
+    pub(super) tiers: Vec<Option<Tiers>>,
     /// Label of the start of the open minute, and how much of it has passed before [`Tags::since`].
     start: Wall,
     passed_ms: u64,
@@ -43,7 +47,7 @@ impl Tags {
         let mut tags = Tags {
             tracks: Vec::with_capacity(limits::tracks(plant)),
             of_slot: Vec::with_capacity(limits::tags(plant)),
-            tiers: None,
+            tiers: plant.calendars().map(|_| None).collect(),
             start,
             passed_ms: 0,
             since: at,
@@ -53,13 +57,13 @@ impl Tags {
                 let mut track = NONE;
                 if device.tells(tag) {
                     track = u32::try_from(tags.tracks.len()).unwrap_or(NONE);
+                    if let Some(tiers) = tags.tiers.get_mut(usize::from(device.calendar.0)) {
+                        tiers.get_or_insert_default();
+                    }
                     tags.tracks.push(Track::new(at));
                 }
                 tags.of_slot.push(track);
             }
-        }
-        if !tags.tracks.is_empty() {
-            tags.tiers = Some(Tiers::default());
         }
         tags
     }
@@ -80,6 +84,11 @@ impl Tags {
         self.start = start;
         self.passed_ms = 0;
         self.since = at;
+    }
+
+    /// The windows of the devices that follow a calendar.
+    pub(super) fn tiers(&self, calendar: CalendarIndex) -> Option<&Tiers> {
+        self.tiers.get(usize::from(calendar.0))?.as_ref()
     }
 
     pub(super) fn track(&mut self, slot: usize) -> Option<&mut Track> {
@@ -106,19 +115,18 @@ impl Engine {
     }
 
     /// The minute of all tags ends at `edge`, labelled `end`; the next one begins there, labelled
-    /// `next`. Returned is the window for the history, with the tiers that ended before it.
-    pub(super) fn close_tags(
+    /// `next`. Returned is the minute, unless it is empty.
+    pub(super) fn end_minute_of_tags(
         &mut self,
         edge: Mono,
         end: Wall,
         next: Wall,
-    ) -> Option<(Window, Sum, TierSet, AllEnded)> {
+    ) -> Option<(Window, Sum)> {
         let (start, passed_ms) = self.tags.open(edge);
         self.tags.begin(edge, next);
         if passed_ms == 0 {
             return None;
         }
-        let mut tiers = self.tags.tiers.take()?;
         let window = Window {
             start,
             end,
@@ -129,10 +137,23 @@ impl Engine {
         };
         let mut sum = Sum::default();
         sum.times.add(State::Unknown, passed_ms);
-        let frames = self.frames_of(&window);
+        Some((window, sum))
+    }
+
+    /// A minute of the tags whose devices follow a calendar has ended at `edge`. Returned is the window
+    /// for the history, with the tiers that ended before it.
+    pub(super) fn close_tags(
+        &mut self,
+        calendar: CalendarIndex,
+        edge: Mono,
+        (window, sum): (Window, Sum),
+    ) -> Option<(Window, Sum, TierSet, AllEnded)> {
+        let place = usize::from(calendar.0);
+        let mut tiers = self.tags.tiers.get_mut(place)?.take()?;
+        let frames = self.frames_of(calendar, &window);
         let mut ended = AllEnded::new();
         let cut = tiers.add(&window, &sum, &frames, |one| push(&mut ended, one));
-        self.tags.tiers = Some(tiers);
+        self.tags.tiers[place] = Some(tiers);
         let mut told = TierSet::NONE;
         for one in &ended {
             if let Ended::Tier(tier, closed) = one
@@ -140,43 +161,54 @@ impl Engine {
                 && !told.contains(*tier)
             {
                 told = told.with(*tier);
-                self.tell_tags(*tier, closed, edge);
+                self.tell_tags(calendar, *tier, closed, edge);
             }
         }
-        self.tell_minute_of_tags(&window, passed_ms, edge);
+        self.tell_minute_of_tags(calendar, (window, sum), edge);
         for one in &ended {
             if let Ended::Tier(tier, closed) = one {
                 if told.contains(*tier) {
                     told = told.without(*tier);
                 } else {
-                    self.tell_tags(*tier, closed, edge);
+                    self.tell_tags(calendar, *tier, closed, edge);
                 }
             }
         }
         Some((window, sum, cut, ended))
     }
 
-    /// The tags of every device over the minute, which longer windows take up.
-    fn tell_minute_of_tags(&mut self, window: &Window, window_ms: u64, edge: Mono) {
-        let mut minute = Closed {
-            window: *window,
+    /// The tags of these devices over the minute, which longer windows take up.
+    fn tell_minute_of_tags(
+        &mut self,
+        calendar: CalendarIndex,
+        (window, sum): (Window, Sum),
+        edge: Mono,
+    ) {
+        let minute = Closed {
+            window,
             merged: self.window_merged,
             shift: None,
-            sum: Sum::default(),
+            sum,
         };
-        minute.sum.times.add(State::Unknown, window_ms);
-        self.tell_window(Tier::Minute, &minute, edge, |track, summed| {
+        self.tell_window(calendar, Tier::Minute, &minute, edge, |track, summed| {
             track.end_minute(summed, edge)
         });
     }
 
-    pub(super) fn tell_tags(&mut self, tier: Tier, closed: &Closed, edge: Mono) {
-        self.tell_window(tier, closed, edge, |track, _| track.end(tier));
+    pub(super) fn tell_tags(
+        &mut self,
+        calendar: CalendarIndex,
+        tier: Tier,
+        closed: &Closed,
+        edge: Mono,
+    ) {
+        self.tell_window(calendar, tier, closed, edge, |track, _| track.end(tier));
     }
 
-    /// Ends a window of every tag, and tells of those that are told over this tier.
+    /// Ends a window of the tags whose devices follow a calendar, and tells of those that are told over this tier.
     fn tell_window(
         &mut self,
+        calendar: CalendarIndex,
         tier: Tier,
         closed: &Closed,
         edge: Mono,
@@ -184,6 +216,9 @@ impl Engine {
     ) {
         let plant = Arc::clone(&self.plant);
         for (index, device) in plant.devices.iter().enumerate() {
+            if device.calendar != calendar {
+                continue;
+            }
             let first = self.devices[index].first_slot;
             if !device.publishes_tags.contains(tier) {
                 for (at, tag) in device.model.tags.iter().enumerate() {
@@ -195,7 +230,7 @@ impl Engine {
             }
             let ranges = plant.tag_parts(device);
             let count = u16::try_from(ranges.len()).unwrap_or(u16::MAX);
-            let head = self.summary_alone(&device.id, tier, closed, &closed.sum);
+            let head = self.summary_alone(&device.id, Some(calendar), tier, closed, &closed.sum);
             for (part, range) in (1..).zip(ranges) {
                 let mut tags = Vec::with_capacity(range.len());
                 for at in range {
@@ -235,58 +270,55 @@ impl Engine {
 
     /// What tags have come to so far, to be kept: after a kill it is what is left of the open windows.
     pub fn keep_tags(&mut self) {
-        let Some(tiers) = &self.tags.tiers else {
-            return;
-        };
-        let mut windows = [None; 4];
-        windows[Tier::Minute as usize] = Some((self.tags.start, 0));
-        for tier in SUMMED {
-            let open = tiers.so_far(tier).map(|open| open.window);
-            windows[tier as usize] = open.map(|window| (window.start, window.fold));
-        }
         let plant = Arc::clone(&self.plant);
-        let mut tags = Vec::new();
-        for (device, entry) in plant.devices.iter().zip(&self.devices) {
-            for (at, tag) in device.model.tags.iter().enumerate() {
-                let Some(track) = self.tags.track(entry.first_slot + at) else {
-                    continue;
-                };
-                let sums = Tier::ALL.map(|tier| *track.so_far(tier));
-                if sums != [TagSum::EMPTY; 4] {
-                    tags.push((device.id.clone(), tag.name.clone(), sums));
+        let mut all = Vec::new();
+        for calendar in self.calendar_indexes() {
+            let Some(windows) = self.open_windows(calendar) else {
+                continue;
+            };
+            let mut tags = Vec::new();
+            let devices = plant.devices.iter().zip(&self.devices);
+            for (device, entry) in devices.filter(|(device, _)| device.calendar == calendar) {
+                for (at, tag) in device.model.tags.iter().enumerate() {
+                    let Some(track) = self.tags.track(entry.first_slot + at) else {
+                        continue;
+                    };
+                    let sums = Tier::ALL.map(|tier| *track.so_far(tier));
+                    if sums != [TagSum::EMPTY; 4] {
+                        tags.push((device.id.clone(), tag.name.clone(), sums));
+                    }
                 }
             }
+            all.push(OpenTags { windows, tags });
         }
-        self.keep(Leaf::Tags(OpenTags { windows, tags }));
+        if !all.is_empty() {
+            self.keep(Leaf::Tags(all));
+        }
     }
 
-    /// Goes on from what was kept and from what the checkpoint says of counters, in the windows that
-    /// are still open.
-    pub(super) fn resume_tags(&mut self, kept: Option<&OpenTags>, counters: &[CountersOf]) {
-        let Some(tiers) = &self.tags.tiers else {
-            return;
-        };
-        let open = Tier::ALL.map(|tier| match tier {
+    /// Start and fold of the open windows of the tags whose devices follow a calendar; none if none of
+    /// them is told.
+    fn open_windows(&self, calendar: CalendarIndex) -> Option<[Option<(Wall, u32)>; 4]> {
+        let tiers = self.tags.tiers(calendar)?;
+        Some(Tier::ALL.map(|tier| match tier {
             Tier::Minute => Some((self.tags.start, 0)),
             _ => {
                 let open = tiers.so_far(tier);
                 open.map(|open| (open.window.start, open.window.fold))
             }
-        });
-        if let Some(kept) = kept {
-            let same = |tier: &Tier| {
-                let at = *tier as usize;
-                open[at].is_some() && open[at] == kept.windows[at]
-            };
-            let goes_on = Tier::ALL.into_iter().filter(same).collect();
-            self.resume_sums(kept, goes_on);
-        }
-        let is_open = |tier: &Tier| open[*tier as usize].is_some();
-        let goes_on = Tier::ALL.into_iter().filter(is_open).collect();
-        self.resume_counters(counters, goes_on);
+        }))
     }
 
-    fn resume_sums(&mut self, kept: &OpenTags, goes_on: TierSet) {
+    /// Goes on from what was kept and from what the checkpoint says of counters, in the windows that
+    /// are still open.
+    pub(super) fn resume_tags(&mut self, kept: &[OpenTags], counters: &[CountersOf]) {
+        for kept in kept {
+            self.resume_sums(kept);
+        }
+        self.resume_counters(counters);
+    }
+
+    fn resume_sums(&mut self, kept: &OpenTags) {
         let plant = Arc::clone(&self.plant);
         let count = plant.devices.len();
         let mut at = 0;
@@ -297,12 +329,20 @@ impl Engine {
                 continue;
             };
             at = index;
+            // A window that goes on is one that began with it, by whatever calendar.
+            let Some(open) = self.open_windows(plant.devices[index].calendar) else {
+                continue;
+            };
+            let same = |tier: &Tier| {
+                let place = *tier as usize;
+                open[place].is_some() && open[place] == kept.windows[place]
+            };
             let Some(tag) = plant.devices[index].model.tag(name) else {
                 continue;
             };
             let slot = self.devices[index].first_slot + usize::from(tag.0);
             if let Some(track) = self.tags.track(slot) {
-                for tier in goes_on.iter() {
+                for tier in Tier::ALL.into_iter().filter(same) {
                     track.resume(tier, &sums[tier as usize]);
                 }
             }
@@ -310,7 +350,7 @@ impl Engine {
     }
 
     /// The counters of a device, but for those of parts that its machine counts.
-    pub(super) fn counters(&self, index: usize) -> Vec<(Arc<str>, Counted)> {
+    pub(super) fn counters(&self, index: usize) -> Vec<StoredCounter> {
         let (device, entry) = (&self.plant.devices[index], &self.devices[index]);
         let tags = device.model.tags.iter().enumerate();
         let counters = tags.filter(|(_, tag)| {
@@ -320,24 +360,34 @@ impl Engine {
             .filter_map(|(at, tag)| {
                 let track = usize::try_from(*self.tags.of_slot.get(entry.first_slot + at)?).ok()?;
                 let counted = self.tags.tracks.get(track)?.counted()?;
-                Some((tag.name.clone(), counted))
+                let source = tag.source.fingerprint(device.unit);
+                Some((tag.name.clone(), source, counted))
             })
             .collect()
     }
 
     /// Counters go on from where a run before has left them, in the windows that go on.
-    fn resume_counters(&mut self, before: &[CountersOf], goes_on: TierSet) {
+    fn resume_counters(&mut self, before: &[CountersOf]) {
         let plant = Arc::clone(&self.plant);
         for (id, counters) in before {
             let Some(index) = plant.devices.iter().position(|device| device.id == *id) else {
                 continue;
             };
+            let Some(open) = self.open_windows(plant.devices[index].calendar) else {
+                continue;
+            };
+            let is_open = |tier: &Tier| open[*tier as usize].is_some();
+            let goes_on: TierSet = Tier::ALL.into_iter().filter(is_open).collect();
             let first = self.devices[index].first_slot;
-            for (name, counted) in counters {
-                let tag = plant.devices[index].model.tag(name);
-                let slot = tag.map(|tag| first + usize::from(tag.0));
-                if let Some(track) = slot.and_then(|slot| self.tags.track(slot)) {
-                    track.count_on(counted, goes_on);
+            for (name, source, counted) in counters {
+                let device = &plant.devices[index];
+                let Some(tag) = device.model.tag(name) else {
+                    continue;
+                };
+                let now = &device.model.tags[usize::from(tag.0)].source;
+                let same = now.fingerprint(device.unit) == *source;
+                if let Some(track) = self.tags.track(first + usize::from(tag.0)) {
+                    track.count_on(counted, same, goes_on);
                 }
             }
         }

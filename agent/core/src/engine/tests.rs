@@ -13,6 +13,9 @@ use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod calendar;
+mod calendars;
+mod changed;
 mod commands;
 mod derived;
 mod edges;
@@ -111,6 +114,7 @@ fn plant() -> Plant {
         min_coverage: 5_000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
         detect: Arc::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
@@ -137,6 +141,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![device],
         alarms: vec![
@@ -229,6 +234,20 @@ impl Bench {
         self.engine
             .handle_read(ReadIndex(0), at(ms), Err(Reason::Timeout));
         self.drain();
+    }
+
+    /// Goes on as another plant at this moment, with all that has been told so far.
+    fn changed(mut self, plant: Plant, ms: u64) -> Bench {
+        self.engine.keep_tags();
+        let checkpoint = self.engine.checkpoint();
+        self.drain();
+        let left = Some(Left::Newest(&checkpoint));
+        let mut bench = Bench::kept(plant, now(ms), left, &self.pages);
+        let (mut records, mut pages) = (self.records, self.pages);
+        records.append(&mut bench.records);
+        pages.append(&mut bench.pages);
+        (bench.records, bench.pages) = (records, pages);
+        bench
     }
 
     /// The minutes so far.
@@ -407,6 +426,7 @@ fn a_break_is_a_planned_stop_and_ends_no_fault() {
         end: 0,
         // The second minute of the tests.
         breaks: vec![(14 * 60 + 15, 14 * 60 + 16)],
+        crews: vec![],
     }];
     let mut bench = Bench::left(plant, now(0), None);
     let active = |bench: &Bench| [0, 1].map(|at| bench.engine.alarms[at].is_active());
@@ -548,6 +568,7 @@ fn everything_at_once_fits_into_the_actions_of_one_call() {
             start: n * 120,
             end: (n * 120 + 120) % 1440,
             breaks: vec![(n * 120 + 30, n * 120 + 45)],
+            crews: vec![],
         })
         .collect();
     let mut bench = Bench::left(plant, now(0), None);

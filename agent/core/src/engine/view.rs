@@ -10,7 +10,7 @@ use crate::message::{
 use crate::plant::{Code, Device, Model, Plant};
 use crate::record::Run;
 use crate::sample::{Quality, Reason, Value};
-use crate::summary::{Sum, Tier};
+use crate::summary::{ShiftRun, Sum, Tier};
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
 use crate::time::{ClockState, Mono, Wall};
 
@@ -123,9 +123,11 @@ impl Engine {
             sum.add(&open);
             self.lately(settings, start, sum)
         };
-        let shift = self.frames.of(Tier::Shift).map(|frame| {
+        let frames = &self.course(settings.calendar).frames;
+        let shift = frames.of(Tier::Shift).map(|frame| {
             let (start, sum) = open(Tier::Shift);
-            let run = frame.shift.and_then(|of| self.shift_run(of));
+            let calendar = self.plant.calendar_at(settings.calendar);
+            let run = frame.shift.and_then(|of| ShiftRun::of(calendar, of));
             (run, self.lately(settings, start, sum))
         });
         Some(NowMessage {

@@ -130,5 +130,6 @@ fn dial(device: &Device, counter: TagIndex) -> Dial {
     Dial {
         parts: role.map_or(1, |role| role.parts),
         top: tag.and_then(|tag| tag.last_count()),
+        source: tag.map_or(0, |tag| tag.source.fingerprint(device.unit)),
     }
 }

@@ -11,6 +11,7 @@ fn motion() -> Motion {
     Motion::new(Dial {
         parts: 1,
         top: Some(65_535),
+        source: 0,
     })
 }
 
@@ -75,6 +76,7 @@ fn a_restart_goes_on_with_the_same_counter_only() {
     let mut other = Motion::new(Dial {
         parts: 2,
         top: None,
+        source: 0,
     });
     other.resume(&before);
     assert_eq!(other.at(500_000, &MOVING), None);

@@ -86,7 +86,7 @@ fn a_counter_tells_what_was_added_over_wraps_resets_and_gaps() {
             Number::Int(5),
         ],
     };
-    track.count_on(&before, TierSet::NONE.with(Tier::Day));
+    track.count_on(&before, true, TierSet::NONE.with(Tier::Day));
     assert_eq!(track.so_far(Tier::Day).total, 5.0);
     assert_eq!(track.counted().unwrap().added[3], Number::Int(5));
     track.take(&energy, &good(101.0), Mono(5), Mono(6));

@@ -110,6 +110,7 @@ fn plant(every_ms: u64, rated: Option<u64>) -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
         detect: [Detectors::ALL; TAGS.len()].into(),
     };
     Plant {
@@ -120,6 +121,7 @@ fn plant(every_ms: u64, rated: Option<u64>) -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![device],
         alarms: vec![],

@@ -1,7 +1,7 @@
 //! The engine, told what happens in a stream.
 
 use crate::stream::{FAULT_CODES, Fact, Machine, Role, Stream, Value, What};
-use andon_core::calendar::{Calendar, Shift};
+use andon_core::calendar::{Calendar, Rotation, Shift};
 use andon_core::engine::{Action, Engine, Left};
 use andon_core::history::{Leaf, Page};
 use andon_core::modbus::plan::Plan;
@@ -17,6 +17,7 @@ use andon_core::time::{ClockState, Mono, Now, Wall};
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{Span, ToSpan as _};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 /// The records that a stream leaves, in their order.
@@ -173,6 +174,7 @@ pub fn plant(stream: &Stream) -> Plant {
             id: "gw".into(),
         },
         calendar: calendar(stream),
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: devices.map(|(at, machine)| device(at, machine)).collect(),
         alarms: vec![],
@@ -190,6 +192,9 @@ fn calendar(stream: &Stream) -> Calendar {
             days: [true, true, true, true, true, weekend, weekend],
             start: minute(shift.start),
             end: minute(shift.end % 1440),
+            crews: (0..CREWS.len())
+                .map(|turn| CREWS[(at + turn) % CREWS.len()].into())
+                .collect(),
             breaks: shift
                 .breaks
                 .iter()
@@ -203,6 +208,10 @@ fn calendar(stream: &Stream) -> Calendar {
         day_start: minute(stream.works.day_start),
         shifts: shifts.collect(),
         holidays: holidays.map(|day| (date_of(*day), date_of(*day))).collect(),
+        rotation: NonZeroU16::new(2).map(|days| Rotation {
+            from: date_of(0),
+            days,
+        }),
         ..Calendar::always(zone)
     }
 }
@@ -210,6 +219,17 @@ fn calendar(stream: &Stream) -> Calendar {
 /// The name of a shift.
 pub fn shift_name(index: usize) -> String {
     format!("shift {index}")
+}
+
+/// Three crews, of which each has a shift for two days.
+const CREWS: [&str; 3] = ["A", "B", "C"];
+
+/// The crew of a shift that starts on a day, counted from 1970.
+pub fn crew(shift: usize, day: i64) -> String {
+    // Clocks that were never set begin in 1970, and west of Greenwich on the day before.
+    let turn = day.div_euclid(2).rem_euclid(3);
+    let first = usize::try_from(turn).unwrap_or(0);
+    CREWS[(shift + first) % CREWS.len()].into()
 }
 
 /// A day, counted from 1970.
@@ -261,6 +281,7 @@ fn device(at: usize, machine: &Machine) -> Device {
         line: None,
         asset: None,
         profile: None,
+        calendar: Default::default(),
         link: LinkIndex(0),
         unit: 1,
         manners: Manners::default(),

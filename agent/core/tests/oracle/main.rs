@@ -188,6 +188,10 @@ fn expected(window: &Window, machine: &stream::Machine, index: usize, needs: &Ne
             "shift_date",
             text(window.shift.map(|(_, day)| drive::date_of(day).to_string())),
         );
+        put(
+            "crew",
+            text(window.shift.map(|(index, day)| drive::crew(index, day))),
+        );
     }
     let rated = |rate: u64| Value::Decimal(format!("{}.{:03}", rate / 1000, rate % 1000));
     put("rated_per_h", machine.rate.map_or(Value::Null, rated));

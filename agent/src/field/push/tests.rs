@@ -52,6 +52,7 @@ fn plant() -> Plant {
         min_coverage: 5_000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
         detect: Arc::default(),
     };
     Plant {
@@ -62,6 +63,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(TimeZone::get("Asia/Shanghai").unwrap()),
+        other_calendars: vec![],
         links: vec![Link::network("plc"), Link::network("door")],
         devices: vec![device("saw", 0), device("press-1", 1), device("press-2", 1)],
         alarms: vec![],

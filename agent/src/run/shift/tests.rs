@@ -42,6 +42,7 @@ fn plant() -> Plant {
             id: "gw".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![Device {
             id: "press-1".into(),
@@ -62,6 +63,7 @@ fn plant() -> Plant {
             min_coverage: 5_000,
             min_exposure_ms: 1_800_000,
             merge_faults_ms: 0,
+            calendar: Default::default(),
             detect: Arc::default(),
         }],
         alarms: vec![silent()],

@@ -203,6 +203,7 @@ proptest! {
             start,
             end,
             breaks: vec![],
+            crews: vec![],
         });
         let calendar = Calendar {
             day_start,

@@ -263,6 +263,7 @@ fn in_a_planned_stop_an_alarm_can_be_suppressed() {
         start: 0,
         end: 0,
         // The second minute of the tests.
+        crews: vec![],
         breaks: vec![(14 * 60 + 15, 14 * 60 + 16)],
     }];
     let mut bench = Bench::left(plant, now(0), None);

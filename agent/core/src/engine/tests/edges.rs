@@ -11,6 +11,7 @@ fn with_break() -> Plant {
         days: [true; 7],
         start: 0,
         end: 0,
+        crews: vec![],
         breaks: vec![(14 * 60 + 15, 14 * 60 + 16)],
     }];
     plant

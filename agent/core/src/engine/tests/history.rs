@@ -17,7 +17,10 @@ pub(super) fn tiers_are_sums(engine: &Engine, device: usize, records: &[Record])
     };
     let minutes = of_device(Tier::Minute);
     for tier in crate::tiers::SUMMED {
-        if tier == Tier::Shift && engine.plant.calendar.shifts.is_empty() {
+        let calendar = engine
+            .plant
+            .calendar_at(engine.plant.devices[device].calendar);
+        if tier == Tier::Shift && calendar.shifts.is_empty() {
             continue;
         }
         let mut rest = &minutes[..];
@@ -143,6 +146,7 @@ fn two_shifts() -> Plant {
         start,
         end,
         breaks: vec![(start + 120, start + 135)],
+        crews: vec![],
     };
     plant.calendar.shifts = vec![
         shift("early", 6 * 60, 14 * 60),

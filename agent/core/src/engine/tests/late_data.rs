@@ -588,6 +588,7 @@ proptest! {
                 days: [true; 7],
                 start: 0,
                 end: 0,
+                crews: vec![],
                 breaks: vec![(14 * 60 + 16, 14 * 60 + 19)],
             }];
         }

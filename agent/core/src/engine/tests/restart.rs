@@ -154,6 +154,7 @@ fn two_restarts_in_a_minute_and_a_break_between_add_up() {
         end: 0,
         // WALL is 14:14 UTC; the break is the second minute from there.
         breaks: vec![(14 * 60 + 15, 14 * 60 + 16)],
+        crews: vec![],
     }];
     let mut bench = Bench::left(plant.clone(), now(0), None);
     bench.read(0, [2, 0, 0]);

@@ -15,8 +15,9 @@ enum Event {
     Step(i64),
     /// What there is is committed.
     Commit,
-    /// The agent is killed, and started after this time with the wall clock stepped.
-    Kill(u64, i64),
+    /// The agent is killed, and started after this time with the wall clock stepped, perhaps with
+    /// another calendar for this device.
+    Kill(u64, i64, Option<usize>),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -28,7 +29,8 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0usize..2).prop_map(Event::Fail),
         1 => (-200_000i64..200_000).prop_map(Event::Step),
         2 => Just(Event::Commit),
-        1 => (0u64..400_000, step).prop_map(|(dead, by)| Event::Kill(dead, by)),
+        1 => (0u64..400_000, step, prop_oneof![3 => Just(None), 1 => (0usize..2).prop_map(Some)])
+            .prop_map(|(dead, by, moved)| Event::Kill(dead, by, moved)),
     ]
 }
 
@@ -43,11 +45,28 @@ fn two_presses() -> Plant {
         days: [true; 7],
         start: 0,
         end: 23 * 60,
+        crews: vec![],
         breaks: (0..60)
             .map(|n| (14 * 60 + n, 14 * 60 + n + 1))
             .step_by(3)
             .collect(),
     }];
+    // The second by a calendar whose shifts are minutes long, all around 14:14.
+    let mut other = plant.calendar.clone();
+    other.id = "other".into();
+    other.day_start = 14 * 60 + 21;
+    let minutes = [0, 843, 853, 861, 868, 869, 881, 900, 1439];
+    let shifts = minutes.windows(2).map(|edges| crate::calendar::Shift {
+        name: alloc::format!("from {}", edges[0]).as_str().into(),
+        start: edges[0],
+        end: edges[1],
+        breaks: vec![],
+        ..plant.calendar.shifts[0].clone()
+    });
+    // One of them does not take place.
+    other.shifts = shifts.filter(|shift| shift.start != 861).collect();
+    plant.other_calendars = vec![other];
+    plant.devices[1].calendar = crate::calendar::CalendarIndex(1);
     plant
 }
 
@@ -147,7 +166,13 @@ impl Site {
                 self.engine.handle_time(self.now());
             }
             Event::Commit => self.commit(),
-            Event::Kill(dead, by) => {
+            Event::Kill(dead, by, moved) => {
+                if let Some(device) = moved {
+                    let mut plant = (*self.plant).clone();
+                    let calendar = &mut plant.devices[device].calendar;
+                    calendar.0 = 1 - calendar.0;
+                    self.plant = Arc::new(plant);
+                }
                 self.waiting.clear();
                 self.ms += dead;
                 self.by += by;
@@ -185,6 +210,8 @@ proptest! {
     #[test]
     fn windows_and_parts_add_up(events in proptest::collection::vec(event(), 1..120)) {
         let mut site = Site::new();
+        let moves = |event: &Event| matches!(event, Event::Kill(_, _, Some(_)));
+        let is_moved = events.iter().any(moves);
         for event in events {
             site.happen(event);
         }
@@ -202,6 +229,14 @@ proptest! {
             keys.push((summary.device.clone(), summary.tier, summary.start, summary.fold));
             let labels = summary.end - summary.start - summary.clock_step_ms;
             prop_assert_eq!(labels, summary.window_ms() as i64);
+            if summary.tier == Tier::Shift && !is_moved {
+                let device = usize::from(&*summary.device == "press-2");
+                let calendar = site.plant.calendar_at(site.plant.devices[device].calendar);
+                let frame = calendar.shift_at(summary.start).unwrap();
+                let run = frame.shift.and_then(|of| crate::summary::ShiftRun::of(calendar, of));
+                prop_assert_eq!(&summary.shift, &run.filter(|_| summary.merged == 1));
+                prop_assert!(summary.end <= frame.until || summary.merged > 1);
+            }
             if summary.tier == Tier::Minute {
                 good[usize::from(&*summary.device == "press-2")] += summary.parts.good.unwrap_or(0);
             }

@@ -263,6 +263,7 @@ proptest! {
                 line: None,
                 tier: Tier::Shift,
                 shift: Some(crate::summary::ShiftRun {
+                    crew: None,
                     name: "a name of a shift as long as names are".into(),
                     date: "2026-11-23".into(),
                 }),

@@ -63,6 +63,7 @@ fn one_shift() -> Plant {
         days: [true; 7],
         start: 8 * 60,
         end: 20 * 60,
+        crews: vec![],
         breaks: vec![(12 * 60, 13 * 60)],
     }];
     plant

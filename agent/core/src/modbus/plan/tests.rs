@@ -59,6 +59,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
         detect: Arc::default(),
     };
     let text = || Box::<str>::from("x");
@@ -70,6 +71,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
             id: "g".into(),
         },
         calendar: Calendar::always(jiff::tz::TimeZone::UTC),
+        other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: models.iter().zip(1..).map(device).collect(),
         alarms: vec![],

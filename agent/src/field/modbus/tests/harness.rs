@@ -124,6 +124,7 @@ pub(super) fn device(behind: &Behind) -> Device {
         min_coverage: 5000,
         min_exposure_ms: 1_800_000,
         merge_faults_ms: 0,
+        calendar: Default::default(),
         detect: Arc::default(),
     }
 }
