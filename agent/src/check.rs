@@ -306,6 +306,12 @@ fn memory(text: &mut String, plan: &MemoryPlan) {
         "together",
         show_bytes(plan.sum())
     );
+    let _ = writeln!(
+        text,
+        "  {:<46} {:>15}",
+        "of it while the disk takes what it is given",
+        show_bytes(plan.while_well())
+    );
 }
 
 fn disk(text: &mut String, plan: &DiskPlan, settings: &Settings) {
@@ -364,6 +370,7 @@ fn as_json(checked: &Result<Loaded, Report>, now: Wall) -> String {
                 "calendars": calendars::as_json(settings.plant.calendars(), now),
                 "memory": memory.items,
                 "memory_sum": memory.sum(),
+                "memory_while_well": memory.while_well(),
                 "memory_budget": memory.budget,
                 "disk": plan::disk(settings),
                 "not_active": not_active
@@ -442,6 +449,8 @@ mod tests {
             .map(|item| item["count"].as_u64().unwrap_or(0) * item["each"].as_u64().unwrap_or(0))
             .sum();
         assert_eq!(told["memory_sum"], sum);
+        let well = told["memory_while_well"].as_u64().expect("bytes");
+        assert!(well < sum, "{well} of {sum}");
     }
 
     #[test]

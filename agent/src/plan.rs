@@ -42,6 +42,8 @@ pub struct Item {
     pub each: u64,
     /// Not the size of a type of ours, but what was measured of a library.
     pub estimate: bool,
+    /// Taken only while the disk refuses.
+    pub in_trouble: bool,
 }
 
 impl Item {
@@ -69,6 +71,12 @@ impl MemoryPlan {
             .fold(0, u64::saturating_add)
     }
 
+    /// Bytes of what is taken while all is well.
+    pub fn while_well(&self) -> u64 {
+        let well = self.items.iter().filter(|item| !item.in_trouble);
+        well.map(Item::bytes).fold(0, u64::saturating_add)
+    }
+
     /// What most of it goes to.
     pub fn largest(&self) -> &'static str {
         let largest = self.items.iter().max_by_key(|item| item.bytes());
@@ -88,19 +96,20 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
             count: count(models),
             each: model_bytes / count(models).max(1),
             estimate: false,
+            in_trouble: false,
         },
         exact(
             "readings on their way to the engine",
             run::FIELD_QUEUE,
             size_of::<FromField>() + LARGEST_ANSWER,
         ),
-        exact(
+        in_trouble(
             "records that wait while the disk refuses",
             staging::MOST,
             size_of::<Record>() + size_of::<Summary>(),
         ),
-        exact(
-            "pages of the history that wait for the disk",
+        in_trouble(
+            "history that waits while the disk refuses",
             staging::MOST_ROWS,
             size_of::<Row>(),
         ),
@@ -266,6 +275,14 @@ fn exact(what: &'static str, number: usize, each: usize) -> Item {
         count: count(number),
         each: count(each),
         estimate: false,
+        in_trouble: false,
+    }
+}
+
+fn in_trouble(what: &'static str, number: usize, each: usize) -> Item {
+    Item {
+        in_trouble: true,
+        ..exact(what, number, each)
     }
 }
 
@@ -275,6 +292,7 @@ fn estimate(what: &'static str, count: u64, each: u64) -> Item {
         count,
         each,
         estimate: true,
+        in_trouble: false,
     }
 }
 
