@@ -99,7 +99,9 @@ pub enum Deed {
 }
 
 fn shelf_time(text: &str) -> Result<Duration, String> {
-    let time = crate::demo::parse_length(text)?;
+    let wrong =
+        |_| "a whole number of s, min or h, at most 8 h, as in \"30 min\" or \"2h\"".to_owned();
+    let time = crate::demo::parse_length(text).map_err(wrong)?;
     if time > Duration::from_millis(LONGEST_SHELF_MS) {
         return Err("an alarm is shelved for at most 8 h".into());
     }

@@ -7,6 +7,7 @@ mod summaries;
 
 use crate::check::complain_of;
 use crate::config;
+use crate::config::nearest::suggest;
 use crate::history::Passed;
 use crate::settings::Settings;
 use andon_core::history::calendar_of_tags;
@@ -16,6 +17,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use std::cell::Cell;
 use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -98,12 +100,38 @@ struct Wanted<'s> {
     from: Wall,
     to: Wall,
     device: Option<String>,
+    /// Whether anything is kept of that device, at any time.
+    is_kept: Cell<bool>,
 }
 
 impl Wanted<'_> {
     fn is_of(&self, device: &str) -> bool {
-        calendar_of_tags(device).is_none()
-            && self.device.as_ref().is_none_or(|wanted| wanted == device)
+        let is_wanted = calendar_of_tags(device).is_none()
+            && self.device.as_ref().is_none_or(|wanted| wanted == device);
+        if is_wanted {
+            self.is_kept.set(true);
+        }
+        is_wanted
+    }
+
+    /// Why there is nothing of the device, if there is nothing of it at any time; and whether that
+    /// can be at all.
+    fn nothing(&self) -> Option<(String, bool)> {
+        let id = self.device.as_ref().filter(|_| !self.is_kept.get())?;
+        let devices = &self.settings.plant.devices;
+        let Some(device) = devices.iter().find(|device| *device.id == **id) else {
+            let ids = devices.iter().map(|device| &*device.id);
+            let hint = suggest(id, ids, "no device is configured");
+            let what = format!(
+                "there is no device `{id}` in the configuration nor in the history; {hint}"
+            );
+            return Some((what, false));
+        };
+        let why = match &device.model.state {
+            Some(_) => "nothing is kept of it yet",
+            None => "it has no state, and so no windows",
+        };
+        Some((format!("`{id}`: {why}"), true))
     }
 
     /// Whether something begins in the time that is asked for.
@@ -137,6 +165,10 @@ pub fn command(options: &Options) -> ExitCode {
             return ExitCode::from(WRONG);
         }
     };
+    if from >= to {
+        eprintln!("andon: nothing lies between --from and --to: --from must be the earlier");
+        return ExitCode::from(WRONG);
+    }
     if !settings.data_dir.join("history").is_dir() {
         eprintln!(
             "andon: there is no history in {}; has an agent run with this configuration?",
@@ -149,6 +181,7 @@ pub fn command(options: &Options) -> ExitCode {
         from,
         to,
         device: options.device.clone(),
+        is_kept: Cell::new(false),
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let written = match (options.format, options.what) {
@@ -165,7 +198,16 @@ pub fn command(options: &Options) -> ExitCode {
                     file.display()
                 );
             }
-            ExitCode::SUCCESS
+            match wanted.nothing() {
+                Some((why, can_be)) => {
+                    eprintln!("andon: {why}");
+                    match can_be {
+                        true => ExitCode::SUCCESS,
+                        false => ExitCode::from(WRONG),
+                    }
+                }
+                None => ExitCode::SUCCESS,
+            }
         }
         // A reader who has seen enough, as `head` has.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

@@ -156,10 +156,23 @@ async fn late_data_and_a_clock_that_was_set_later_are_in_the_tables() {
         from: Wall(START),
         to: Wall(i64::MAX),
         device: None,
+        is_kept: Cell::new(false),
+    };
+    let unknown = Wanted {
+        device: Some("nobody".into()),
+        is_kept: Cell::new(false),
+        ..wanted
+    };
+    summaries::write(&unknown, Tier::Minute, &mut Vec::new()).unwrap();
+    assert!(matches!(unknown.nothing(), Some((_, false))));
+    let wanted = Wanted {
+        device: None,
+        ..unknown
     };
     let mut out = Vec::new();
     let passed = summaries::write(&wanted, Tier::Minute, &mut out).unwrap();
     assert!(passed.is_empty());
+    assert_eq!(wanted.nothing(), None);
     let minutes = String::from_utf8(out).unwrap();
     assert_eq!(column(&minutes, "producing_ms"), ["0", "30000", "7"]);
     assert_eq!(

@@ -116,6 +116,9 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Refusal::Occurrence { named: 0, newest } => {
+                write!(f, "numbers begin with 1, and the newest is number {newest}")
+            }
             Refusal::Occurrence { named, newest } if named < newest => write!(
                 f,
                 "number {named} was named, but it has been raised again since and is number \
@@ -123,7 +126,7 @@ impl fmt::Display for Refusal {
             ),
             Refusal::Occurrence { named, newest } => write!(
                 f,
-                "number {named} was named, but it has been raised {newest} times only"
+                "number {named} was named, but the newest is number {newest}"
             ),
             Refusal::NothingToAcknowledge(state) => {
                 write!(

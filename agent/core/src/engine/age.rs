@@ -48,14 +48,22 @@ impl Engine {
         };
         let now = self.timeline.label(at);
         let slot = self.devices[usize::from(device.0)].first_slot + usize::from(tag.0);
-        if let Some(newest) = self.newest.time(slot) {
-            // One that lies in the future is no measure: its clock may have been set since.
-            if newest.is_some_and(|newest| time < newest && newest <= now + AHEAD_MS) {
+        let age = now - time;
+        // One that lies in the future is no measure: its clock may have been set since.
+        let goes_back = self.newest.time(slot).is_some_and(|newest| {
+            newest.is_some_and(|newest| time < newest && newest <= now + AHEAD_MS)
+        });
+        if goes_back {
+            // A clock that was set back sends older stamps for as long as it was set back by.
+            let late = age.max(0).unsigned_abs();
+            let is_stale = late >= self.stale_after(device, tag);
+            if !(is_stale && self.is_clock_behind(device, tag, at, time, late)) {
                 return None;
             }
+        }
+        if let Some(newest) = self.newest.time(slot) {
             *newest = Some(time);
         }
-        let age = now - time;
         let reading = match reading {
             Reading::Good(value) if age < -AHEAD_MS => {
                 Reading::Uncertain(value, Reason::ClockAhead)

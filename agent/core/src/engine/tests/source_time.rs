@@ -225,6 +225,27 @@ fn stamps_that_move_on_and_stay_behind_are_those_of_a_slow_clock() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_is_told_and_not_passed_over_in_silence() {
+    let mut source = Publisher::new();
+    let hour = 3_600_000;
+    for second in 1..=10 {
+        source.says(second * 1000, STATUS, 2, second as i64 * 1000);
+    }
+    for second in 11..=40 {
+        source.says(second * 1000, STATUS, 2, second as i64 * 1000 - hour);
+    }
+    assert_eq!(source.quality(STATUS), Quality::Bad(Reason::ClockBehind));
+    // It is set right.
+    for second in 41..=60 {
+        source.says(second * 1000, STATUS, 2, second as i64 * 1000);
+    }
+    assert_eq!(source.state(), (State::Producing, Quality::Good));
+    let behind = Reason::ClockBehind;
+    let by = Some(Value::Int(-hour));
+    assert_eq!(told(&source), [(behind, true, by), (behind, false, None)]);
+}
+
+#[test]
 fn stamps_that_stand_and_a_backlog_are_no_slow_clock() {
     let mut source = Publisher::new();
     let hour = 3_600_000;
