@@ -67,6 +67,16 @@ pub(super) fn rated_rate(item: &Item<'_>) -> Option<RatePart> {
     let map = section.need("map", "map = { A = \"1200/h\", B = \"900/h\" }", map);
     let otherwise = section.read("else", rate);
     section.finish();
+    if otherwise.is_none() && !item.out.is_lost("else") {
+        item.out.warn(
+            Finding::at(
+                item.span.clone(),
+                "until the first product is read, and for others than these, there is no rated rate: \
+                 windows that hold such time have no `capacity_utilisation` and no `oee`",
+            )
+            .hint("add `else = \"1200/h\"`, the rate of the usual product"),
+        );
+    }
     Some(RatePart::By(RatesPart {
         by: by?,
         map: map?.value,

@@ -260,7 +260,7 @@ fn states_and_rates_by_product_stand_in_cells() {
     let main = format!("{main}[[profile]]\nid = \"mill\"\n{tags}\n");
     let csv = "id;profile;modbus_tcp;rated_rate;state\n\
         mill-1;mill;10.0.0.6;90/h;\"{ counter = \"\"good\"\", idle_after = \"\"60 s\"\" }\"\n\
-        mill-2;mill;10.0.0.7;\"{ by = \"\"good\"\", map = { 7 = \"\"80/h\"\" } }\";\"{ setup = \"\"run\"\", idle = \"\"else\"\" }\"\n";
+        mill-2;mill;10.0.0.7;\"{ by = \"\"good\"\", map = { 7 = \"\"80/h\"\" }, else = \"\"60/h\"\" }\";\"{ setup = \"\"run\"\", idle = \"\"else\"\" }\"\n";
     let folder = Folder::new(&[
         ("andon.toml", main.as_bytes()),
         ("devices.csv", csv.as_bytes()),

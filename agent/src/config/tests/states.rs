@@ -142,6 +142,11 @@ fn what_never_decides_is_a_warning() {
     // Products differ: the slowest counts.
     let rates = "rated_rate = { by = \"mode\", map = { A = \"1200/h\" }, else = \"120/h\" }";
     assert!(warned(&format!("{slow}\n{rates}")).contains("2 min"));
+    // Without a rate for the time before the first product, and for other products.
+    let some = "rated_rate = { by = \"mode\", map = { A = \"1200/h\" } }";
+    assert!(warned(some).contains("until the first product is read"));
+    let all = "rated_rate = { by = \"mode\", map = { A = \"1200/h\" }, else = \"60/h\" }";
+    assert_eq!(warned(all), "");
 }
 
 #[test]
