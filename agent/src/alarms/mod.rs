@@ -180,7 +180,7 @@ pub fn act(deed: Deed) -> ExitCode {
         }
     };
     let One { id, who } = one;
-    wish.by = who.name();
+    wish.by = Some(who.name());
     with_agent(&who.list.config, |data_dir| {
         let path = format!("/api/v1/alarms/{}/{verb}", escaped(&id));
         let answer = asked(control::post(data_dir, &path, body(&wish)))?;
@@ -193,7 +193,7 @@ pub fn act(deed: Deed) -> ExitCode {
 
 fn silence(who: &Who) -> ExitCode {
     let wish = Wish {
-        by: who.name(),
+        by: Some(who.name()),
         ..Wish::default()
     };
     with_agent(&who.list.config, |data_dir| {
@@ -214,14 +214,16 @@ fn because(why: String) -> Wish {
 }
 
 impl Who {
-    /// The name that was given, or that of the user; also of the one who became root.
-    fn name(&self) -> Option<String> {
-        if self.by.is_some() {
-            return self.by.clone();
+    /// The name that was given, or that of the user, also of the one who became root; where nobody
+    /// says a name, the number of the user.
+    fn name(&self) -> String {
+        if let Some(by) = &self.by {
+            return by.clone();
         }
-        let of = |variable| std::env::var(variable).ok();
+        let fits = |user: &String| !user.is_empty() && user.len() <= LONGEST_BY;
+        let of = |variable| std::env::var(variable).ok().filter(fits);
         let user = ["SUDO_USER", "LOGNAME", "USER"].into_iter().find_map(of);
-        user.filter(|user| !user.is_empty() && user.len() <= LONGEST_BY)
+        user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
     }
 }
 
