@@ -223,7 +223,7 @@ fn acknowledged_and_killed(plant: &mut Plant) -> Outcome {
         &["press-1.falut"],
     )?;
     let other = ["press-1.fault", "--occurrence", "7"];
-    plant.refused(1, "raised 1 times only", "ack", &other)?;
+    plant.refused(1, "the newest is number 1", "ack", &other)?;
     plant.refused(1, "nothing to reset", "reset", &["press-1.fault"])?;
 
     let ours = ["press-1.fault", "--occurrence", "1", "--by", "li"];
