@@ -8,6 +8,7 @@
 
 mod addresses;
 mod alarms;
+mod board;
 mod buses;
 mod calendar;
 mod called;
@@ -20,6 +21,7 @@ mod files;
 mod findings;
 mod gateway;
 mod glob;
+mod horn;
 mod links;
 mod local;
 mod loose;
@@ -34,6 +36,7 @@ mod rules;
 mod serial;
 mod shifts;
 mod shipped;
+mod sms;
 mod sources;
 mod states;
 mod syntax;
