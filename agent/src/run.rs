@@ -11,6 +11,7 @@ mod shift;
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use order::{Given, NotDone, Order, Orders};
 
+use crate::annunciator::horn::Horns;
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
@@ -26,7 +27,7 @@ use andon_core::plant::Plant;
 use andon_core::record::Run;
 use andon_core::time::Now;
 use ask::Beside;
-use shift::{OutboxEnded, Shift, Told};
+use shift::{OutboxEnded, Shift, Told, Watches};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -168,6 +169,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let current = CurrentValues::open(&data_dir, &plant.gateway);
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
+    let (tell_horns, _horns) = Horns::new(plant.horns.len());
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
@@ -187,7 +189,10 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         store.clone(),
         history,
         current,
-        to_uplink,
+        Watches {
+            health: to_uplink,
+            horns: tell_horns,
+        },
         Beside {
             began: now.mono,
             reach: reached.clone(),

@@ -9,6 +9,7 @@
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
 use super::order::{Given, Promises};
+use crate::annunciator::horn::Teller;
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::history::{History, NotKept};
@@ -57,7 +58,7 @@ pub(super) struct Shift {
     history: History,
     pub(super) beside: Beside,
     current: CurrentValues,
-    health: watch::Sender<Health>,
+    watches: Watches,
     staging: Staging,
     pub(super) promises: Promises,
     commit: Option<JoinHandle<Commit>>,
@@ -84,6 +85,14 @@ pub(super) struct Told {
     pub(super) orders: mpsc::Receiver<Given>,
 }
 
+/// What others follow.
+pub(super) struct Watches {
+    /// How the gateway is, for `status`.
+    pub(super) health: watch::Sender<Health>,
+    /// What is to be heard and lit.
+    pub(super) horns: Teller,
+}
+
 enum Wake {
     Stop,
     Committed(Commit),
@@ -101,7 +110,7 @@ impl Shift {
         store: Store,
         history: History,
         current: CurrentValues,
-        health: watch::Sender<Health>,
+        watches: Watches,
         beside: Beside,
         losses: Vec<Event>,
     ) -> Shift {
@@ -112,7 +121,7 @@ impl Shift {
             history,
             beside,
             current,
-            health,
+            watches,
             staging: Staging::new(now),
             promises: Promises::default(),
             commit: None,
@@ -267,6 +276,7 @@ impl Shift {
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
+                Action::Horn => self.watches.horns.tell(self.engine.horns()),
                 Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
             }
         }
@@ -316,7 +326,7 @@ impl Shift {
 
     fn tell_health(&self) {
         let new = Shift::health(&self.engine);
-        self.health.send_if_modified(|old| {
+        self.watches.health.send_if_modified(|old| {
             let changed = *old != new;
             *old = new;
             changed
