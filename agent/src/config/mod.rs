@@ -68,6 +68,7 @@ use andon_core::tag::{LinkIndex, Table};
 use devices::Machines;
 use files::Files;
 use gateway::{GatewayPart, Language};
+use horn::Around;
 use links::{KindPart, LinkPart, Speaks};
 use report::{Finding, Severity};
 use roots::Roots;
@@ -178,7 +179,16 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let horn_sections = root.one_or_more("horn");
+    let around = Around {
+        has_board: root.has("board"),
+        links: &links,
+        devices: &devices,
+        allow_write: &allow_write,
+    };
+    let horns = horn::horns(horn_sections, &around, &mut alarms, out);
+    let (horns, through) = horns.into_iter().unzip();
     for mut other in others {
         other.take("devices_csv");
         other.finish();
@@ -218,6 +228,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .collect(),
         upstream,
         http: http.flatten(),
+        horns: through,
         sms: local.sms,
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
@@ -236,7 +247,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
-            horns: Vec::new(),
+            horns,
             max_payload,
             cfg: 0,
         },
