@@ -43,6 +43,14 @@ impl Plant {
         &self.devices[usize::from(index.0)]
     }
 
+    /// The id of what an alarm belongs to: of a device, or [`GATEWAY`].
+    pub fn owner_id(&self, owner: Owner) -> &str {
+        match owner {
+            Owner::Device(index) => &self.device(index).id,
+            Owner::Gateway => GATEWAY,
+        }
+    }
+
     /// Every calendar, the one that counts where none is named first.
     pub fn calendars(&self) -> impl Iterator<Item = &Calendar> + Clone {
         core::iter::once(&self.calendar).chain(&self.other_calendars)
@@ -326,12 +334,34 @@ pub enum Priority {
     High,
 }
 
-/// One alarm of one device.
+/// The id that stands for the gateway itself where a device is named; no device may have it.
+pub const GATEWAY: &str = "gateway";
+
+/// Whose an alarm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A machine.
+    Device(DeviceIndex),
+    /// The gateway itself: the agent's own alarms.
+    Gateway,
+}
+
+impl Owner {
+    /// The machine, if it is one.
+    pub const fn device(self) -> Option<DeviceIndex> {
+        match self {
+            Owner::Device(device) => Some(device),
+            Owner::Gateway => None,
+        }
+    }
+}
+
+/// One alarm of one device, or of the gateway.
 #[derive(Debug, Clone)]
 pub struct Alarm {
-    /// The device it belongs to.
-    pub device: DeviceIndex,
-    /// Its id within the device.
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its id within its owner.
     pub id: Arc<str>,
     /// How urgent.
     pub priority: Priority,

@@ -294,7 +294,8 @@ impl Shift {
             Current::Alarm(index) => {
                 let alarm = &self.engine.plant().alarms[usize::from(index)];
                 let payload = self.engine.alarm(index).and_then(|alarm| json(&alarm));
-                (format!("{}/alarm/{}", id(alarm.device), alarm.id), payload)
+                let owner = self.engine.plant().owner_id(alarm.owner);
+                (format!("{owner}/alarm/{}", alarm.id), payload)
             }
         };
         if payload.is_some() || clear {

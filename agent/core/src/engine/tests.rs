@@ -118,7 +118,7 @@ fn plant() -> Plant {
         detect: Arc::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: id.into(),
         priority: Priority::High,
         when: rule::parse(when, 0.0, &|_, name| match name {

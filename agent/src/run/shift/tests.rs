@@ -75,7 +75,7 @@ fn plant() -> Plant {
 /// An alarm that is raised at once: nobody reads the device.
 fn silent() -> plant::Alarm {
     plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: "no-data".into(),
         priority: Priority::High,
         when: Rule::NoData(DeviceIndex(0)),
