@@ -16,6 +16,7 @@ mod ingest;
 mod late;
 mod marks;
 mod newest;
+mod notices;
 mod past;
 mod recent;
 mod sources;
@@ -28,6 +29,7 @@ pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
 use crate::alarm::Alarm;
+use crate::annunciate::Channel;
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
 use crate::late::Late;
@@ -78,6 +80,9 @@ pub enum Action {
     Checkpoint,
     /// A current value changed: publish what holds now.
     Publish(Current),
+    /// There may be something to tell on this channel: its worker is to ask
+    /// [`Engine::next_notice`].
+    Notices(Channel),
     /// The quality of a tag changed for a reason that lies in its data: tell the log.
     Quality(DeviceIndex, TagIndex, Quality),
 }

@@ -59,4 +59,6 @@ pub mod message;
 
 pub mod sms;
 
+pub mod annunciate;
+
 pub mod engine;

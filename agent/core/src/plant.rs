@@ -1,8 +1,10 @@
 //! The whole of what is configured, checked: what the configuration parser hands out and the
 //! engine is built from. Nothing in here can be wrong any more.
 
+mod roster;
 mod states;
 
+pub use roster::{Budget, Channel, Language, Recipient, Roster};
 pub use states::{Derived, Match, Moving, Otherwise, Rates, StateMap, States};
 
 use crate::calendar::{Calendar, CalendarIndex};
@@ -31,6 +33,8 @@ pub struct Plant {
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
     pub alarms: Vec<Alarm>,
+    /// Who is told of alarms.
+    pub roster: Roster,
     /// Largest payload of a record, in bytes: what tags have come to is told in several if it must.
     pub max_payload: usize,
     /// Short hash of the configuration, on every record.

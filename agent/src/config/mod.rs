@@ -236,6 +236,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
+            roster: Default::default(),
             max_payload,
             cfg: 0,
         },

@@ -8,6 +8,7 @@
 
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
+use super::notices::Word;
 use super::order::{Given, Promises};
 use crate::clock;
 use crate::field::{Answer, FromField};
@@ -64,7 +65,7 @@ pub(super) struct Shift {
     /// How records are relabelled that were made before the clock was set, until that is on disk.
     relabel: Option<Relabel>,
     /// The disk takes nothing now.
-    failing: bool,
+    pub(super) failing: bool,
     /// The history takes nothing now.
     history_failing: bool,
     /// The outbox's thread has ended, and will take nothing any more.
@@ -82,6 +83,8 @@ pub(super) struct Told {
     pub(super) asks: mpsc::Receiver<Ask>,
     /// Orders.
     pub(super) orders: mpsc::Receiver<Given>,
+    /// What those say who tell people of alarms.
+    pub(super) words: mpsc::Receiver<Word>,
 }
 
 enum Wake {
@@ -90,6 +93,7 @@ enum Wake {
     Journal(Event),
     Ask(Ask),
     Order(Given),
+    Word(Word),
     Field(Option<FromField>),
     Time,
 }
@@ -157,6 +161,7 @@ impl Shift {
                 done = committed(&mut self.commit) => Wake::Committed(done),
                 Some(event) = told.journal.recv() => Wake::Journal(event),
                 Some(given) = told.orders.recv() => Wake::Order(given),
+                Some(word) = told.words.recv() => Wake::Word(word),
                 Some(ask) = told.asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
                 () = sleep_until(deadline) => Wake::Time,
@@ -172,6 +177,7 @@ impl Shift {
                 Wake::Journal(event) => self.tell(event),
                 Wake::Ask(ask) => self.answer(ask),
                 Wake::Order(given) => self.obey(given),
+                Wake::Word(word) => self.attend(word),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
             self.keep_time();
@@ -267,6 +273,7 @@ impl Shift {
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
+                Action::Notices(channel) => self.beside.desks.wake(channel),
                 Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
             }
         }

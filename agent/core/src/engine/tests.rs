@@ -148,6 +148,7 @@ fn plant() -> Plant {
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),
         ],
+        roster: Default::default(),
         max_payload: 9000,
         cfg: 0xabcd,
     }
@@ -208,7 +209,7 @@ impl Bench {
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
                 Action::Relabel(relabel) => self.relabel = Some(relabel),
-                Action::Commit | Action::Checkpoint | Action::Quality(..) => {}
+                Action::Commit | Action::Checkpoint | Action::Notices(_) | Action::Quality(..) => {}
             }
         }
     }

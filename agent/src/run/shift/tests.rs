@@ -1,6 +1,6 @@
 use super::*;
 use crate::field::meter::Meters;
-use crate::run::{Asks, NoAnswer, NotDone, Order, Orders, Question};
+use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, Question};
 use crate::store;
 use crate::upstream::Reach;
 use andon_core::alarm::{Act, AlarmState, Verb, Via};
@@ -67,6 +67,7 @@ fn plant() -> Plant {
             detect: Arc::default(),
         }],
         alarms: vec![silent()],
+        roster: Default::default(),
         max_payload: 9000,
         cfg: 1,
     }
@@ -108,6 +109,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
+        desks: Desks::new().0,
     };
     Shift::new(
         engine,
@@ -126,6 +128,7 @@ fn nothing_told() -> Told {
         journal: mpsc::channel(1).1,
         asks: mpsc::channel(1).1,
         orders: mpsc::channel(1).1,
+        words: mpsc::channel(1).1,
     }
 }
 
