@@ -205,6 +205,7 @@ fn plant() -> Plant {
         devices: devices.collect(),
         alarms: alarms.collect(),
         roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

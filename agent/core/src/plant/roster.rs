@@ -125,7 +125,8 @@ pub struct Recipient {
     /// They are told only if nobody has acknowledged this many milliseconds after an alarm was
     /// raised.
     pub after_ms: u64,
-    /// The devices whose alarms they are told of, in ascending order; none: of every device.
+    /// The devices whose alarms they are told of, in ascending order; none: of every device,
+    /// and of the gateway itself.
     pub devices: Option<Vec<DeviceIndex>>,
     /// The names of the shifts in which they are told; none: at any time.
     pub shifts: Option<Vec<Arc<str>>>,
@@ -141,7 +142,10 @@ pub struct Recipient {
 impl Recipient {
     /// Whether they are to be told of this alarm at all.
     pub fn watches(&self, alarm: &Alarm) -> bool {
-        let of_device = |devices: &Vec<DeviceIndex>| devices.binary_search(&alarm.device).is_ok();
+        let of_device = |devices: &Vec<DeviceIndex>| {
+            let device = alarm.owner.device();
+            device.is_some_and(|device| devices.binary_search(&device).is_ok())
+        };
         alarm.priority >= self.from_priority && self.devices.as_ref().is_none_or(of_device)
     }
 
