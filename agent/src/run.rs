@@ -5,10 +5,12 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod notices;
 mod order;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
+pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
 
 use crate::annunciator::horn::Horns;
@@ -118,6 +120,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     let (asks, ask_queue) = Asks::channel();
     let (orders, order_queue) = Orders::channel();
+    let (desks, word_queue) = Desks::new();
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
@@ -197,6 +200,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
+            desks,
         },
         opened.losses,
     );
@@ -206,6 +210,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         journal: loss_queue,
         asks: ask_queue,
         orders: order_queue,
+        words: word_queue,
     };
     let tally = shift.work(field_queue, told, stop).await;
     field.tasks.shutdown().await;

@@ -17,6 +17,7 @@ mod ingest;
 mod late;
 mod marks;
 mod newest;
+mod notices;
 mod past;
 mod recent;
 mod sources;
@@ -29,6 +30,7 @@ pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
 use crate::alarm::Alarm;
+use crate::annunciate::Channel;
 use crate::annunciate::horn::Horns;
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
@@ -80,6 +82,9 @@ pub enum Action {
     Checkpoint,
     /// A current value changed: publish what holds now.
     Publish(Current),
+    /// There may be something to tell on this channel: its worker is to ask
+    /// [`Engine::next_notice`].
+    Notices(Channel),
     /// What is to be heard and lit changed: [`Engine::horns`].
     Horn,
     /// The quality of a tag changed for a reason that lies in its data: tell the log.

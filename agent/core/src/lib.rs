@@ -48,8 +48,6 @@ pub mod kpi;
 
 pub mod alarm;
 
-pub mod annunciate;
-
 pub mod record;
 
 pub mod history;
@@ -60,5 +58,7 @@ pub mod late;
 pub mod message;
 
 pub mod sms;
+
+pub mod annunciate;
 
 pub mod engine;

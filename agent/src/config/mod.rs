@@ -248,6 +248,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             devices,
             alarms,
             horns,
+            roster: Default::default(),
             max_payload,
             cfg: 0,
         },

@@ -8,6 +8,7 @@
 
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
+use super::notices::Word;
 use super::order::{Given, Promises};
 use crate::annunciator::horn::Teller;
 use crate::clock;
@@ -65,7 +66,7 @@ pub(super) struct Shift {
     /// How records are relabelled that were made before the clock was set, until that is on disk.
     relabel: Option<Relabel>,
     /// The disk takes nothing now.
-    failing: bool,
+    pub(super) failing: bool,
     /// The history takes nothing now.
     history_failing: bool,
     /// The outbox's thread has ended, and will take nothing any more.
@@ -83,6 +84,8 @@ pub(super) struct Told {
     pub(super) asks: mpsc::Receiver<Ask>,
     /// Orders.
     pub(super) orders: mpsc::Receiver<Given>,
+    /// What those say who tell people of alarms.
+    pub(super) words: mpsc::Receiver<Word>,
 }
 
 /// What others follow.
@@ -99,6 +102,7 @@ enum Wake {
     Journal(Event),
     Ask(Ask),
     Order(Given),
+    Word(Word),
     Field(Option<FromField>),
     Time,
 }
@@ -166,6 +170,7 @@ impl Shift {
                 done = committed(&mut self.commit) => Wake::Committed(done),
                 Some(event) = told.journal.recv() => Wake::Journal(event),
                 Some(given) = told.orders.recv() => Wake::Order(given),
+                Some(word) = told.words.recv() => Wake::Word(word),
                 Some(ask) = told.asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
                 () = sleep_until(deadline) => Wake::Time,
@@ -181,6 +186,7 @@ impl Shift {
                 Wake::Journal(event) => self.tell(event),
                 Wake::Ask(ask) => self.answer(ask),
                 Wake::Order(given) => self.obey(given),
+                Wake::Word(word) => self.attend(word),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
             self.keep_time();
@@ -276,6 +282,7 @@ impl Shift {
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
+                Action::Notices(channel) => self.beside.desks.wake(channel),
                 Action::Horn => self.watches.horns.tell(self.engine.horns()),
                 Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
             }
@@ -304,7 +311,8 @@ impl Shift {
             Current::Alarm(index) => {
                 let alarm = &self.engine.plant().alarms[usize::from(index)];
                 let payload = self.engine.alarm(index).and_then(|alarm| json(&alarm));
-                (format!("{}/alarm/{}", id(alarm.device), alarm.id), payload)
+                let owner = self.engine.plant().owner_id(alarm.owner);
+                (format!("{owner}/alarm/{}", alarm.id), payload)
             }
         };
         if payload.is_some() || clear {

@@ -125,7 +125,7 @@ impl Engine {
     fn alarm_index(&self, id: &str) -> Option<u16> {
         let (device, alarm) = id.split_once('.')?;
         let found = self.plant.alarms.iter().position(|settings| {
-            *settings.id == *alarm && *self.plant.device(settings.device).id == *device
+            *settings.id == *alarm && *self.plant.owner_id(settings.owner) == *device
         });
         found.and_then(|index| u16::try_from(index).ok())
     }

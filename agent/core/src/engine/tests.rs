@@ -118,7 +118,7 @@ fn plant() -> Plant {
         detect: Arc::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: id.into(),
         priority: Priority::High,
         when: rule::parse(when, 0.0, &|_, name| match name {
@@ -149,6 +149,7 @@ fn plant() -> Plant {
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),
         ],
+        roster: Default::default(),
         max_payload: 9000,
         cfg: 0xabcd,
     }
@@ -209,7 +210,11 @@ impl Bench {
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
                 Action::Relabel(relabel) => self.relabel = Some(relabel),
-                Action::Commit | Action::Checkpoint | Action::Horn | Action::Quality(..) => {}
+                Action::Commit
+                | Action::Checkpoint
+                | Action::Notices(_)
+                | Action::Horn
+                | Action::Quality(..) => {}
             }
         }
     }
