@@ -47,6 +47,17 @@ pub enum Output {
     Coil(Coil),
 }
 
+impl Output {
+    /// What it switches; none: sound and lamps.
+    pub const fn part(&self) -> Option<Part> {
+        match self {
+            Output::Board => None,
+            Output::Gpio(line) => Some(line.part),
+            Output::Coil(coil) => Some(coil.part),
+        }
+    }
+}
+
 /// What is switched by an output that switches one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
