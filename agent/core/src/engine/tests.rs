@@ -20,6 +20,7 @@ mod commands;
 mod derived;
 mod edges;
 mod history;
+mod horns;
 mod late;
 mod late_data;
 mod power;
