@@ -6,10 +6,12 @@
 //! them ([`Drivers::end_before`]).
 
 mod coil;
+mod command;
 mod drive;
 mod gpio;
 mod health;
 
+pub use command::{Options, command};
 pub use health::{Health, OutputHealth, Report};
 
 use crate::clock;
@@ -167,7 +169,7 @@ pub fn start(
 }
 
 /// What an output is, for people.
-fn named(settings: &Settings, output: &Output) -> String {
+pub fn named(settings: &Settings, output: &Output) -> String {
     match output {
         Output::Board => "board".into(),
         Output::Gpio(line) => {
