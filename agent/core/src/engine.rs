@@ -16,6 +16,7 @@ mod ingest;
 mod late;
 mod marks;
 mod newest;
+mod own;
 mod past;
 mod recent;
 mod sources;
@@ -134,6 +135,10 @@ pub struct Engine {
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
+    /// The alarm of each link, if it has one.
+    link_alarms: Box<[Option<u16>]>,
+    /// What was reported of the gateway itself.
+    reports: own::Reports,
     alarms: Vec<Alarm>,
     /// Alarms that are no longer configured, with their activations: if they come back, they go
     /// on counting.
@@ -260,6 +265,8 @@ impl Engine {
             sources: Sources::new(&plant),
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
+            link_alarms: own::link_alarms(&plant),
+            reports: own::Reports::default(),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
@@ -335,6 +342,7 @@ impl Engine {
             });
             let link = self.plant.links[usize::from(link.0)].id.clone();
             self.event(at, Event::Link { link, up, why });
+            self.judge_all(at);
         }
     }
 

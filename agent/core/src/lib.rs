@@ -20,6 +20,7 @@ pub mod state;
 
 pub mod summary;
 
+pub mod own;
 pub mod rule;
 
 pub mod line;

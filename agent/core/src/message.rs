@@ -564,6 +564,8 @@ pub struct AlarmMessage<'a> {
     pub settings: &'a plant::Alarm,
     /// As it stands.
     pub alarm: &'a Alarm,
+    /// What was reported with its condition, if it is one of the gateway's own.
+    pub reported: Option<&'a str>,
     /// Until when it is shelved, if it is.
     pub until: Option<Wall>,
 }
@@ -589,7 +591,11 @@ impl Serialize for AlarmMessage<'_> {
         map.serialize_entry("limit", &settings.when.limit())?;
         map.serialize_entry("text_en", &settings.text_en)?;
         map.serialize_entry("text_zh", &settings.text_zh)?;
-        act_entries(&mut map, alarm.who())?;
+        let who = alarm.who();
+        let why = who.and_then(|act| act.why.as_deref());
+        map.serialize_entry("by", &who.and_then(|act| act.by.as_deref()))?;
+        map.serialize_entry("via", &who.map(|act| act.via))?;
+        map.serialize_entry("why", &why.or(self.reported))?;
         map.serialize_entry("until_ms", &self.until)?;
         map.serialize_entry("count", &alarm.count)?;
         map.end()

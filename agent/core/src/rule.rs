@@ -4,6 +4,7 @@
 //! parentheses; `press-1.state` names another device. Bad or missing data is *undecided*
 //! (Kleene logic): it neither raises nor clears.
 
+use crate::own::Own;
 use crate::sample::Value;
 use crate::state::State;
 use crate::tag::{DeviceIndex, TagIndex};
@@ -41,6 +42,8 @@ pub enum Rule {
     NoData(DeviceIndex),
     /// A source of the device lies (see [`crate::tag::Detector`]).
     Suspect(DeviceIndex),
+    /// A condition of the gateway itself; never written, made for the agent's own alarms.
+    Own(Own),
     /// A figure over a window; always undecided, reported as not active.
     Figure,
     /// Both.
@@ -126,6 +129,8 @@ pub trait World {
     fn no_data(&self, device: DeviceIndex) -> bool;
     /// Whether a source of a device lies, `None` while it says nothing.
     fn suspect(&self, device: DeviceIndex) -> Option<bool>;
+    /// Whether a condition of the gateway itself holds, `None` while nobody has said so.
+    fn own(&self, own: Own) -> Option<bool>;
 }
 
 impl Rule {
@@ -151,6 +156,7 @@ impl Rule {
             } => limit.compare(*op, &world.value(*device, *tag)?, widen),
             Rule::NoData(device) => Some(world.no_data(*device)),
             Rule::Suspect(device) => world.suspect(*device),
+            Rule::Own(own) => world.own(*own),
             Rule::Figure => None,
             Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
@@ -171,7 +177,7 @@ impl Rule {
         match self {
             Rule::And(a, b) | Rule::Or(a, b) => a.subject().or_else(|| b.subject()),
             Rule::Not(a) => a.subject(),
-            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) => None,
+            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) | Rule::Own(_) => None,
             leaf => Some(leaf),
         }
     }
@@ -183,6 +189,14 @@ impl Rule {
                 limit: Limit::Number { limit, .. },
                 ..
             } => Some(*limit),
+            _ => None,
+        }
+    }
+
+    /// The device whose silence this leaf asks for.
+    pub const fn silence_of(&self) -> Option<DeviceIndex> {
+        match self {
+            Rule::NoData(device) => Some(*device),
             _ => None,
         }
     }

@@ -22,6 +22,7 @@ mod edges;
 mod history;
 mod late;
 mod late_data;
+mod own;
 mod power;
 mod rates;
 mod restart;
