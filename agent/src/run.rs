@@ -6,10 +6,12 @@
 
 mod ask;
 mod order;
+mod own;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use order::{Given, NotDone, Order, Orders};
+pub use own::OwnReports;
 
 use crate::clock;
 use crate::control;
@@ -169,6 +171,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
+    let own = OwnReports::new();
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
@@ -192,6 +195,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
+            own: own.clone(),
         },
         opened.losses,
     );

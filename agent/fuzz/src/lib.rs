@@ -300,7 +300,7 @@ fn request(choice: u8) -> Read {
     let tables = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
     Read {
         link: LinkIndex(0),
-        owner: andon_core::plant::Owner::Device(DeviceIndex(0)),
+        device: DeviceIndex(0),
         unit: 17,
         table: tables[usize::from(choice % 4)],
         start: 100,

@@ -4,6 +4,7 @@
 //! no longer than it takes to write one device's tags, or a line for each link and device, and
 //! while as many questions wait as there is room for, the next waits to be asked.
 
+use super::own::OwnReports;
 use super::shift::Shift;
 use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
@@ -62,6 +63,8 @@ pub(super) struct Beside {
     pub(super) reach: watch::Receiver<Reach>,
     /// How well the Modbus links do.
     pub(super) meters: Meters,
+    /// How the parts of the gateway are.
+    pub(super) own: OwnReports,
 }
 
 /// Where questions are put; clones put them to the same engine.

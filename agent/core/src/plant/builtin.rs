@@ -7,6 +7,11 @@ use alloc::format;
 use alloc::string::String;
 
 impl Alarm {
+    /// Whether it is there without being configured.
+    pub const fn is_builtin(&self) -> bool {
+        matches!(self.when, Rule::Own(_))
+    }
+
     /// The alarm of the gateway for `own`; `link` is the id of the link that it is about, if it is.
     ///
     /// Delays are start values: a link that is down for less than half a minute, and a broker for less

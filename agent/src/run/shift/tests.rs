@@ -1,6 +1,6 @@
 use super::*;
 use crate::field::meter::Meters;
-use crate::run::{Asks, NoAnswer, NotDone, Order, Orders, Question};
+use crate::run::{Asks, NoAnswer, NotDone, Order, Orders, OwnReports, Question};
 use crate::store;
 use crate::upstream::Reach;
 use andon_core::alarm::{Act, AlarmState, Verb, Via};
@@ -108,6 +108,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
+        own: OwnReports::new(),
     };
     Shift::new(
         engine,
