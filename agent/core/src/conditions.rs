@@ -169,6 +169,7 @@ impl Inputs {
             | Rule::NoData(_)
             | Rule::Suspect(_)
             | Rule::Own(_)
+            | Rule::Call(_)
             | Rule::Figure => Err(Reason::Missing),
         }
     }

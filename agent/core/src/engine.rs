@@ -12,6 +12,7 @@ mod closing;
 mod commands;
 mod course;
 mod footprint;
+mod hygiene;
 mod ingest;
 mod late;
 mod marks;
@@ -31,6 +32,7 @@ pub use view::Health;
 use crate::alarm::Alarm;
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
+use crate::hygiene::Hygiene;
 use crate::late::Late;
 use crate::limits;
 use crate::machine::Machine;
@@ -139,6 +141,7 @@ pub struct Engine {
     link_alarms: Box<[Option<u16>]>,
     /// What was reported of the gateway itself.
     reports: own::Reports,
+    hygiene: Hygiene,
     alarms: Vec<Alarm>,
     /// Alarms that are no longer configured, with their activations: if they come back, they go
     /// on counting.
@@ -267,6 +270,7 @@ impl Engine {
             links: plant.links.iter().map(|_| None).collect(),
             link_alarms: own::link_alarms(&plant),
             reports: own::Reports::default(),
+            hygiene: Hygiene::new(plant.alarms.len(), now.mono, timeline.label(now.mono)),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
@@ -321,6 +325,7 @@ impl Engine {
                 self.advance(index, now.mono);
                 self.tell_state(index);
             }
+            self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
         } else if self
             .alarm_deadline

@@ -3,8 +3,10 @@
 //! Every payload is a flat JSON object; the types here serialise to it with `serde_json`. What is
 //! shown on the gateway itself has the same form (`shown`).
 
+mod hygiene;
 mod shown;
 
+pub use hygiene::{FrequentAlarm, HygieneMessage};
 pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
 use crate::alarm::{Act, Alarm};
@@ -271,7 +273,11 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("value", &value.as_ref().map(Raw))?;
             let Some(done) = done else { return Ok(()) };
             act_entries(map, Some(&done.act))?;
-            map.serialize_entry("until_ms", &done.until)
+            map.serialize_entry("until_ms", &done.until)?;
+            match done.took_ms {
+                Some(took_ms) => map.serialize_entry("took_ms", &took_ms),
+                None => Ok(()),
+            }
         }
         Event::Silence { act, count, until } => {
             map.serialize_entry("event", "silence")?;

@@ -4,6 +4,7 @@
 //! parentheses; `press-1.state` names another device. Bad or missing data is *undecided*
 //! (Kleene logic): it neither raises nor clears.
 
+use crate::call::Call;
 use crate::own::Own;
 use crate::sample::Value;
 use crate::state::State;
@@ -44,6 +45,8 @@ pub enum Rule {
     Suspect(DeviceIndex),
     /// A condition of the gateway itself; never written, made for the agent's own alarms.
     Own(Own),
+    /// What people say: called, and not solved yet; never written, made for calls.
+    Call(Call),
     /// A figure over a window; always undecided, reported as not active.
     Figure,
     /// Both.
@@ -136,7 +139,11 @@ pub trait World {
 impl Rule {
     /// The answer now, `None` if undecided. `active` says whether the alarm stands, for the deadband.
     pub fn evaluate(&self, world: &impl World, active: bool) -> Option<bool> {
-        self.answer(world, if active { 1.0 } else { 0.0 })
+        match self {
+            // It holds until people say otherwise.
+            Rule::Call(_) => Some(active),
+            rule => rule.answer(world, if active { 1.0 } else { 0.0 }),
+        }
     }
 
     /// `widen` says by how many deadbands each comparison is met before its limit: by one where
@@ -157,7 +164,7 @@ impl Rule {
             Rule::NoData(device) => Some(world.no_data(*device)),
             Rule::Suspect(device) => world.suspect(*device),
             Rule::Own(own) => world.own(*own),
-            Rule::Figure => None,
+            Rule::Figure | Rule::Call(_) => None,
             Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -177,7 +184,9 @@ impl Rule {
         match self {
             Rule::And(a, b) | Rule::Or(a, b) => a.subject().or_else(|| b.subject()),
             Rule::Not(a) => a.subject(),
-            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) | Rule::Own(_) => None,
+            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) | Rule::Own(_) | Rule::Call(_) => {
+                None
+            }
             leaf => Some(leaf),
         }
     }

@@ -193,9 +193,11 @@ impl Engine {
         done: Option<Box<Done>>,
         now: Mono,
     ) -> bool {
-        let Some(Change { from, to }) = change else {
+        let Some(change) = change else {
             return false;
         };
+        self.count_change(index, change, done.as_deref(), now);
+        let Change { from, to } = change;
         let settings = &self.plant.alarms[usize::from(index)];
         let alarm = &self.alarms[usize::from(index)];
         let event = Event::Alarm {

@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 mod calendar;
 mod calendars;
+mod calls;
 mod changed;
 mod commands;
 mod derived;

@@ -1,15 +1,43 @@
-//! The alarms that every plant has without configuring them: those of the gateway itself.
+//! The alarms that every plant has without configuring them: those of the gateway itself, and calls.
 
-use super::{Alarm, Owner, Priority};
+use super::{Alarm, Device, Owner, Priority};
+use crate::call::Call;
 use crate::own::Own;
 use crate::rule::Rule;
+use crate::tag::DeviceIndex;
 use alloc::format;
 use alloc::string::String;
 
 impl Alarm {
     /// Whether it is there without being configured.
     pub const fn is_builtin(&self) -> bool {
-        matches!(self.when, Rule::Own(_))
+        matches!(self.when, Rule::Own(_) | Rule::Call(_))
+    }
+
+    /// Whether it is raised and cleared by what people say.
+    pub const fn is_call(&self) -> bool {
+        matches!(self.when, Rule::Call(_))
+    }
+
+    /// A call from the device with this index.
+    pub fn of_call(index: DeviceIndex, device: &Device, call: Call) -> Alarm {
+        let (en, zh) = match call {
+            Call::Material => ("material is needed", "呼叫物料"),
+            Call::Quality => ("quality control is needed", "呼叫质检"),
+            Call::Maintenance => ("maintenance is needed", "呼叫维修"),
+        };
+        Alarm {
+            owner: Owner::Device(index),
+            id: call.id().into(),
+            priority: Priority::Medium,
+            when: Rule::Call(call),
+            on_delay_ms: 0,
+            off_delay_ms: 0,
+            latched: false,
+            suppress_when: None,
+            text_en: format!("{}: {en}", device.id).into(),
+            text_zh: format!("{} {zh}", device.name).into(),
+        }
     }
 
     /// The alarm of the gateway for `own`; `link` is the id of the link that it is about, if it is.
