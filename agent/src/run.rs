@@ -7,11 +7,13 @@
 mod ask;
 mod notices;
 mod order;
+mod own;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
+pub use own::OwnReports;
 
 use crate::annunciator::horn::Horns;
 use crate::clock;
@@ -174,6 +176,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (tell_horns, _horns) = Horns::new(plant.horns.len());
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
+    let own = OwnReports::new();
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
@@ -201,6 +204,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             reach: reached.clone(),
             meters: field.meters,
             desks,
+            own: own.clone(),
         },
         opened.losses,
     );

@@ -1,6 +1,7 @@
 //! The whole of what is configured, checked: what the configuration parser hands out and the
 //! engine is built from. Nothing in here can be wrong any more.
 
+mod builtin;
 mod roster;
 mod states;
 

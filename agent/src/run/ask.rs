@@ -5,6 +5,7 @@
 //! while as many questions wait as there is room for, the next waits to be asked.
 
 use super::notices::Desks;
+use super::own::OwnReports;
 use super::shift::Shift;
 use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
@@ -65,6 +66,8 @@ pub(super) struct Beside {
     pub(super) meters: Meters,
     /// Where people are told of alarms.
     pub(super) desks: Desks,
+    /// How the parts of the gateway are.
+    pub(super) own: OwnReports,
 }
 
 /// Where questions are put; clones put them to the same engine.

@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 mod calendar;
 mod calendars;
+mod calls;
 mod changed;
 mod commands;
 mod derived;
@@ -22,6 +23,7 @@ mod edges;
 mod history;
 mod late;
 mod late_data;
+mod own;
 mod power;
 mod rates;
 mod restart;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::annunciator::horn::Horns;
 use crate::field::meter::Meters;
-use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, Question};
+use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, OwnReports, Question};
 use crate::store;
 use crate::upstream::Reach;
 use andon_core::alarm::{Act, AlarmState, Verb, Via};
@@ -112,6 +112,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         reach,
         meters: Meters::none(),
         desks: Desks::new().0,
+        own: OwnReports::new(),
     };
     Shift::new(
         engine,
