@@ -178,7 +178,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let alarms = alarms::alarms(alarm_sections, &devices, text, out);
     for mut other in others {
         other.take("devices_csv");
         other.finish();
@@ -194,7 +194,6 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let (upstream, topics_root) = upstream??;
     let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
-    not_active.extend(alarms_not_active);
     not_active.extend(local.not_active);
     if gateway
         .language

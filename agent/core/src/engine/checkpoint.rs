@@ -17,7 +17,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 6;
+const VERSION: u8 = 7;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -309,10 +309,12 @@ impl Engine {
         self.stepped_ms = 0;
         self.timeline.begin_anew(from, to);
         for entry in &mut self.devices {
+            entry.asked.forget();
             if let Some(machine) = &mut entry.machine {
                 machine.skip();
             }
         }
+        self.renew_figures();
     }
 
     /// From here on labels are those of this run: if its clock is not set, they will be moved.
@@ -354,6 +356,7 @@ impl Engine {
                     to: AlarmState::Normal,
                     value: None,
                     active: false,
+                    first_out: false,
                     done: None,
                 };
                 self.event(now, event);
