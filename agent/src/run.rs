@@ -281,7 +281,8 @@ async fn begin(
             );
             History::none()
         });
-        let engine = Engine::with_history(plant, plan, run, now, left, history.past());
+        let past = history.past(plant.reach_of_minutes());
+        let engine = Engine::with_history(plant, plan, run, now, left, past);
         (engine, history)
     });
     match begun.await {

@@ -7,10 +7,12 @@
 
 mod age;
 mod alarms;
+mod asked;
 mod checkpoint;
 mod closing;
 mod commands;
 mod course;
+mod first_out;
 mod footprint;
 mod horns;
 mod hygiene;
@@ -53,6 +55,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use asked::Asked;
 use course::Course;
 use marks::Marked;
 use newest::Newest;
@@ -138,6 +141,8 @@ pub struct Engine {
     stepped_ms: i64,
     next_housekeeping: Mono,
     labels_from: LabelsFrom,
+    /// When this run began to read.
+    begun: Mono,
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
@@ -212,6 +217,8 @@ struct Entry {
     unmapped: Vec<Value>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
+    /// What they ask for beyond its newest values.
+    asked: Asked,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
     /// The same of records of its tags.
@@ -275,6 +282,7 @@ impl Engine {
             stepped_ms: 0,
             next_housekeeping: now.mono,
             labels_from: LabelsFrom::default(),
+            begun: now.mono,
             now: start,
             newest: Newest::new(&plant),
             sources: Sources::new(&plant),
@@ -523,7 +531,8 @@ impl Engine {
 fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<Entry> {
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
-    for (index, device) in plant.devices.iter().enumerate() {
+    let asked = asked::asked(plant);
+    for ((index, device), asked) in plant.devices.iter().enumerate().zip(asked) {
         let course = courses.get(usize::from(device.calendar.0));
         let planned = course.is_none_or(|course| course.span.planned);
         entries.push(Entry {
@@ -537,6 +546,7 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
+            asked,
             summaries: [0; 4],
             tag_records: [0; 4],
             ended: Default::default(),

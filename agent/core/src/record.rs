@@ -200,6 +200,8 @@ pub enum Event {
         active: bool,
         /// What a person did, if that is why.
         done: Option<Box<Done>>,
+        /// Whether it came first of its group.
+        first_out: bool,
     },
     /// A link came up or went down.
     Link {

@@ -180,8 +180,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     check_numbers(&links, &devices, out);
     let own = builtin::own(&root);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (alarms, alarms_not_active) =
-        alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
+    let alarms = alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
     for mut other in others {
         other.take("devices_csv");
         other.finish();
@@ -197,7 +196,6 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let (upstream, topics_root) = upstream??;
     let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
-    not_active.extend(alarms_not_active);
     not_active.extend(local.not_active);
     if gateway
         .language

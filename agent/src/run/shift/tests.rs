@@ -85,6 +85,7 @@ fn silent() -> plant::Alarm {
         on_delay_ms: 0,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
