@@ -7,11 +7,13 @@
 mod ask;
 mod notices;
 mod order;
+mod own;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
+pub use own::OwnReports;
 
 use crate::annunciator::horn::{self, Horns};
 use crate::clock;
@@ -180,6 +182,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
+    let own = OwnReports::new();
+    tokio::spawn(horn::watch_over(outputs.clone(), own.clone()));
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
@@ -208,6 +212,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             meters: field.meters,
             outputs,
             desks,
+            own: own.clone(),
         },
         opened.losses,
     );
@@ -284,7 +289,8 @@ async fn begin(
             );
             History::none()
         });
-        let engine = Engine::with_history(plant, plan, run, now, left, history.past());
+        let past = history.past(plant.reach_of_minutes());
+        let engine = Engine::with_history(plant, plan, run, now, left, past);
         (engine, history)
     });
     match begun.await {

@@ -7,17 +7,21 @@
 
 mod age;
 mod alarms;
+mod asked;
 mod checkpoint;
 mod closing;
 mod commands;
 mod course;
+mod first_out;
 mod footprint;
 mod horns;
+mod hygiene;
 mod ingest;
 mod late;
 mod marks;
 mod newest;
 mod notices;
+mod own;
 mod past;
 mod recent;
 mod sources;
@@ -35,6 +39,7 @@ use crate::annunciate::Channel;
 use crate::annunciate::horn::Horns;
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
+use crate::hygiene::Hygiene;
 use crate::late::Late;
 use crate::limits;
 use crate::machine::Machine;
@@ -51,6 +56,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use asked::Asked;
 use course::Course;
 use marks::Marked;
 use newest::Newest;
@@ -136,6 +142,8 @@ pub struct Engine {
     stepped_ms: i64,
     next_housekeeping: Mono,
     labels_from: LabelsFrom,
+    /// When this run began to read.
+    begun: Mono,
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
@@ -144,6 +152,11 @@ pub struct Engine {
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
+    /// The alarm of each link, if it has one.
+    link_alarms: Box<[Option<u16>]>,
+    /// What was reported of the gateway itself.
+    reports: own::Reports,
+    hygiene: Hygiene,
     alarms: Vec<Alarm>,
     /// Alarms that are no longer configured, with their activations: if they come back, they go
     /// on counting.
@@ -205,6 +218,8 @@ struct Entry {
     unmapped: Vec<Value>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
+    /// What they ask for beyond its newest values.
+    asked: Asked,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
     /// The same of records of its tags.
@@ -268,11 +283,15 @@ impl Engine {
             stepped_ms: 0,
             next_housekeeping: now.mono,
             labels_from: LabelsFrom::default(),
+            begun: now.mono,
             now: start,
             newest: Newest::new(&plant),
             sources: Sources::new(&plant),
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
+            link_alarms: own::link_alarms(&plant),
+            reports: own::Reports::default(),
+            hygiene: Hygiene::new(plant.alarms.len(), now.mono, timeline.label(now.mono)),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
@@ -329,6 +348,7 @@ impl Engine {
                 self.advance(index, now.mono);
                 self.tell_state(index);
             }
+            self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
         } else if self
             .alarm_deadline
@@ -352,6 +372,7 @@ impl Engine {
             });
             let link = self.plant.links[usize::from(link.0)].id.clone();
             self.event(at, Event::Link { link, up, why });
+            self.judge_all(at);
         }
     }
 
@@ -511,7 +532,8 @@ impl Engine {
 fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<Entry> {
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
-    for (index, device) in plant.devices.iter().enumerate() {
+    let asked = asked::asked(plant);
+    for ((index, device), asked) in plant.devices.iter().enumerate().zip(asked) {
         let course = courses.get(usize::from(device.calendar.0));
         let planned = course.is_none_or(|course| course.span.planned);
         entries.push(Entry {
@@ -525,6 +547,7 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
+            asked,
             summaries: [0; 4],
             tag_records: [0; 4],
             ended: Default::default(),

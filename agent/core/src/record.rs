@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of the stored form.
-pub const STORED_VERSION: u8 = 4;
+pub const STORED_VERSION: u8 = 5;
 
 /// Which run of the agent made a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -200,6 +200,8 @@ pub enum Event {
         active: bool,
         /// What a person did, if that is why.
         done: Option<Box<Done>>,
+        /// Whether it came first of its group.
+        first_out: bool,
     },
     /// A link came up or went down.
     Link {
@@ -303,4 +305,6 @@ pub struct Done {
     pub act: Act,
     /// Until when it is shelved.
     pub until: Option<Wall>,
+    /// Milliseconds since the step of a call before this one.
+    pub took_ms: Option<u64>,
 }

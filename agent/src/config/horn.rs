@@ -9,7 +9,7 @@ use super::values::{boolean, id, integer, one_of, some, text};
 use super::walk::{At, Findings, Item, Section};
 use crate::settings::{Coil, GpioLine, Output, Part};
 use andon_core::modbus::permit::{Allowed, Target};
-use andon_core::plant::{Alarm, Device, Horn, Priority, Sequence};
+use andon_core::plant::{Alarm, Device, GATEWAY, Horn, Priority, Sequence};
 use andon_core::tag::{DeviceIndex, LinkIndex};
 use std::path::Path;
 use std::sync::Arc;
@@ -103,6 +103,11 @@ fn horn(
     let sequence = section.read("sequence", one_of(&SEQUENCES));
     let from_priority = section.read("from_priority", one_of(&PRIORITIES));
     let by_id = |item: &Item<'_>| matched(item, around.devices);
+    let names_gateway = section.peek("devices").is_some_and(|item| {
+        let names = item.value.as_array().into_iter().flatten();
+        let mut names = names.filter_map(|name| name.get_ref().as_str());
+        names.any(|name| name == GATEWAY)
+    });
     let devices = section.read("devices", some("a list such as [\"press-*\"]", by_id));
     let by_line = |item: &Item<'_>| of_line(item, around.devices);
     let lines = section.read("lines", some("a list such as [\"A\"]", by_line));
@@ -110,6 +115,7 @@ fn horn(
         some(OUTPUTS, |element| output(element, around))(item)
     });
     section.finish();
+    let is_for_all = devices.is_none() && lines.is_none();
     let devices = match (devices, lines) {
         (None, None) => None,
         (devices, lines) => {
@@ -125,6 +131,7 @@ fn horn(
         sequence: sequence.unwrap_or_default(),
         from_priority: from_priority.unwrap_or(Priority::Medium),
         devices,
+        gateway: is_for_all || names_gateway,
     };
     Some((id, horn, through?.value))
 }
@@ -132,6 +139,9 @@ fn horn(
 /// The devices that a pattern stands for.
 fn matched(item: &Item<'_>, devices: &[Device]) -> Option<Vec<DeviceIndex>> {
     let glob = text(item)?;
+    if glob == GATEWAY {
+        return Some(Vec::new());
+    }
     let hits = |id: &str| glob_matches(glob, id);
     let found = select(devices, |device| hits(&device.id));
     if found.is_empty() && !item.out.lost_any(hits) {

@@ -9,6 +9,7 @@
 mod addresses;
 mod alarms;
 mod board;
+mod builtin;
 mod buses;
 mod calendar;
 mod called;
@@ -178,8 +179,9 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let follow = with_state.map(|device| (device.id.clone(), device.calendar));
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
+    let own = builtin::own(&root);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let mut alarms = alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
     let horn_sections = root.one_or_more("horn");
     let around = Around {
         has_board: root.has("board"),
@@ -204,7 +206,6 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let (upstream, topics_root) = upstream??;
     let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
-    not_active.extend(alarms_not_active);
     not_active.extend(local.not_active);
     if gateway
         .language

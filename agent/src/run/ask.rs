@@ -5,6 +5,7 @@
 //! while as many questions wait as there is room for, the next waits to be asked.
 
 use super::notices::Desks;
+use super::own::OwnReports;
 use super::shift::Shift;
 use crate::annunciator::horn::{Health, OutputHealth};
 use crate::field::meter::{LinkFigures, Meters};
@@ -70,6 +71,8 @@ pub(super) struct Beside {
     pub(super) outputs: Health,
     /// Where people are told of alarms.
     pub(super) desks: Desks,
+    /// How the parts of the gateway are.
+    pub(super) own: OwnReports,
 }
 
 /// Where questions are put; clones put them to the same engine.

@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 mod calendar;
 mod calendars;
+mod calls;
 mod changed;
 mod commands;
 mod derived;
@@ -23,6 +24,7 @@ mod history;
 mod horns;
 mod late;
 mod late_data;
+mod own;
 mod power;
 mod rates;
 mod restart;
@@ -130,6 +132,7 @@ fn plant() -> Plant {
         on_delay_ms,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),

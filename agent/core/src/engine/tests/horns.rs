@@ -40,6 +40,7 @@ fn horn(id: &str, sequence: Sequence, from: Priority, device: Option<u16>) -> pl
         sequence,
         from_priority: from,
         devices: device.map(|device| [DeviceIndex(device)].into()),
+        gateway: device.is_none(),
     }
 }
 
@@ -72,6 +73,7 @@ fn hall() -> Plant {
                 on_delay_ms: DELAYS_S[bit][0] * 1000,
                 off_delay_ms: DELAYS_S[bit][1] * 1000,
                 latched: bit == 3,
+                group: None,
                 suppress_when: (bit < SUPPRESSED)
                     .then(|| rule(device, usize::from(SUPPRESSING_BIT))),
                 text_en: "".into(),
