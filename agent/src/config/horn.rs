@@ -48,7 +48,7 @@ pub(super) fn horns(
     let mut ids: Vec<At<Arc<str>>> = Vec::new();
     let mut taken: Vec<(At<Output>, Arc<str>)> = Vec::new();
     for section in sections {
-        let Some((id, horn, outputs)) = horn(section, around) else {
+        let Some(HornPart { id, horn, outputs }) = horn(section, around) else {
             continue;
         };
         if let Some(first) = ids.iter().find(|other| other.value == id.value) {
@@ -91,10 +91,14 @@ fn clash(one: &At<Output>, other: &At<Output>) -> bool {
     }
 }
 
-fn horn(
-    mut section: Section<'_>,
-    around: &Around<'_>,
-) -> Option<(At<Arc<str>>, Horn, Vec<At<Output>>)> {
+/// One horn as configured.
+struct HornPart {
+    id: At<Arc<str>>,
+    horn: Horn,
+    outputs: Vec<At<Output>>,
+}
+
+fn horn(mut section: Section<'_>, around: &Around<'_>) -> Option<HornPart> {
     let span = section.span();
     let id = section.place("id", id).unwrap_or(At {
         value: "horn".into(),
@@ -133,7 +137,11 @@ fn horn(
         devices,
         gateway: is_for_all || names_gateway,
     };
-    Some((id, horn, through?.value))
+    Some(HornPart {
+        id,
+        horn,
+        outputs: through?.value,
+    })
 }
 
 /// The devices that a pattern stands for.
