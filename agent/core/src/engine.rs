@@ -31,6 +31,7 @@ mod view;
 pub use checkpoint::Left;
 pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
+pub use horns::{HornTest, NoTest};
 pub use view::Health;
 
 use crate::alarm::Alarm;

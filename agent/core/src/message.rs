@@ -287,6 +287,12 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             act_entries(map, Some(act))?;
             map.serialize_entry("until_ms", until)
         }
+        Event::HornTest { horn, act, until } => {
+            map.serialize_entry("event", "horn-test")?;
+            map.serialize_entry("what", horn)?;
+            act_entries(map, Some(act))?;
+            map.serialize_entry("until_ms", until)
+        }
         Event::Link { link, up, why } => {
             map.serialize_entry("event", "link")?;
             map.serialize_entry("what", link)?;

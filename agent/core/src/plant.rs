@@ -344,6 +344,17 @@ pub enum Priority {
     High,
 }
 
+impl Priority {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Priority::Low => "low",
+            Priority::Medium => "medium",
+            Priority::High => "high",
+        }
+    }
+}
+
 /// The id that stands for the gateway itself where a device is named; no device may have it.
 pub const GATEWAY: &str = "gateway";
 

@@ -285,6 +285,15 @@ pub enum Event {
         /// Until when.
         until: Wall,
     },
+    /// A person tests what is heard and lit; no alarm is changed by that.
+    HornTest {
+        /// Which horn; none: every one.
+        horn: Option<Arc<str>>,
+        /// Who.
+        act: Box<Act>,
+        /// Until when.
+        until: Wall,
+    },
 }
 
 /// What a person did to an alarm.

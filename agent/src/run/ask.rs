@@ -7,6 +7,7 @@
 use super::notices::Desks;
 use super::own::OwnReports;
 use super::shift::Shift;
+use crate::annunciator::horn::{Health, OutputHealth};
 use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
 use crate::upstream::Reach;
@@ -36,6 +37,8 @@ pub enum Question {
     Status,
     /// The alarms that are not normal, and what sounds: one object.
     Alarms,
+    /// What is heard and lit, and whether it can be: one object.
+    Horns,
     /// How every device stands: a list.
     Devices,
     /// How the tags of a device stand: a list.
@@ -64,6 +67,8 @@ pub(super) struct Beside {
     pub(super) reach: watch::Receiver<Reach>,
     /// How well the Modbus links do.
     pub(super) meters: Meters,
+    /// Whether what horns sound through can be switched.
+    pub(super) outputs: Health,
     /// Where people are told of alarms.
     pub(super) desks: Desks,
     /// How the parts of the gateway are.
@@ -133,6 +138,28 @@ struct Alarms<'a> {
     alarms: Vec<AlarmMessage<'a>>,
 }
 
+/// The horns: the object of `GET /api/v1/horns` and `andon horn --json`.
+#[derive(serde::Serialize)]
+struct Horns<'a> {
+    v: u32,
+    gateway: &'a str,
+    ts: Wall,
+    horns: Vec<HornNow<'a>>,
+    outputs: &'a [OutputHealth],
+}
+
+/// What a horn does.
+#[derive(serde::Serialize)]
+struct HornNow<'a> {
+    id: &'a str,
+    /// The letter of ISA-18.1.
+    sequence: char,
+    tone: &'static str,
+    red: &'static str,
+    yellow: &'static str,
+    green: &'static str,
+}
+
 /// A link, with what its meter shows if it speaks Modbus.
 struct Link<'a> {
     status: LinkStatus<'a>,
@@ -183,6 +210,7 @@ impl Shift {
             Question::Ready => Some(self.why_not_ready()),
             Question::Status => self.status(),
             Question::Alarms => self.alarms(),
+            Question::Horns => self.horns(),
             Question::Devices => json(&self.engine.devices(now).collect::<Vec<_>>()),
             Question::Tags(device) => json(&self.engine.tags(device, now).collect::<Vec<_>>()),
         };
@@ -251,6 +279,28 @@ impl Shift {
             sounding_alarms: sound.alarms,
             silent_until_ms: sound.silent_until,
             alarms: self.not_normal().collect(),
+        })
+    }
+}
+
+impl Shift {
+    fn horns(&self) -> Option<Bytes> {
+        let plant = self.engine.plant();
+        let horns = plant.horns.iter().zip(self.engine.horns());
+        let horns = horns.map(|(settings, horn)| HornNow {
+            id: &settings.id,
+            sequence: settings.sequence.letter(),
+            tone: horn.tone.as_str(),
+            red: horn.red.as_str(),
+            yellow: horn.yellow.as_str(),
+            green: horn.green.as_str(),
+        });
+        json(&Horns {
+            v: VERSION,
+            gateway: &plant.gateway.id,
+            ts: self.engine.label(clock::mono()),
+            horns: horns.collect(),
+            outputs: &self.beside.outputs.borrow(),
         })
     }
 }

@@ -21,6 +21,7 @@ mod commands;
 mod derived;
 mod edges;
 mod history;
+mod horns;
 mod late;
 mod late_data;
 mod own;
