@@ -29,7 +29,7 @@ pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
 use crate::alarm::Alarm;
-use crate::annunciate::Channel;
+use crate::annunciate::{Annunciator, Channel};
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
 use crate::late::Late;
@@ -144,6 +144,8 @@ pub struct Engine {
     /// on counting.
     retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
+    /// Who was told what.
+    people: Annunciator,
     actions: Queue<Action>,
     /// What devices did since the last page that tells so.
     marks: Vec<Mark>,
@@ -268,6 +270,7 @@ impl Engine {
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
+            people: Annunciator::new(&plant),
             actions: Queue::with_capacity(capacity),
             marks: Vec::new(),
             page: past.page,
@@ -320,11 +323,15 @@ impl Engine {
                 self.tell_state(index);
             }
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
         } else if self
             .alarm_deadline
             .is_some_and(|deadline| deadline <= now.mono)
         {
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
+        } else if self.people.wake().is_some_and(|wake| wake <= now.mono) {
+            self.look_after_people(now.mono);
         }
     }
 
@@ -363,8 +370,8 @@ impl Engine {
             .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
-        self.alarm_deadline
-            .map_or(edge, |deadline| deadline.min(edge))
+        let waiting = self.alarm_deadline.into_iter().chain(self.people.wake());
+        waiting.fold(edge, Mono::min)
     }
 
     /// What has passed through.

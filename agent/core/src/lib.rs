@@ -48,6 +48,10 @@ pub mod kpi;
 
 pub mod alarm;
 
+pub mod sms;
+
+pub mod annunciate;
+
 pub mod record;
 
 pub mod history;
@@ -56,9 +60,5 @@ pub mod segments;
 pub mod late;
 
 pub mod message;
-
-pub mod sms;
-
-pub mod annunciate;
 
 pub mod engine;

@@ -185,6 +185,7 @@ impl Engine {
             done,
         };
         self.event(now, event);
+        self.note_alarm(index, now);
         true
     }
 

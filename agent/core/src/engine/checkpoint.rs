@@ -6,6 +6,7 @@ use super::past::{Gone, calendar_with_id};
 use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
 use crate::alarm::{Alarm, AlarmState};
+use crate::annunciate::Stored;
 use crate::history::OpenTags;
 use crate::machine::Ledger;
 use crate::plant::{Plant, Priority};
@@ -17,7 +18,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 6;
+const VERSION: u8 = 7;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -92,6 +93,8 @@ pub(super) struct Checkpoint {
     /// By device and tag, the newest time stamps of sources.
     source_times: Vec<TimesOf>,
     alarms: Vec<StoredAlarm>,
+    /// Who was told what.
+    people: Stored,
     /// Activations that may have been counted since.
     #[serde(skip)]
     lost_occurrences: u64,
@@ -231,6 +234,7 @@ impl Engine {
             counters,
             source_times,
             alarms,
+            people: self.with_scene(now, |people, scene| people.stored(scene)),
             lost_occurrences: 0,
         };
         let mut bytes = Vec::from([VERSION]);
@@ -293,6 +297,7 @@ impl Engine {
         for alarm in &mut self.alarms {
             alarm.occurrence += before.lost_occurrences;
         }
+        self.resume_people(&before.people);
     }
 
     /// Nobody can say how long the silence was: the open windows end before it.
