@@ -22,6 +22,7 @@ mod edges;
 mod history;
 mod late;
 mod late_data;
+mod notices;
 mod power;
 mod rates;
 mod restart;
