@@ -13,6 +13,7 @@ pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
 
+use crate::annunciator::horn::Horns;
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
@@ -28,7 +29,7 @@ use andon_core::plant::Plant;
 use andon_core::record::Run;
 use andon_core::time::Now;
 use ask::Beside;
-use shift::{OutboxEnded, Shift, Told};
+use shift::{OutboxEnded, Shift, Told, Watches};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -171,6 +172,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let current = CurrentValues::open(&data_dir, &plant.gateway);
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
+    let (tell_horns, _horns) = Horns::new(plant.horns.len());
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
@@ -190,7 +192,10 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         store.clone(),
         history,
         current,
-        to_uplink,
+        Watches {
+            health: to_uplink,
+            horns: tell_horns,
+        },
         Beside {
             began: now.mono,
             reach: reached.clone(),

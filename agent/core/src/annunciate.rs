@@ -5,6 +5,10 @@
 //! A worker takes one [`Notice`] in hand, tells it, and says what became of it; only then it gets the
 //! next. What was in hand when the agent was killed is taken in hand once more, and no more than
 //! once, for nobody knows whether it arrived.
+//!
+//! What is heard and lit of alarms is in [`horn`].
+
+pub mod horn;
 
 mod annunciator;
 mod budget;

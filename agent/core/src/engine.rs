@@ -12,6 +12,7 @@ mod closing;
 mod commands;
 mod course;
 mod footprint;
+mod horns;
 mod ingest;
 mod late;
 mod marks;
@@ -29,6 +30,7 @@ pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
 use crate::alarm::Alarm;
+use crate::annunciate::horn::Horns;
 use crate::annunciate::{Annunciator, Channel};
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
@@ -83,6 +85,8 @@ pub enum Action {
     /// There may be something to tell on this channel: its worker is to ask
     /// [`Engine::next_notice`].
     Notices(Channel),
+    /// What is to be heard and lit changed: [`Engine::horns`].
+    Horn,
     /// The quality of a tag changed for a reason that lies in its data: tell the log.
     Quality(DeviceIndex, TagIndex, Quality),
 }
@@ -146,6 +150,9 @@ pub struct Engine {
     alarm_deadline: Option<Mono>,
     /// Who was told what.
     people: Annunciator,
+    horns: Horns,
+    /// Alarms may have changed since the horns were worked out.
+    horns_due: bool,
     actions: Queue<Action>,
     /// What devices did since the last page that tells so.
     marks: Vec<Mark>,
@@ -271,6 +278,8 @@ impl Engine {
             retired: Vec::new(),
             alarm_deadline: None,
             people: Annunciator::new(&plant),
+            horns: Horns::new(&plant),
+            horns_due: true,
             actions: Queue::with_capacity(capacity),
             marks: Vec::new(),
             page: past.page,
@@ -333,6 +342,8 @@ impl Engine {
         } else if self.people.wake().is_some_and(|wake| wake <= now.mono) {
             self.look_after_people(now.mono);
         }
+        let deadline = self.horns.deadline();
+        self.horns_due |= deadline.is_some_and(|deadline| deadline <= now.mono);
     }
 
     /// A link came up or went down.
@@ -356,8 +367,11 @@ impl Engine {
         self.event(at, event);
     }
 
-    /// What is to be done next.
+    /// What is to be done next; what is heard comes before all else.
     pub fn poll_action(&mut self) -> Option<Action> {
+        if self.look_at_horns() {
+            return Some(Action::Horn);
+        }
         if self.actions.is_empty() {
             self.turn_marks();
         }
@@ -370,8 +384,13 @@ impl Engine {
             .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
-        let waiting = self.alarm_deadline.into_iter().chain(self.people.wake());
-        waiting.fold(edge, Mono::min)
+        let deadlines = [
+            self.alarm_deadline,
+            self.people.wake(),
+            self.horns.deadline(),
+        ];
+        let deadlines = deadlines.into_iter().flatten();
+        deadlines.fold(edge, Mono::min)
     }
 
     /// What has passed through.

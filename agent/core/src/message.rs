@@ -570,8 +570,8 @@ pub struct AlarmMessage<'a> {
     pub gateway: &'a Gateway,
     /// The present run.
     pub run: &'a Run,
-    /// Whose.
-    pub device: &'a Device,
+    /// Id of the device whose it is, or of the gateway.
+    pub device: &'a str,
     /// As configured.
     pub settings: &'a plant::Alarm,
     /// As it stands.
@@ -585,8 +585,8 @@ impl Serialize for AlarmMessage<'_> {
         let (settings, alarm) = (self.settings, self.alarm);
         let mut map = serializer.serialize_map(None)?;
         head(&mut map, self.gateway, self.run)?;
-        map.serialize_entry("id", &format!("{}.{}", self.device.id, settings.id))?;
-        map.serialize_entry("device", &self.device.id)?;
+        map.serialize_entry("id", &format!("{}.{}", self.device, settings.id))?;
+        map.serialize_entry("device", self.device)?;
         map.serialize_entry("alarm", &settings.id)?;
         map.serialize_entry("occurrence", &alarm.occurrence)?;
         map.serialize_entry("priority", &settings.priority)?;

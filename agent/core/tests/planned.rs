@@ -118,6 +118,7 @@ fn plant() -> Plant {
         devices: devices.collect(),
         alarms: vec![],
         roster: Default::default(),
+        horns: vec![],
         max_payload: 9_000,
         cfg: 0,
     }

@@ -7,7 +7,7 @@ use super::rules::{When, when};
 use super::values::{boolean, delay, duration, id, label, number, one_of, some, text};
 use super::walk::{At, Findings, Item, Section};
 use crate::settings::NotActive;
-use andon_core::plant::{Alarm, Device, Priority};
+use andon_core::plant::{Alarm, Device, Owner, Priority};
 use andon_core::rule::{self, Op, Rule};
 use andon_core::tag::DeviceIndex;
 use std::collections::HashSet;
@@ -158,7 +158,10 @@ fn suppress(
         );
     }
     for (device, rule) in rules {
-        if let Some(alarm) = alarms.iter_mut().find(|alarm| alarm.device == device) {
+        if let Some(alarm) = alarms
+            .iter_mut()
+            .find(|alarm| alarm.owner == Owner::Device(device))
+        {
             alarm.suppress_when = Some(rule);
         }
     }
@@ -330,7 +333,7 @@ impl AlarmPart {
         let en = self.text_en.as_deref().map(fill);
         let zh = self.text_zh.as_deref().map(fill);
         Alarm {
-            device: index,
+            owner: Owner::Device(index),
             id: id.clone(),
             priority: self.priority,
             when,

@@ -237,6 +237,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             devices,
             alarms,
             roster: Default::default(),
+            horns: Vec::new(),
             max_payload,
             cfg: 0,
         },

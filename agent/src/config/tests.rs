@@ -296,7 +296,11 @@ fn press_line_states_are_in_the_order_of_the_file() {
 #[test]
 fn press_line_alarms_are_spread_over_their_devices() {
     let plant = press_line().settings.plant;
-    let ids: Vec<(u16, &str)> = plant.alarms.iter().map(|a| (a.device.0, &*a.id)).collect();
+    let ids: Vec<(u16, &str)> = plant
+        .alarms
+        .iter()
+        .map(|a| (a.owner.device().unwrap().0, &*a.id))
+        .collect();
     assert_eq!(
         ids,
         [

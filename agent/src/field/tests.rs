@@ -129,6 +129,7 @@ fn settings(port: u16) -> Settings {
             ],
             alarms: vec![],
             roster: Default::default(),
+            horns: vec![],
             max_payload: 9000,
             cfg: 0,
         },

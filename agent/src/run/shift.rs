@@ -10,6 +10,7 @@ use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
 use super::notices::Word;
 use super::order::{Given, Promises};
+use crate::annunciator::horn::Teller;
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::history::{History, NotKept};
@@ -58,7 +59,7 @@ pub(super) struct Shift {
     history: History,
     pub(super) beside: Beside,
     current: CurrentValues,
-    health: watch::Sender<Health>,
+    watches: Watches,
     staging: Staging,
     pub(super) promises: Promises,
     commit: Option<JoinHandle<Commit>>,
@@ -87,6 +88,14 @@ pub(super) struct Told {
     pub(super) words: mpsc::Receiver<Word>,
 }
 
+/// What others follow.
+pub(super) struct Watches {
+    /// How the gateway is, for `status`.
+    pub(super) health: watch::Sender<Health>,
+    /// What is to be heard and lit.
+    pub(super) horns: Teller,
+}
+
 enum Wake {
     Stop,
     Committed(Commit),
@@ -105,7 +114,7 @@ impl Shift {
         store: Store,
         history: History,
         current: CurrentValues,
-        health: watch::Sender<Health>,
+        watches: Watches,
         beside: Beside,
         losses: Vec<Event>,
     ) -> Shift {
@@ -116,7 +125,7 @@ impl Shift {
             history,
             beside,
             current,
-            health,
+            watches,
             staging: Staging::new(now),
             promises: Promises::default(),
             commit: None,
@@ -274,6 +283,7 @@ impl Shift {
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
                 Action::Notices(channel) => self.beside.desks.wake(channel),
+                Action::Horn => self.watches.horns.tell(self.engine.horns()),
                 Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
             }
         }
@@ -301,7 +311,8 @@ impl Shift {
             Current::Alarm(index) => {
                 let alarm = &self.engine.plant().alarms[usize::from(index)];
                 let payload = self.engine.alarm(index).and_then(|alarm| json(&alarm));
-                (format!("{}/alarm/{}", id(alarm.device), alarm.id), payload)
+                let owner = self.engine.plant().owner_id(alarm.owner);
+                (format!("{owner}/alarm/{}", alarm.id), payload)
             }
         };
         if payload.is_some() || clear {
@@ -323,7 +334,7 @@ impl Shift {
 
     fn tell_health(&self) {
         let new = Shift::health(&self.engine);
-        self.health.send_if_modified(|old| {
+        self.watches.health.send_if_modified(|old| {
             let changed = *old != new;
             *old = new;
             changed

@@ -6,7 +6,7 @@ use super::due::{Case, Raised, Wish};
 use super::flood::Flood;
 use super::{Channel, Kind, NoticeId, Outcome};
 use crate::alarm::Alarm;
-use crate::calendar::MinuteOfDay;
+use crate::calendar::{CalendarIndex, MinuteOfDay};
 use crate::plant::{self, Plant};
 use crate::time::Mono;
 use alloc::boxed::Box;
@@ -37,7 +37,10 @@ pub struct Scene<'s> {
 impl Scene<'_> {
     /// The shift that it is for the device of an alarm, if any; none while nobody knows.
     pub(super) fn shift_of(&self, alarm: &plant::Alarm) -> Option<Option<&str>> {
-        let calendar = self.plant.device(alarm.device).calendar;
+        let device = alarm.owner.device();
+        let calendar = device.map_or_else(CalendarIndex::default, |device| {
+            self.plant.device(device).calendar
+        });
         let shifts = self.shifts.as_ref()?;
         let shift = shifts.get(usize::from(calendar.0)).or(shifts.first());
         Some(shift.copied().flatten())

@@ -24,6 +24,7 @@ fn person(name: &str) -> Recipient {
         from_priority: Priority::Low,
         after_ms: 0,
         devices: None,
+        gateway: true,
         shifts: None,
         quiet: None,
         returns: false,
@@ -65,7 +66,7 @@ fn people() -> Vec<Recipient> {
 
 pub(super) fn plant(recipients: Vec<Recipient>, alarms: usize) -> Plant {
     let alarm = |index: usize| plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: alloc::format!("a{index}").into(),
         priority: match index % 4 {
             0 => Priority::High,
@@ -128,6 +129,7 @@ pub(super) fn plant(recipients: Vec<Recipient>, alarms: usize) -> Plant {
             },
             ..Roster::default()
         },
+        horns: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }

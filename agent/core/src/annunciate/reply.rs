@@ -287,6 +287,7 @@ mod tests {
             from_priority: Priority::Low,
             after_ms: 0,
             devices: None,
+            gateway: true,
             shifts: None,
             quiet: None,
             returns: false,

@@ -87,7 +87,7 @@ impl Annunciator {
             });
             if matters {
                 alarms.push(StoredAlarm {
-                    device: plant.device(settings.device).id.clone(),
+                    device: plant.owner_id(settings.owner).into(),
                     id: settings.id.clone(),
                     occurrence: raised.occurrence,
                     age_ms: at.since(raised.at),
@@ -200,7 +200,7 @@ fn stored_told(told: &Told, alarm: u16, at: Mono) -> StoredTold {
 
 fn place(plant: &Plant, stored: &StoredAlarm) -> Option<u16> {
     let found = plant.alarms.iter().position(|settings| {
-        settings.id == stored.id && plant.device(settings.device).id == stored.device
+        settings.id == stored.id && *plant.owner_id(settings.owner) == *stored.device
     });
     found.and_then(|index| u16::try_from(index).ok())
 }

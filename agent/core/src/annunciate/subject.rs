@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::alarm::Alarm;
-use crate::plant::Plant;
+use crate::plant::{Owner, Plant};
 use crate::rule::{Limit, Op, Rule};
 use crate::sample::Value;
 use crate::time::Wall;
@@ -15,15 +15,21 @@ impl Subject {
     /// An alarm as it stands; `is_dated`: somebody knows what time it is.
     pub fn of(plant: &Plant, index: u16, alarm: &Alarm, is_dated: bool) -> Subject {
         let settings = &plant.alarms[usize::from(index)];
-        let device = plant.device(settings.device);
+        let (device, machine) = match settings.owner {
+            Owner::Device(index) => {
+                let device = plant.device(index);
+                (device.id.clone(), device.name.clone())
+            }
+            Owner::Gateway => (plant.gateway.id.clone(), plant.gateway.id.clone()),
+        };
         let raised = alarm.raised.filter(|_| is_dated);
         Subject {
             alarm: index,
-            id: format!("{}.{}", device.id, settings.id).into(),
+            id: format!("{}.{}", plant.owner_id(settings.owner), settings.id).into(),
             occurrence: alarm.occurrence,
             priority: settings.priority,
-            device: device.id.clone(),
-            machine: device.name.clone(),
+            device,
+            machine,
             text_en: settings.text_en.clone(),
             text_zh: settings.text_zh.clone(),
             value: value(plant, &settings.when, alarm.value.as_ref()),

@@ -171,10 +171,11 @@ impl Engine {
         let Some(Change { from, to }) = change else {
             return false;
         };
+        self.horns_due = true;
         let settings = &self.plant.alarms[usize::from(index)];
         let alarm = &self.alarms[usize::from(index)];
         let event = Event::Alarm {
-            device: self.plant.device(settings.device).id.clone(),
+            device: self.plant.owner_id(settings.owner).into(),
             alarm: settings.id.clone(),
             occurrence: alarm.occurrence,
             priority: settings.priority,

@@ -207,7 +207,7 @@ impl Engine {
             .map(|(alarm, settings)| (alarm.stored(now), settings))
             .filter(|(alarm, _)| *alarm != Alarm::default())
             .map(|(alarm, settings)| StoredAlarm {
-                device: self.plant.device(settings.device).id.clone(),
+                device: self.plant.owner_id(settings.owner).into(),
                 id: settings.id.clone(),
                 priority: settings.priority,
                 alarm,
@@ -372,6 +372,6 @@ impl Engine {
 
 fn find_alarm(plant: &Plant, stored: &StoredAlarm) -> Option<usize> {
     plant.alarms.iter().position(|settings| {
-        settings.id == stored.id && plant.device(settings.device).id == stored.device
+        settings.id == stored.id && *plant.owner_id(settings.owner) == *stored.device
     })
 }

@@ -119,7 +119,7 @@ fn plant() -> Plant {
         detect: Arc::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: id.into(),
         priority: Priority::High,
         when: rule::parse(when, 0.0, &|_, name| match name {
@@ -145,6 +145,7 @@ fn plant() -> Plant {
         other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![device],
+        horns: vec![],
         alarms: vec![
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),
@@ -210,7 +211,11 @@ impl Bench {
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
                 Action::Relabel(relabel) => self.relabel = Some(relabel),
-                Action::Commit | Action::Checkpoint | Action::Notices(_) | Action::Quality(..) => {}
+                Action::Commit
+                | Action::Checkpoint
+                | Action::Notices(_)
+                | Action::Horn
+                | Action::Quality(..) => {}
             }
         }
     }

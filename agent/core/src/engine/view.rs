@@ -163,7 +163,7 @@ impl Engine {
         Some(AlarmMessage {
             gateway: &self.plant.gateway,
             run: &self.run,
-            device: self.plant.device(settings.device),
+            device: self.plant.owner_id(settings.owner),
             settings,
             alarm,
             until: until.map(|until| self.timeline.label(until)),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::annunciator::horn::Horns;
 use crate::field::meter::Meters;
 use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, Question};
 use crate::store;
@@ -68,6 +69,7 @@ fn plant() -> Plant {
         }],
         alarms: vec![silent()],
         roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 1,
     }
@@ -76,7 +78,7 @@ fn plant() -> Plant {
 /// An alarm that is raised at once: nobody reads the device.
 fn silent() -> plant::Alarm {
     plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: "no-data".into(),
         priority: Priority::High,
         when: Rule::NoData(DeviceIndex(0)),
@@ -116,7 +118,10 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         store,
         History::none(),
         current,
-        health,
+        Watches {
+            health,
+            horns: Horns::new(0).0,
+        },
         beside,
         losses,
     )

@@ -22,6 +22,7 @@ fn person(number: &str) -> Recipient {
         from_priority: Priority::Low,
         after_ms: 0,
         devices: None,
+        gateway: true,
         shifts: None,
         quiet: None,
         returns: false,
@@ -45,7 +46,7 @@ fn flooding(alarms: u16, recipients: Vec<Recipient>) -> Plant {
     let mut plant = told(recipients);
     plant.alarms = (0..alarms)
         .map(|n| plant::Alarm {
-            device: DeviceIndex(0),
+            owner: plant::Owner::Device(DeviceIndex(0)),
             id: format!("a{n}").into(),
             priority: if n % 10 == 9 {
                 Priority::High

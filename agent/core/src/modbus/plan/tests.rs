@@ -76,6 +76,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         devices: models.iter().zip(1..).map(device).collect(),
         alarms: vec![],
         roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }
