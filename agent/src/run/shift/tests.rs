@@ -112,6 +112,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         reach,
         meters: Meters::none(),
         desks: Desks::new().0,
+        texts: None,
     };
     Shift::new(
         engine,
