@@ -35,8 +35,8 @@ pub use horns::{HornTest, NoTest};
 pub use view::Health;
 
 use crate::alarm::Alarm;
-use crate::annunciate::Channel;
 use crate::annunciate::horn::Horns;
+use crate::annunciate::{Annunciator, Channel};
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
 use crate::hygiene::Hygiene;
@@ -162,6 +162,8 @@ pub struct Engine {
     /// on counting.
     retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
+    /// Who was told what.
+    people: Annunciator,
     horns: Horns,
     /// Alarms may have changed since the horns were worked out.
     horns_due: bool,
@@ -295,6 +297,7 @@ impl Engine {
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
+            people: Annunciator::new(&plant),
             horns: Horns::new(&plant),
             horns_due: true,
             actions: Queue::with_capacity(capacity),
@@ -350,11 +353,15 @@ impl Engine {
             }
             self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
         } else if self
             .alarm_deadline
             .is_some_and(|deadline| deadline <= now.mono)
         {
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
+        } else if self.people.wake().is_some_and(|wake| wake <= now.mono) {
+            self.look_after_people(now.mono);
         }
         let deadline = self.horns.deadline();
         self.horns_due |= deadline.is_some_and(|deadline| deadline <= now.mono);
@@ -399,7 +406,11 @@ impl Engine {
             .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
-        let deadlines = [self.alarm_deadline, self.horns.deadline()];
+        let deadlines = [
+            self.alarm_deadline,
+            self.people.wake(),
+            self.horns.deadline(),
+        ];
         let deadlines = deadlines.into_iter().flatten();
         deadlines.fold(edge, Mono::min)
     }

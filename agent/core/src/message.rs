@@ -293,6 +293,18 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             act_entries(map, Some(act))?;
             map.serialize_entry("until_ms", until)
         }
+        Event::Telling(telling) => {
+            map.serialize_entry("event", "notice")?;
+            map.serialize_entry("what", &telling.alarm)?;
+            map.serialize_entry("occurrence", &telling.occurrence)?;
+            map.serialize_entry("priority", &telling.priority)?;
+            map.serialize_entry("to", &telling.to)?;
+            map.serialize_entry("via", &telling.channel.map(|channel| channel.as_str()))?;
+            map.serialize_entry("kind", &telling.kind.map(|kind| kind.as_str()))?;
+            map.serialize_entry("outcome", &telling.outcome)?;
+            map.serialize_entry("why", &telling.why)?;
+            map.serialize_entry("count", &telling.count)
+        }
         Event::Link { link, up, why } => {
             map.serialize_entry("event", "link")?;
             map.serialize_entry("what", link)?;

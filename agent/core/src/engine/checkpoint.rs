@@ -6,6 +6,7 @@ use super::past::{Gone, calendar_with_id};
 use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
 use crate::alarm::{Alarm, AlarmState};
+use crate::annunciate::Stored;
 use crate::history::OpenTags;
 use crate::hygiene::Kept;
 use crate::machine::Ledger;
@@ -95,6 +96,8 @@ pub(super) struct Checkpoint {
     alarms: Vec<StoredAlarm>,
     /// How many alarms there were, by device and alarm.
     hygiene: Kept<(Arc<str>, Arc<str>)>,
+    /// Who was told what.
+    people: Stored,
     /// Activations that may have been counted since.
     #[serde(skip)]
     lost_occurrences: u64,
@@ -239,6 +242,7 @@ impl Engine {
                 let owner = self.plant.owner_id(settings.owner).into();
                 (owner, settings.id.clone())
             }),
+            people: self.with_scene(now, |people, scene| people.stored(scene)),
             lost_occurrences: 0,
         };
         let mut bytes = Vec::from([VERSION]);
@@ -311,6 +315,7 @@ impl Engine {
         for alarm in &mut self.alarms {
             alarm.occurrence += before.lost_occurrences;
         }
+        self.resume_people(&before.people);
     }
 
     /// Nobody can say how long the silence was: the open windows end before it.
