@@ -127,7 +127,7 @@ impl Machine {
                 planned_ms: 0,
                 unknown_ms: 0,
                 counting: Counting::new(dials(device), device.no_scrap),
-                capacities: Capacities::new(device.rate_of(None)),
+                capacities: Capacities::new(device.rate_of(None), device.highest_rate().is_some()),
                 faults: Faults::default(),
                 product: None,
                 motion: derived::motion(device),
@@ -478,7 +478,8 @@ impl Ledger {
             failures: self.faults.failures,
             repairs: self.faults.repairs,
             repair_ms: self.faults.repair_ms,
-            capacity: self.capacities.of_window(uncounted),
+            capacity: self.capacities.of_window(uncounted, self.times.planned()),
+            unrated: self.capacities.unrated(),
         }
     }
 
@@ -488,7 +489,6 @@ impl Ledger {
             planned_ms: self.planned_ms,
             unknown_ms: self.unknown_ms,
             made: self.capacities.made(),
-            unrated_ms: self.capacities.unrated_ms(),
         }
     }
 }

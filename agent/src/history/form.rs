@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Length and checksum.
 const FRAME: usize = 8;
