@@ -87,6 +87,10 @@ impl Engine {
         if let (Some(role), Value::Int(value)) = (tag.role, &value) {
             say(Said::Count(role.counts, *value));
         }
+        let rates = settings.model.rates.as_ref();
+        if rates.is_some_and(|rates| rates.by == index) {
+            say(Said::Product(value.clone()));
+        }
         if let Some(States::Status(map)) = &settings.model.state
             && map.from == index
         {
@@ -147,9 +151,11 @@ impl Engine {
         };
         let mut all = Vec::new();
         let calendar = plant.calendar_at(device.calendar);
+        let rate = machine.rate();
         late.settle(device, calendar, machine, &mut entry.tiers, |it| {
             all.push(it)
         });
+        let is_other_rate = machine.rate() != rate;
         let (mut minutes, mut pieces) = (None, None);
         let mut fills: Vec<Fill> = Vec::new();
         for correction in all {
@@ -183,9 +189,11 @@ impl Engine {
             let device = device.id.clone();
             self.marks.push(Mark::Fills { device, fill });
         }
-        self.act(super::Action::Publish(Current::Now(super::device_index(
-            index,
-        ))));
+        let device = super::device_index(index);
+        self.act(super::Action::Publish(Current::Now(device)));
+        if is_other_rate {
+            self.act(super::Action::Publish(Current::Info(device)));
+        }
     }
 
     /// A window that was told is told again, whole.
