@@ -47,9 +47,11 @@ pub struct Machine {
     code: Option<Value>,
     /// Quality of the status.
     quality: Quality,
-    /// Why there was no good sample since the last one: the first reason, for the rest follow from
-    /// it.
+    /// Why there was no good sample since the last one: the first reason, until another one has
+    /// been told twice in a row. A source that gives two by turns gives one.
     failing: Option<Reason>,
+    /// The other one, told once.
+    failing_next: Option<Reason>,
     /// The tags that its state is derived from.
     inputs: Inputs,
     ledger: Ledger,
@@ -119,6 +121,7 @@ impl Machine {
             code: None,
             quality: Quality::Bad(Reason::NeverRead),
             failing: None,
+            failing_next: None,
             inputs: derived::inputs(device),
             ledger: Ledger {
                 window_start: start,
@@ -263,6 +266,7 @@ impl Machine {
         self.code.clone_from(&before.code);
         self.quality = before.quality;
         self.failing = before.failing;
+        self.failing_next = before.failing_next;
     }
 
     /// Work is planned, or not, from the accounted moment on.
@@ -281,6 +285,7 @@ impl Machine {
         self.turn = showing.turn;
         self.quality = showing.quality;
         self.failing = showing.failing;
+        self.failing_next = None;
         if self.code.as_ref() != showing.code {
             self.code = showing.code.cloned();
         }
@@ -307,8 +312,11 @@ impl Machine {
     /// The status could not be read, or not understood.
     pub fn fail(&mut self, reason: Reason) {
         let first = *self.failing.get_or_insert(reason);
+        let is_again = self.failing_next.replace(reason) == Some(reason);
+        let why = if is_again { reason } else { first };
+        self.failing = Some(why);
         if self.fresh_until.is_none() {
-            self.quality = Quality::Bad(first);
+            self.quality = Quality::Bad(why);
         }
     }
 
