@@ -43,6 +43,17 @@ pub enum Leaf {
     Tags(Vec<OpenTags>),
     /// The wall clock was set for the first time in a run.
     Relabel(Relabel),
+    /// What was learned of sources up to this moment. Only the last of them counts.
+    Learned(Wall, Vec<LearnedOf>),
+}
+
+/// What was learned of the sources of a device: [`crate::quality::Learned`] of its tags, packed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearnedOf {
+    /// Device id.
+    pub device: Arc<str>,
+    /// Postcard.
+    pub learned: Vec<u8>,
 }
 
 /// What a clock had labelled that had not been set once: pages from `first` to the one that says so.
@@ -99,6 +110,7 @@ impl Relabels {
                     *start = *start + by;
                 }
             }
+            Leaf::Learned(at, _) => *at = *at + by,
             Leaf::Relabel(_) => {}
         }
     }

@@ -406,6 +406,7 @@ impl Shift {
             self.engine.settle();
             self.act(now);
             self.engine.keep_tags();
+            self.engine.keep_learned();
             self.act(now);
             self.begin_commit(now);
             match self.commit.take() {
