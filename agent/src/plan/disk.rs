@@ -34,7 +34,7 @@ const MARK_BYTES: u64 = 32;
 const TAG_BYTES: u64 = 72;
 
 /// What it takes to keep what was learned of a tag: its fingerprint and [`andon_core::quality::Learned`].
-const LEARNED_BYTES: u64 = 44;
+const LEARNED_BYTES: u64 = 48;
 
 /// What the log of moved labels may take: an entry of 40 bytes for each start without a clock.
 const LABELS_BYTES: u64 = 16 * KIB;

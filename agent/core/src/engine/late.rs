@@ -17,7 +17,7 @@ use crate::state::State;
 use crate::summary::{Summary, TierSet};
 use crate::tag::{DeviceIndex, Tag, TagIndex};
 use crate::tiers::Ended;
-use crate::time::{ClockState, Mono};
+use crate::time::{ClockState, Mono, Now};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -108,8 +108,10 @@ impl Engine {
         all.map(|late| late.passed_over()).sum()
     }
 
-    /// Looks at what came late before the run ends: the next one does not know of it.
-    pub fn settle(&mut self) {
+    /// The run ends at `now`: what is known is known up to here, and what came late is looked at, for the
+    /// next run does not know of it. What there is up to `now` must have been caught up with.
+    pub fn end(&mut self, now: Now) {
+        self.handle_time(now);
         self.late_falls_due();
         self.settle_late(self.now);
     }

@@ -768,8 +768,7 @@ proptest! {
 
 /// Stops in order and starts again at once.
 fn restart_at(mut bench: Bench, plant: &Plant, ms: u64) -> Bench {
-    bench.engine.handle_time(now(ms));
-    bench.engine.settle();
+    bench.engine.end(now(ms));
     bench.drain();
     let checkpoint = bench.engine.checkpoint();
     bench.drain();
