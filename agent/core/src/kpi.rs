@@ -173,6 +173,20 @@ impl Key {
         }
     }
 
+    /// Whether it is told with its worst and best case.
+    pub const fn has_bounds(self) -> bool {
+        matches!(
+            self,
+            Key::CapacityUtilisation
+                | Key::Availability
+                | Key::FaultTimeRatio
+                | Key::AllocationEfficiency
+                | Key::UtilisationEfficiency
+                | Key::TechnicalEfficiency
+                | Key::Oee
+        )
+    }
+
     /// The key with this name.
     pub fn from_name(name: &str) -> Option<Key> {
         Key::ALL.into_iter().find(|key| key.names()[0] == name)

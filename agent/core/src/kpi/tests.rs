@@ -58,6 +58,17 @@ fn value(summary: &Summary, key: Key) -> Result<f64, Why> {
 }
 
 #[test]
+fn those_that_have_bounds_are_told_with_them() {
+    for figure in figures(&example()) {
+        assert_eq!(
+            figure.bounds.is_some(),
+            figure.key.has_bounds(),
+            "{figure:?}"
+        );
+    }
+}
+
+#[test]
 fn the_example_of_the_contract() {
     let summary = example();
     assert_eq!(value(&summary, Key::CapacityUtilisation), Ok(0.85));
