@@ -32,6 +32,7 @@ pub use checkpoint::Left;
 pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
 pub use horns::{HornTest, NoTest};
+pub use sources::{LEARNED_KEPT_EVERY_MS, watched};
 pub use view::Health;
 
 use crate::alarm::Alarm;
@@ -149,6 +150,8 @@ pub struct Engine {
     devices: Vec<Entry>,
     newest: Newest,
     sources: Sources,
+    /// When what was learned of them was last kept.
+    learned_kept: Mono,
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
@@ -289,6 +292,7 @@ impl Engine {
             now: start,
             newest: Newest::new(&plant),
             sources: Sources::new(&plant),
+            learned_kept: start,
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
             link_alarms: own::link_alarms(&plant),

@@ -123,6 +123,10 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
     )?;
     map.serialize_entry("capacity_producing", &summary.capacity.map(|c| c.producing))?;
     map.serialize_entry("capacity_uncounted", &summary.capacity.map(|c| c.uncounted))?;
+    if summary.unrated.planned_ms != 0 {
+        map.serialize_entry("unrated_ms", &summary.unrated.planned_ms)?;
+        map.serialize_entry("unrated_producing_ms", &summary.unrated.producing_ms)?;
+    }
     map.serialize_entry(
         "rated_per_h",
         &summary.capacity.map(|c| Thousandths(c.rate)),

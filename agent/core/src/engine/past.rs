@@ -6,7 +6,7 @@ use super::checkpoint::{Checkpoint, EACH_GONE};
 use super::closing::{AllEnded, head, push};
 use super::recent::Recent;
 use crate::calendar::CalendarIndex;
-use crate::history::{Head, Leaf, OpenTags, Page, Rows, calendar_of_tags};
+use crate::history::{Head, Leaf, LearnedOf, OpenTags, Page, Rows, calendar_of_tags};
 use crate::machine::{Label, Ledger};
 use crate::plant::{Device, Plant};
 use crate::record::Body;
@@ -29,6 +29,8 @@ pub(super) struct Past {
     frames: Vec<Option<(Head, Frames)>>,
     /// What tags had come to.
     open_tags: Vec<OpenTags>,
+    /// What was learned of sources.
+    learned: Vec<LearnedOf>,
     /// Devices that are not configured any more.
     pub(super) gone: Vec<Gone>,
     /// Number of the last page.
@@ -103,6 +105,7 @@ impl Past {
             tags: plant.calendars().map(|_| OfDevice::default()).collect(),
             frames: plant.calendars().map(|_| None).collect(),
             open_tags: Vec::new(),
+            learned: Vec::new(),
             gone: before.map_or_else(Vec::new, |before| before.gone(plant)),
             page: last.unwrap_or(0),
         };
@@ -115,6 +118,7 @@ impl Past {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
                 Leaf::Tags(tags) => past.open_tags = tags,
+                Leaf::Learned(_, learned) => past.learned = learned,
                 // The reader has applied what these say.
                 Leaf::MinuteAgain(_) | Leaf::PieceAgain(_) | Leaf::Relabel(_) => {}
                 Leaf::Marks(_) => {}
@@ -241,6 +245,7 @@ impl Engine {
                 *tiers = past.tiers;
             }
         }
+        self.resume_learned(&past.learned);
         (past.gone, past.open_tags)
     }
 
