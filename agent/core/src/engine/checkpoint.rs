@@ -281,6 +281,8 @@ impl Engine {
             // What is left is told as the run before would have.
             let of_before = self.timeline.of_before(before.at, now.mono, before.unset);
             let present = core::mem::replace(&mut self.timeline, of_before);
+            // By a clock that counts as not set now there is no shift; by that of before there was.
+            self.reset_frames(before.at);
             self.end_gone(gone, without, before.at, now.mono);
             self.skip_silence(before.at, now.mono, present);
         }
