@@ -339,6 +339,7 @@ fn restart(chance: &mut Chance, length: Length, machines: usize) -> Event {
     let clock = match chance.below(6) {
         0 => Clock::Unset(boot(chance)),
         1 => Clock::Set(step(chance)),
+        2 => Clock::Held(chance.pick(&[0, -900, -1_000, -1_001, -60_000, -7_300_000])),
         _ => Clock::Set(0),
     };
     Event::Restart {

@@ -1,7 +1,7 @@
 //! The engine, told what happens in a stream.
 
 use crate::plant;
-use crate::stream::{Fact, Reading, Stream, Value, What};
+use crate::stream::{Fact, Reading, Stream, Value, What, Worth};
 use andon_core::engine::{Action, Engine, Left};
 use andon_core::history::{Corrections, Leaf, Page, Relabels};
 use andon_core::modbus::plan::Plan;
@@ -16,19 +16,20 @@ use std::sync::Arc;
 pub fn drive(stream: &Stream, facts: &[Fact]) -> Vec<Record> {
     let mut gateway: Option<OnGateway> = None;
     for fact in facts {
-        let now = |is_set: bool| Now {
+        let now = |worth: Worth| Now {
             mono: Mono(fact.mono),
             wall: Wall(fact.wall),
-            clock: match is_set {
-                true => ClockState::Synced,
-                false => ClockState::Unsynced,
+            clock: match worth {
+                Worth::Synced => ClockState::Synced,
+                Worth::Held => ClockState::Holdover,
+                Worth::Nothing => ClockState::Unsynced,
             },
         };
         match (&fact.what, &mut gateway) {
             (
                 What::Start {
                     back,
-                    is_set,
+                    worth,
                     machines,
                 },
                 gateway,
@@ -36,12 +37,12 @@ pub fn drive(stream: &Stream, facts: &[Fact]) -> Vec<Record> {
                 let disk = gateway.take().map(|gateway| gateway.killed(*back));
                 let plant = Arc::new(plant::plant(stream, machines));
                 let disk = disk.unwrap_or_default();
-                *gateway = Some(OnGateway::start(&plant, machines, now(*is_set), disk));
+                *gateway = Some(OnGateway::start(&plant, machines, now(*worth), disk));
             }
             (_, None) => {}
             (What::Commit, Some(gateway)) => gateway.commit(),
-            (What::Look { is_set }, Some(gateway)) => {
-                let now = now(*is_set);
+            (What::Look { worth }, Some(gateway)) => {
+                let now = now(*worth);
                 gateway.catch_up(now.mono);
                 gateway.engine.handle_time(now);
                 gateway.drain();

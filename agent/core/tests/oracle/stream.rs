@@ -232,8 +232,20 @@ impl State {
 pub enum Clock {
     /// The true time, give or take.
     Set(i64),
+    /// The same, but nobody vouches for it.
+    Held(i64),
     /// It was never set: 1970 and some.
     Unset(i64),
+}
+
+/// What a wall clock is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worth {
+    /// It was never set.
+    Nothing,
+    /// It went on by itself.
+    Held,
+    Synced,
 }
 
 #[derive(Debug, Clone)]
@@ -319,12 +331,12 @@ pub struct Fact {
 pub enum What {
     Start {
         back: usize,
-        is_set: bool,
+        worth: Worth,
         machines: Vec<usize>,
     },
     Read(usize, Vec<Reading>),
     Look {
-        is_set: bool,
+        worth: Worth,
     },
     Commit,
 }
@@ -336,7 +348,10 @@ impl Stream {
     /// The whole stream as a list of facts.
     pub fn facts(&self) -> Vec<Fact> {
         let (mut at, mut booted) = (0, 0);
-        let (mut wall, mut is_set) = (self.unset.unwrap_or(self.start), self.unset.is_none());
+        let (mut wall, mut worth) = match self.unset {
+            Some(shows) => (shows, Worth::Nothing),
+            None => (self.start, Worth::Synced),
+        };
         let mut machines = self.first.clone();
         let mut facts = vec![];
         let mut put = |at, booted, wall, what| {
@@ -349,7 +364,7 @@ impl Stream {
         };
         let first = What::Start {
             back: 0,
-            is_set,
+            worth,
             machines: machines.clone(),
         };
         put(at, booted, wall, first);
@@ -360,7 +375,7 @@ impl Stream {
                 while let Some(next) = Some((at / pace + 1) * pace).filter(|next| *next <= until) {
                     wall += signed(next - at);
                     at = next;
-                    put(at, booted, wall, What::Look { is_set });
+                    put(at, booted, wall, What::Look { worth });
                 }
             }
             wall += signed(until - at);
@@ -371,11 +386,11 @@ impl Stream {
                 Event::Read(machine, readings) => {
                     put(at, booted, wall, What::Read(*machine, readings.clone()));
                 }
-                Event::Look => put(at, booted, wall, What::Look { is_set }),
+                Event::Look => put(at, booted, wall, What::Look { worth }),
                 Event::Commit => put(at, booted, wall, What::Commit),
                 Event::Step(by) => {
                     // Nobody sets it to before the day the agent was built.
-                    is_set = true;
+                    worth = Worth::Synced;
                     wall += if wall < 1_000_000_000_000 {
                         self.start
                     } else {
@@ -399,7 +414,11 @@ impl Stream {
                     }
                     match clock {
                         Clock::Set(by) => wall += by,
-                        Clock::Unset(shows) => (wall, is_set) = (*shows, false),
+                        Clock::Held(by) => {
+                            wall += by;
+                            worth = worth.min(Worth::Held);
+                        }
+                        Clock::Unset(shows) => (wall, worth) = (*shows, Worth::Nothing),
                     }
                     put(
                         at,
@@ -407,7 +426,7 @@ impl Stream {
                         wall,
                         What::Start {
                             back: *back,
-                            is_set,
+                            worth,
                             machines: machines.clone(),
                         },
                     );

@@ -1,6 +1,6 @@
 //! The stream on one axis: what lasted of it, where, and the labels of its time.
 
-use crate::stream::{Fact, Machine, Reading, State, Stream, Told, Value, What, signed};
+use crate::stream::{Fact, Machine, Reading, State, Stream, Told, Value, What, Worth, signed};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -8,6 +8,9 @@ use std::ops::Range;
 const STEP: i64 = 100;
 pub const MINUTE: i64 = 60_000;
 const LONGEST_SILENCE: i64 = 400 * 24 * 60 * MINUTE;
+
+/// A clock that nobody vouches for may be behind by so much.
+const BEHIND: i64 = 1_000;
 
 /// A source's clock that is ahead by more is wrong.
 const AHEAD: i64 = 60_000;
@@ -104,6 +107,8 @@ pub struct Life {
     batches: Vec<Range<usize>>,
     /// The newest time stamp of each machine's tag.
     stamps: BTreeMap<(usize, usize), i64>,
+    /// What labels had come to where the agent began again, by a clock that was set.
+    least: Option<(u64, i64)>,
     /// From where on what came late counts.
     late_from: Place,
 }
@@ -118,15 +123,15 @@ impl Life {
             match &fact.what {
                 What::Start {
                     back,
-                    is_set,
+                    worth,
                     machines,
                 } => {
                     if let Some(last) = commits.len().checked_sub(1) {
                         commits.truncate(last.saturating_sub(*back) + 1);
                         life = commits[commits.len() - 1].clone();
-                        began = life.begin_again(fact.wall, *is_set);
+                        began = life.begin_again(fact.wall, *worth);
                     } else {
-                        life.anchor(0, fact.wall, false, !is_set);
+                        life.anchor(0, fact.wall, false, *worth == Worth::Nothing);
                     }
                     began_at = fact.at;
                     life.looks.push(began);
@@ -138,8 +143,8 @@ impl Life {
                     life.read(stream, x, fact.wall, *machine, readings);
                     life.looks.push(x);
                 }
-                What::Look { is_set } => {
-                    life.look(x, fact.wall, *is_set);
+                What::Look { worth } => {
+                    life.look(x, fact.wall, *worth);
                     life.looks.push(x);
                 }
             }
@@ -149,11 +154,13 @@ impl Life {
     }
 
     /// The agent begins again; where that is.
-    fn begin_again(&mut self, wall: i64, is_set: bool) -> u64 {
+    fn begin_again(&mut self, wall: i64, worth: Worth) -> u64 {
         self.forget_unsettled();
         let end = self.end();
         let was_unset = self.is_unset();
         let silence = wall - self.label_after(end);
+        self.least = (!was_unset).then(|| (end, self.label_after(end)));
+        let is_set = self.is_right(end, wall, worth);
         self.items.push((end, Item::Lost));
         self.late_from = (end, 0);
         if is_set && !was_unset && (0..=LONGEST_SILENCE).contains(&silence) {
@@ -195,7 +202,7 @@ impl Life {
 
     fn read(&mut self, stream: &Stream, x: u64, wall: i64, of: usize, readings: &[Reading]) {
         let machine = &stream.machines[of];
-        let came = (x, self.items.len() + 1);
+        let came = (x, self.items.len());
         let begin = self.items.len();
         for reading in readings {
             let Reading { tag, value, .. } = *reading;
@@ -250,7 +257,7 @@ impl Life {
             .iter()
             .filter(|it| (it.machine, it.tag) == (of, tag));
         let is_next = match tag {
-            0 => !before.any(|it| it.came > begun && it.place.0 >= then),
+            0 => !before.any(|it| it.came >= begun && it.place.0 >= then),
             _ => {
                 let counts = |(position, (x, item)): (usize, &(u64, Item))| match item {
                     Item::Read(whose, taken) => {
@@ -281,10 +288,21 @@ impl Life {
         }
     }
 
-    fn look(&mut self, x: u64, wall: i64, is_set: bool) {
+    /// Whether a clock counts as set: it never was, or nobody vouches for it and it stands earlier than
+    /// what had been come to.
+    fn is_right(&self, x: u64, wall: i64, worth: Worth) -> bool {
+        let least = self.least.map(|(from, label)| label + signed(x - from));
+        match worth {
+            Worth::Nothing => false,
+            Worth::Held => least.is_none_or(|least| wall + BEHIND >= least),
+            Worth::Synced => true,
+        }
+    }
+
+    fn look(&mut self, x: u64, wall: i64, worth: Worth) {
         let by = wall - self.label_after(x);
         if self.is_unset() {
-            if is_set {
+            if self.is_right(x, wall, worth) {
                 self.set_clock(x, by);
             }
             return;
