@@ -1,7 +1,8 @@
 //! The engine, told what happens in a stream.
 
+use crate::machine::{Reading, Value};
 use crate::plant;
-use crate::stream::{Fact, Reading, Stream, Value, What, Worth};
+use crate::stream::{Fact, Stream, What, Worth};
 use andon_core::engine::{Action, Engine, Left};
 use andon_core::history::{Corrections, Leaf, Page, Relabels};
 use andon_core::modbus::plan::Plan;

@@ -11,9 +11,11 @@ mod calendar;
 mod chance;
 mod drive;
 mod figures;
+mod machine;
 mod plant;
 mod published;
 mod reference;
+mod shop;
 mod shrink;
 mod stream;
 

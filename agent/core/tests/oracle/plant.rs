@@ -1,6 +1,7 @@
 //! The plant of a stream, as the engine knows it.
 
-use crate::stream::{Condition, FAULT_CODES, Machine, Otherwise, Rate, Role, Stream, Told, Works};
+use crate::machine::{Condition, FAULT_CODES, Machine, Otherwise, Rate, Role, Told};
+use crate::stream::{Stream, Works};
 use andon_core::calendar::{Calendar, CalendarIndex, Rotation, Shift};
 use andon_core::plant::{
     self as config, Derived, Device, Gateway, Link, Manners, Match, Model, Moving, Plant, Rates,

@@ -1,9 +1,9 @@
 //! Windows as they were published, and as they should be.
 
 use crate::figures::{self, Keys, Needs, Value, whole};
+use crate::machine::Machine;
 use crate::plant;
 use crate::reference::Window;
-use crate::stream::Machine;
 use andon_core::message::Message;
 use andon_core::record::{Body, Record, Run};
 use andon_core::summary::{Summary, Tier};

@@ -8,6 +8,7 @@
 
 mod counter;
 mod course;
+mod heard;
 mod life;
 mod minutes;
 mod shows;

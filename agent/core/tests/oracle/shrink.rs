@@ -1,7 +1,8 @@
 //! The smallest stream that still shows a difference.
 
 use crate::differences;
-use crate::stream::{Event, Rate, Stream, Zone};
+use crate::machine::Rate;
+use crate::stream::{Event, Stream, Zone};
 
 /// The smallest stream that still shows a difference, as far as leaving things out makes it smaller.
 pub fn shrunk(mut stream: Stream) -> Stream {

@@ -1,6 +1,6 @@
 //! What two readings of a counter say, one after the other.
 
-use crate::stream::Machine;
+use crate::machine::Machine;
 
 /// What the second of two readings says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

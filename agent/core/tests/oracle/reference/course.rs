@@ -5,7 +5,7 @@ use super::counter::{self, Said};
 use super::life::{Item, Life, Place, Presence};
 use super::shows::shows;
 use crate::calendar::Calendar;
-use crate::stream::{Machine, Rate, Role, State};
+use crate::machine::{Machine, Rate, Role, State};
 use std::ops::Range;
 
 impl State {

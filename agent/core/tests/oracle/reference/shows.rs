@@ -2,7 +2,7 @@
 
 use super::counter::{self, Said};
 use super::life::{Item, Life, Place, Presence, Taken};
-use crate::stream::{Condition, Machine, Otherwise, State, Told};
+use crate::machine::{Condition, Machine, Otherwise, State, Told};
 
 /// A state that is shown from a place on, and until when it can be believed.
 struct Shown {

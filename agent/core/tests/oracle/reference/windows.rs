@@ -5,7 +5,7 @@ use super::course::Course;
 use super::life::{Life, Place, Presence};
 use crate::calendar::{Calendar, Frame};
 use crate::figures::Parts;
-use crate::stream::{Machine, Role, State};
+use crate::machine::{Machine, Role, State};
 use std::ops::Range;
 
 /// A window as it is to be published.
