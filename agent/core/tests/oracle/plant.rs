@@ -36,6 +36,8 @@ pub fn plant(stream: &Stream, machines: &[usize]) -> Plant {
             .map(|at| device(*at, &stream.machines[*at]))
             .collect(),
         alarms: vec![],
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9_000,
         cfg: 0,
     }
