@@ -342,6 +342,7 @@ fn restart(chance: &mut Chance, length: Length, machines: usize) -> Event {
         _ => Clock::Set(0),
     };
     Event::Restart {
+        in_order: chance.one_in(3),
         back: usize::try_from(chance.pick(&[0, 0, 0, 1, 2])).unwrap_or(0),
         dead,
         clock,

@@ -48,6 +48,15 @@ pub fn drive(stream: &Stream, facts: &[Fact]) -> Vec<Record> {
                 gateway.engine.handle_time(now);
                 gateway.drain();
             }
+            (What::Stop { worth }, Some(gateway)) => {
+                let now = now(*worth);
+                gateway.catch_up(now.mono);
+                gateway.engine.handle_time(now);
+                gateway.drain();
+                gateway.engine.settle();
+                gateway.drain();
+                gateway.commit();
+            }
             (What::Read(machine, readings), Some(gateway)) => {
                 gateway.read(*machine, fact, readings);
             }

@@ -70,8 +70,9 @@ pub enum Event {
     Step(i64),
     /// A checkpoint is committed, with everything before it.
     Commit,
-    /// The agent is killed and comes back; `back` commits were lost with it.
+    /// The agent is killed, or stopped in order, and comes back; `back` commits were lost with it.
     Restart {
+        in_order: bool,
         back: usize,
         dead: u64,
         clock: Clock,
@@ -152,6 +153,10 @@ pub enum What {
         worth: Worth,
     },
     Commit,
+    /// The end of a run in order: it looks at everything, and commits.
+    Stop {
+        worth: Worth,
+    },
 }
 
 /// What the agent's monotonic clock shows at boot (`agent/src/clock.rs`).
@@ -211,6 +216,7 @@ impl Stream {
                     };
                 }
                 Event::Restart {
+                    in_order,
                     back,
                     dead,
                     clock,
@@ -219,6 +225,9 @@ impl Stream {
                 } => {
                     if let Some(others) = others {
                         machines.clone_from(others);
+                    }
+                    if *in_order {
+                        put(at, booted, wall, What::Stop { worth });
                     }
                     at += dead;
                     wall += signed(*dead);

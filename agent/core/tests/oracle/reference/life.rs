@@ -101,6 +101,8 @@ pub struct Life {
     pub stamps: BTreeMap<(usize, usize), i64>,
     /// What labels had come to where the agent began again, by a clock that was set.
     least: Option<(u64, i64)>,
+    /// Up to where what came late was looked at when a run ended in order.
+    settled: Place,
     /// From where on what came late counts.
     pub late_from: Place,
 }
@@ -134,6 +136,13 @@ impl Life {
                 What::Read(machine, readings) => {
                     life.read(stream, x, fact.wall, *machine, readings);
                     life.looks.push(x);
+                }
+                What::Stop { worth } => {
+                    life.look(x, fact.wall, *worth);
+                    life.looks.push(x);
+                    // What has come late up to now is put where it belongs.
+                    life.settled = (x, life.items.len() + 1);
+                    commits.push(life.clone());
                 }
                 What::Look { worth } => {
                     life.look(x, fact.wall, *worth);
@@ -246,7 +255,7 @@ impl Life {
         let last = self.anchors.last().map_or((0, 0), |anchor| anchor.place);
         let end = self.end();
         let minute = end.saturating_sub(self.label_after(end).rem_euclid(MINUTE).unsigned_abs());
-        let settled = last.max((minute, 0));
+        let settled = last.max((minute, 0)).max(self.settled);
         self.late.retain(|late| late.came < settled);
     }
 
