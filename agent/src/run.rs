@@ -5,13 +5,16 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod metrics;
 mod order;
 mod own;
+mod selftest;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use order::{Given, NotDone, Order, Orders};
-pub use own::OwnReports;
+pub use own::{OwnReports, Tester};
+pub use selftest::{Part, SelfTest, Verdict};
 
 use crate::clock;
 use crate::control;
@@ -34,7 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Field → engine: when this many messages wait, the drivers wait too; polling slows, and says so.
 pub const FIELD_QUEUE: usize = 1024;
@@ -123,9 +126,20 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
     let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+    let own = OwnReports::new();
+    let selftest = SelfTest::new(asks.clone(), own.clone(), settings.data_dir.clone());
+    let mut nights = JoinSet::new();
+    if let Some(minute) = settings.selftest {
+        nights.spawn(
+            selftest
+                .clone()
+                .every_night(minute, plant.calendar.zone.clone()),
+        );
+    }
     let door = Door {
         asks,
         orders,
+        selftest,
         plant: Arc::clone(&plant),
         scripts: Arc::new(scripts),
         errands: field.errands.clone(),
@@ -171,7 +185,6 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
-    let own = OwnReports::new();
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
@@ -184,6 +197,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         waits_for_clock,
         losses,
         reach,
+        own: own.clone(),
     });
     let shift = Shift::new(
         engine,
@@ -195,7 +209,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
-            own: own.clone(),
+            own,
         },
         opened.losses,
     );

@@ -85,7 +85,7 @@ pub(super) fn alarms(
         }
         ids.push(part.id);
     }
-    alarms.extend(builtin::alarms(own, links, changes, out));
+    alarms.extend(builtin::alarms(own, links, devices, changes, out));
     (alarms, not_active)
 }
 

@@ -10,7 +10,9 @@ use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
 use crate::upstream::Reach;
 use crate::{clock, memory};
-use andon_core::message::{AlarmMessage, DeviceStatus, LinkStatus, VERSION, run_id};
+use andon_core::message::{
+    AlarmMessage, DeviceStatus, HygieneMessage, LinkStatus, VERSION, run_id,
+};
 use andon_core::plant::Priority;
 use andon_core::tag::{DeviceIndex, LinkIndex};
 use andon_core::time::{Mono, Wall};
@@ -35,6 +37,10 @@ pub enum Question {
     Status,
     /// The alarms that are not normal, and what sounds: one object.
     Alarms,
+    /// Everything in numbers, as Prometheus reads it.
+    Metrics,
+    /// How the parts of the gateway are that the engine's task knows of: a list.
+    SelfTest,
     /// How every device stands: a list.
     Devices,
     /// How the tags of a device stand: a list.
@@ -128,6 +134,8 @@ struct Alarms<'a> {
     /// When an alarm sounds again whose sound was stopped.
     silent_until_ms: Option<Wall>,
     alarms: Vec<AlarmMessage<'a>>,
+    /// How many there were.
+    hygiene: HygieneMessage,
 }
 
 /// A link, with what its meter shows if it speaks Modbus.
@@ -180,6 +188,8 @@ impl Shift {
             Question::Ready => Some(self.why_not_ready()),
             Question::Status => self.status(),
             Question::Alarms => self.alarms(),
+            Question::SelfTest => self.tested(),
+            Question::Metrics => Some(self.metrics().into()),
             Question::Devices => json(&self.engine.devices(now).collect::<Vec<_>>()),
             Question::Tags(device) => json(&self.engine.tags(device, now).collect::<Vec<_>>()),
         };
@@ -232,7 +242,7 @@ impl Shift {
         })
     }
 
-    fn not_normal(&self) -> impl Iterator<Item = AlarmMessage<'_>> {
+    pub(super) fn not_normal(&self) -> impl Iterator<Item = AlarmMessage<'_>> {
         let all = (0..u16::MAX).take(self.engine.plant().alarms.len());
         all.filter_map(|index| self.engine.alarm(index))
     }
@@ -248,6 +258,7 @@ impl Shift {
             sounding_alarms: sound.alarms,
             silent_until_ms: sound.silent_until,
             alarms: self.not_normal().collect(),
+            hygiene: self.engine.hygiene(now),
         })
     }
 }

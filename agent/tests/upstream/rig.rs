@@ -1,5 +1,6 @@
 //! An uplink with an outbox of its own, and the ends of all its channels.
 
+use andon::run::OwnReports;
 use andon::settings::{Broker, Upstream};
 use andon::store::{self, Position, Store};
 use andon::upstream::{CurrentValues, Health, Parts, Reach, Uplink};
@@ -72,6 +73,7 @@ impl Rig {
             waits_for_clock,
             losses: losses_told,
             reach: reach_told,
+            own: OwnReports::new(),
         });
         Rig {
             outbox,
