@@ -154,13 +154,9 @@ impl Tester {
 impl Shift {
     /// Tells the engine how the gateway is.
     pub(super) fn look_at_gateway(&mut self, now: Mono) {
-        let mut disk = None;
         for report in self.beside.own.all() {
             let why = report.why.as_deref();
-            match report.own {
-                Own::DiskFull => disk = report.why.filter(|_| report.holds == Some(true)),
-                own => self.engine.handle_own(now, own, report.holds, why),
-            }
+            self.engine.handle_own(now, report.own, report.holds, why);
         }
         let (holds, why) = match &*self.beside.reach.borrow() {
             Reach::Trying => (None, None),
@@ -170,10 +166,8 @@ impl Shift {
         let broker = Own::BrokerUnreachable;
         self.engine.handle_own(now, broker, holds, why.as_deref());
         let view = self.store.view().borrow().clone();
-        let why = view.failing.or(disk);
-        let full = Some(why.is_some());
-        self.engine
-            .handle_own(now, Own::DiskFull, full, why.as_deref());
+        let (full, why) = (view.failing.is_some(), view.failing.as_deref());
+        self.engine.handle_own(now, Own::DiskFull, Some(full), why);
         if view.damages > self.damages {
             self.damages = view.damages;
             let why = view.damage.as_deref();
