@@ -6,16 +6,19 @@
 
 mod ask;
 mod metrics;
+mod notices;
 mod order;
 mod own;
 mod selftest;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
+pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
 pub use own::{OwnReports, Tester};
 pub use selftest::{Part, SelfTest, Verdict};
 
+use crate::annunciator::horn::{self, Horns};
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
@@ -31,7 +34,7 @@ use andon_core::plant::Plant;
 use andon_core::record::Run;
 use andon_core::time::Now;
 use ask::Beside;
-use shift::{OutboxEnded, Shift, Told};
+use shift::{OutboxEnded, Shift, Told, Watches};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -122,10 +125,10 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     let (asks, ask_queue) = Asks::channel();
     let (orders, order_queue) = Orders::channel();
+    let (desks, word_queue) = Desks::new();
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
-    let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
     let own = OwnReports::new();
     let selftest = SelfTest::new(asks.clone(), own.clone(), settings.data_dir.clone());
     let mut nights = JoinSet::new();
@@ -136,6 +139,14 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
                 .every_night(minute, plant.calendar.zone.clone()),
         );
     }
+    // Whatever sounds is off before the links end, and they before the engine does.
+    let (stop_others, others_stopped) = watch::channel(false);
+    let until = others_stopped.clone();
+    let mut field = field::start(&settings, Arc::clone(&plan), from_field, until);
+    let (tell_horns, horns) = Horns::new(plant.horns.len());
+    let drivers = horn::start(&settings, &horns, &field.errands, &stop);
+    let outputs = drivers.health.clone();
+    drivers.end_before(stop.clone(), stop_others);
     let door = Door {
         asks,
         orders,
@@ -204,11 +215,16 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         store.clone(),
         history,
         current,
-        to_uplink,
+        Watches {
+            health: to_uplink,
+            horns: tell_horns,
+        },
         Beside {
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
+            outputs,
+            desks,
             own,
         },
         opened.losses,
@@ -219,8 +235,9 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         journal: loss_queue,
         asks: ask_queue,
         orders: order_queue,
+        words: word_queue,
     };
-    let tally = shift.work(field_queue, told, stop).await;
+    let tally = shift.work(field_queue, told, others_stopped).await;
     field.tasks.shutdown().await;
     if *reached.borrow() == Reach::Reached {
         drained(&store).await;
@@ -285,7 +302,8 @@ async fn begin(
             );
             History::none()
         });
-        let engine = Engine::with_history(plant, plan, run, now, left, history.past());
+        let past = history.past(plant.reach_of_minutes());
+        let engine = Engine::with_history(plant, plan, run, now, left, past);
         (engine, history)
     });
     match begun.await {

@@ -18,6 +18,7 @@ pub mod tag;
 pub mod calendar;
 pub mod state;
 
+pub mod kpi;
 pub mod summary;
 
 pub mod call;
@@ -44,9 +45,9 @@ pub mod machine;
 pub mod tag_sums;
 pub mod tiers;
 
+pub mod rolling;
+pub mod slope;
 pub mod window;
-
-pub mod kpi;
 
 pub mod alarm;
 pub mod hygiene;
@@ -61,5 +62,7 @@ pub mod late;
 pub mod message;
 
 pub mod sms;
+
+pub mod annunciate;
 
 pub mod engine;

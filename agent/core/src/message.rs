@@ -259,6 +259,7 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             to,
             value,
             active,
+            first_out,
             done,
         } => {
             let word = done.as_ref().map_or("alarm", |done| done.verb.as_str());
@@ -271,6 +272,7 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("to", to.as_str())?;
             map.serialize_entry("active", active)?;
             map.serialize_entry("value", &value.as_ref().map(Raw))?;
+            map.serialize_entry("first_out", first_out)?;
             let Some(done) = done else { return Ok(()) };
             act_entries(map, Some(&done.act))?;
             map.serialize_entry("until_ms", &done.until)?;
@@ -282,6 +284,12 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
         Event::Silence { act, count, until } => {
             map.serialize_entry("event", "silence")?;
             map.serialize_entry("count", count)?;
+            act_entries(map, Some(act))?;
+            map.serialize_entry("until_ms", until)
+        }
+        Event::HornTest { horn, act, until } => {
+            map.serialize_entry("event", "horn-test")?;
+            map.serialize_entry("what", horn)?;
             act_entries(map, Some(act))?;
             map.serialize_entry("until_ms", until)
         }
@@ -595,8 +603,11 @@ impl Serialize for AlarmMessage<'_> {
         map.serialize_entry("cleared_ms", &alarm.cleared)?;
         map.serialize_entry("value", &alarm.value.as_ref().map(Raw))?;
         map.serialize_entry("limit", &settings.when.limit())?;
-        map.serialize_entry("text_en", &settings.text_en)?;
-        map.serialize_entry("text_zh", &settings.text_zh)?;
+        map.serialize_entry("group", &settings.group)?;
+        let first_out = settings.group.is_some() && alarm.first_out;
+        map.serialize_entry("first_out", &first_out)?;
+        map.serialize_entry("text_en", &settings.text_en(alarm.value.as_ref()))?;
+        map.serialize_entry("text_zh", &settings.text_zh(alarm.value.as_ref()))?;
         let who = alarm.who();
         let why = who.and_then(|act| act.why.as_deref());
         map.serialize_entry("by", &who.and_then(|act| act.by.as_deref()))?;

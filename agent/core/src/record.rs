@@ -200,6 +200,8 @@ pub enum Event {
         active: bool,
         /// What a person did, if that is why.
         done: Option<Box<Done>>,
+        /// Whether it came first of its group.
+        first_out: bool,
     },
     /// A link came up or went down.
     Link {
@@ -280,6 +282,15 @@ pub enum Event {
         act: Box<Act>,
         /// How many alarms sounded.
         count: u64,
+        /// Until when.
+        until: Wall,
+    },
+    /// A person tests what is heard and lit; no alarm is changed by that.
+    HornTest {
+        /// Which horn; none: every one.
+        horn: Option<Arc<str>>,
+        /// Who.
+        act: Box<Act>,
         /// Until when.
         until: Wall,
     },

@@ -188,6 +188,7 @@ fn plant() -> Plant {
         on_delay_ms: 10_000,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
@@ -204,6 +205,8 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: alarms.collect(),
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

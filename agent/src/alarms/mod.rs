@@ -264,9 +264,19 @@ fn because(why: String) -> Wish {
 }
 
 impl Who {
+    /// The configuration of the agent that is spoken to.
+    pub(crate) fn config(&self) -> &Path {
+        &self.list.config
+    }
+
+    /// Whether a program reads the answer.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.list.json
+    }
+
     /// The name that was given, or that of the user, also of the one who became root; where nobody
     /// says a name, the number of the user.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         if let Some(by) = &self.by {
             return by.clone();
         }

@@ -1,8 +1,7 @@
-//! `[http]`; `[sms]`, whose modem can be tested; and `[board]`, `[horn]`: checked in full, not active in
-//! this version.
+//! `[http]`; `[sms]`, whose modem can be tested; and `[board]`: checked in full, not active in this
+//! version.
 
 use super::board;
-use super::horn;
 use super::sms;
 use super::values::{host_port, text};
 use super::walk::Section;
@@ -27,15 +26,9 @@ pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
             why: why.into(),
         });
     };
-    let on_board = root.section("board");
-    let has_board = on_board.is_some();
-    if let Some(section) = on_board {
+    if let Some(section) = root.section("board") {
         board::board(section);
         tell("[board]", "this version does not speak to the I/O board");
-    }
-    if let Some(section) = root.section("horn") {
-        horn::horn(section, has_board);
-        tell("[horn]", "no horn sounds: alarms go to the broker only");
     }
     if let Some(section) = root.section("sms") {
         modem = sms::sms(section, base);

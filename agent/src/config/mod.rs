@@ -69,6 +69,7 @@ use andon_core::tag::{LinkIndex, Table};
 use devices::Machines;
 use files::Files;
 use gateway::{GatewayPart, Language};
+use horn::Around;
 use links::{KindPart, LinkPart, Speaks};
 use report::{Finding, Severity};
 use roots::Roots;
@@ -180,8 +181,16 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     check_numbers(&links, &devices, out);
     let own = builtin::own(&root);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (alarms, alarms_not_active) =
-        alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
+    let mut alarms = alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
+    let horn_sections = root.one_or_more("horn");
+    let around = Around {
+        has_board: root.has("board"),
+        links: &links,
+        devices: &devices,
+        allow_write: &allow_write,
+    };
+    let horns = horn::horns(horn_sections, &around, &mut alarms, out);
+    let (horns, through) = horns.into_iter().unzip();
     for mut other in others {
         other.take("devices_csv");
         other.finish();
@@ -197,7 +206,6 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let (upstream, topics_root) = upstream??;
     let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
-    not_active.extend(alarms_not_active);
     not_active.extend(local.not_active);
     if gateway
         .language
@@ -221,6 +229,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .collect(),
         upstream,
         http: http.flatten(),
+        horns: through,
         sms: local.sms,
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
@@ -240,6 +249,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
+            horns,
+            roster: Default::default(),
             max_payload,
             cfg: 0,
         },

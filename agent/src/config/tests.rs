@@ -17,6 +17,7 @@ mod builtin;
 mod calendars;
 mod documented;
 mod files;
+mod horns;
 mod many;
 mod mistakes;
 mod mutations;
@@ -387,7 +388,6 @@ fn press_line_says_what_is_not_active() {
             "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
              yet",
             "[board]: this version does not speak to the I/O board",
-            "[horn]: no horn sounds: alarms go to the broker only",
             "[sms]: alarms send no messages yet: they go to the broker only; `andon sms test` works",
             "[gateway] language: only messages to phones and the web page have one; the broker \
              gets both",

@@ -128,6 +128,8 @@ fn settings(port: u16) -> Settings {
                 device(1, register),
             ],
             alarms: vec![],
+            roster: Default::default(),
+            horns: vec![],
             max_payload: 9000,
             cfg: 0,
         },
@@ -147,6 +149,7 @@ fn settings(port: u16) -> Settings {
         disk_budget: 0,
         history_ms: 0,
         selftest: None,
+        horns: vec![],
         not_active: vec![],
     }
 }

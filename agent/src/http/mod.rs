@@ -16,6 +16,7 @@
 mod alarms;
 mod answer;
 pub mod errand;
+pub mod horn;
 mod push;
 mod read;
 mod serve;
@@ -76,6 +77,7 @@ fn router() -> Router<Door> {
         .route("/api/v1/status", get(read::status))
         .route("/api/v1/devices", get(read::devices))
         .route("/api/v1/alarms", get(read::alarms))
+        .route("/api/v1/horns", get(read::horns))
         .route("/api/v1/tags", get(read::tags))
         .route("/metrics", get(read::metrics))
         .route("/api/v1/samples", post(push::samples))
@@ -90,6 +92,7 @@ fn control() -> Router<Door> {
         .route("/api/v1/alarms/{id}/{verb}", post(alarms::act))
         .route("/api/v1/horn/silence", post(alarms::silence))
         .route("/api/v1/selftest", post(read::selftest))
+        .route(horn::PATH, post(horn::test))
 }
 
 /// Why nothing can listen where the configuration says.

@@ -66,6 +66,10 @@ pub(super) async fn selftest(State(door): State<Door>) -> Result<Response, Probl
     )))
 }
 
+pub(super) async fn horns(State(door): State<Door>) -> Result<Response, Problem> {
+    ask(&door, Question::Horns).await.map(json)
+}
+
 /// What `/api/v1/tags` may be asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

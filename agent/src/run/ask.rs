@@ -4,8 +4,10 @@
 //! no longer than it takes to write one device's tags, or a line for each link and device, and
 //! while as many questions wait as there is room for, the next waits to be asked.
 
+use super::notices::Desks;
 use super::own::OwnReports;
 use super::shift::Shift;
+use crate::annunciator::horn::{Health, OutputHealth};
 use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
 use crate::upstream::Reach;
@@ -41,6 +43,8 @@ pub enum Question {
     Metrics,
     /// How the parts of the gateway are that the engine's task knows of: a list.
     SelfTest,
+    /// What is heard and lit, and whether it can be: one object.
+    Horns,
     /// How every device stands: a list.
     Devices,
     /// How the tags of a device stand: a list.
@@ -60,7 +64,7 @@ pub struct Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoAnswer;
 
-/// What is told besides what the engine knows.
+/// What stands beside the engine.
 #[derive(Debug)]
 pub(super) struct Beside {
     /// When the run began.
@@ -69,6 +73,10 @@ pub(super) struct Beside {
     pub(super) reach: watch::Receiver<Reach>,
     /// How well the Modbus links do.
     pub(super) meters: Meters,
+    /// Whether what horns sound through can be switched.
+    pub(super) outputs: Health,
+    /// Where people are told of alarms.
+    pub(super) desks: Desks,
     /// How the parts of the gateway are.
     pub(super) own: OwnReports,
 }
@@ -138,6 +146,28 @@ struct Alarms<'a> {
     hygiene: HygieneMessage,
 }
 
+/// The horns: the object of `GET /api/v1/horns` and `andon horn --json`.
+#[derive(serde::Serialize)]
+struct Horns<'a> {
+    v: u32,
+    gateway: &'a str,
+    ts: Wall,
+    horns: Vec<HornNow<'a>>,
+    outputs: &'a [OutputHealth],
+}
+
+/// What a horn does.
+#[derive(serde::Serialize)]
+struct HornNow<'a> {
+    id: &'a str,
+    /// The letter of ISA-18.1.
+    sequence: char,
+    tone: &'static str,
+    red: &'static str,
+    yellow: &'static str,
+    green: &'static str,
+}
+
 /// A link, with what its meter shows if it speaks Modbus.
 struct Link<'a> {
     status: LinkStatus<'a>,
@@ -190,6 +220,7 @@ impl Shift {
             Question::Alarms => self.alarms(),
             Question::SelfTest => self.tested(),
             Question::Metrics => Some(self.metrics().into()),
+            Question::Horns => self.horns(),
             Question::Devices => json(&self.engine.devices(now).collect::<Vec<_>>()),
             Question::Tags(device) => json(&self.engine.tags(device, now).collect::<Vec<_>>()),
         };
@@ -259,6 +290,28 @@ impl Shift {
             silent_until_ms: sound.silent_until,
             alarms: self.not_normal().collect(),
             hygiene: self.engine.hygiene(now),
+        })
+    }
+}
+
+impl Shift {
+    fn horns(&self) -> Option<Bytes> {
+        let plant = self.engine.plant();
+        let horns = plant.horns.iter().zip(self.engine.horns());
+        let horns = horns.map(|(settings, horn)| HornNow {
+            id: &settings.id,
+            sequence: settings.sequence.letter(),
+            tone: horn.tone.as_str(),
+            red: horn.red.as_str(),
+            yellow: horn.yellow.as_str(),
+            green: horn.green.as_str(),
+        });
+        json(&Horns {
+            v: VERSION,
+            gateway: &plant.gateway.id,
+            ts: self.engine.label(clock::mono()),
+            horns: horns.collect(),
+            outputs: &self.beside.outputs.borrow(),
         })
     }
 }

@@ -2,6 +2,7 @@
 //! engine's task sees.
 
 use super::shift::Shift;
+use crate::annunciator::horn::OutputHealth;
 use crate::upstream::Reach;
 use andon_core::own::Own;
 use andon_core::time::Mono;
@@ -100,8 +101,7 @@ impl OwnReports {
     }
 
     /// Whether something is wrong with a part; none if nobody has said so.
-    #[cfg(test)]
-    pub(crate) fn holds(&self, own: Own) -> Option<bool> {
+    pub fn holds(&self, own: Own) -> Option<bool> {
         let reports = self.0.reports.borrow();
         let report = reports.iter().find(|report| report.own == own);
         report.and_then(|report| report.holds)
@@ -152,9 +152,16 @@ impl Tester {
 }
 
 impl Shift {
+    /// What is known of the parts of the gateway that drivers look after.
+    pub(super) fn reports(&self) -> Vec<Report> {
+        let mut reports = self.beside.own.all();
+        reports.extend(of_horns(&self.beside.outputs.borrow()));
+        reports
+    }
+
     /// Tells the engine how the gateway is.
     pub(super) fn look_at_gateway(&mut self, now: Mono) {
-        for report in self.beside.own.all() {
+        for report in self.reports() {
             let why = report.why.as_deref();
             self.engine.handle_own(now, report.own, report.holds, why);
         }
@@ -181,9 +188,48 @@ impl Shift {
     }
 }
 
+/// The horns are one part: it fails if one of their outputs cannot be switched. None without any.
+fn of_horns(outputs: &[OutputHealth]) -> Option<Report> {
+    let broken = outputs.iter().find(|output| output.works == Some(false));
+    let why = broken.map(|output| {
+        let OutputHealth {
+            horn, through, why, ..
+        } = output;
+        let why = why.as_deref().unwrap_or("it cannot be switched");
+        format!("{horn} through {through}: {why}")
+    });
+    let tried = outputs.iter().any(|output| output.works.is_some());
+    (!outputs.is_empty()).then_some(Report {
+        own: Own::HornTest,
+        holds: tried.then_some(why.is_some()),
+        why,
+        tested: None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_output_that_cannot_be_switched_fails_the_horn() {
+        let output = |works, why: Option<&str>| OutputHealth {
+            horn: "hall".into(),
+            through: "gpiochip0 line 3".into(),
+            part: None,
+            works,
+            why: why.map(Into::into),
+        };
+        assert_eq!(of_horns(&[]), None);
+        let told = |outputs: &[OutputHealth]| of_horns(outputs).and_then(|report| report.holds);
+        assert_eq!(told(&[output(None, None)]), None);
+        let works = output(Some(true), None);
+        assert_eq!(told(&[works.clone(), output(None, None)]), Some(false));
+        let broken = of_horns(&[works, output(Some(false), Some("line is taken"))]).unwrap();
+        assert_eq!(broken.holds, Some(true));
+        let why = "hall through gpiochip0 line 3: line is taken";
+        assert_eq!(broken.why.as_deref(), Some(why));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn drivers_that_can_test_their_part_are_asked_and_waited_for() {

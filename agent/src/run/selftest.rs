@@ -239,7 +239,7 @@ impl Shift {
                 None => Part::unknown(&name, "nothing has come from it yet"),
             });
         }
-        for report in self.beside.own.all() {
+        for report in self.reports() {
             let (name, hint) = match report.own {
                 Own::Modem => ("modem", "check its power, antenna and SIM card"),
                 Own::BoardLost => ("board-lost", "check its cable and its power"),

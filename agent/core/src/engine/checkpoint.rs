@@ -327,10 +327,12 @@ impl Engine {
         self.stepped_ms = 0;
         self.timeline.begin_anew(from, to);
         for entry in &mut self.devices {
+            entry.asked.forget();
             if let Some(machine) = &mut entry.machine {
                 machine.skip();
             }
         }
+        self.renew_figures();
     }
 
     /// From here on labels are those of this run: if its clock is not set, they will be moved.
@@ -372,6 +374,7 @@ impl Engine {
                     to: AlarmState::Normal,
                     value: None,
                     active: false,
+                    first_out: false,
                     done: None,
                 };
                 self.event(now, event);

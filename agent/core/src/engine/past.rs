@@ -1,6 +1,7 @@
 //! What the history says of windows that are still open: added up again at the start.
 
 use super::Engine;
+use super::asked::{Asked, asked};
 use super::checkpoint::{Checkpoint, EACH_GONE};
 use super::closing::{AllEnded, head, push};
 use super::recent::Recent;
@@ -9,6 +10,7 @@ use crate::history::{Head, Leaf, OpenTags, Page, Rows, calendar_of_tags};
 use crate::machine::{Label, Ledger};
 use crate::plant::{Device, Plant};
 use crate::record::Body;
+use crate::rolling::Grain;
 use crate::summary::{Summary, TierSet};
 use crate::tiers::{Ended, Frames, Piece, Tiers};
 use crate::time::{Mono, Wall};
@@ -34,10 +36,14 @@ pub(super) struct Past {
 }
 
 /// What was found of one device.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct OfDevice {
     /// Its open windows.
     tiers: Tiers,
+    /// What alarms ask for.
+    asked: Asked,
+    /// Where the last minute and the last piece ended.
+    ends: [Option<Wall>; 2],
     /// Its last hours and days; none for a device that is gone.
     recent: Option<Recent>,
     /// Number of the page of its last piece: the minutes of earlier pages are in pieces.
@@ -58,8 +64,9 @@ pub(super) struct Gone {
 }
 
 impl OfDevice {
-    fn of(device: &Device) -> OfDevice {
+    fn of((device, asked): (&Device, Asked)) -> OfDevice {
         OfDevice {
+            asked,
             recent: device.model.state.is_some().then(Recent::new),
             ..OfDevice::default()
         }
@@ -87,7 +94,12 @@ impl Past {
         before: Option<&Checkpoint>,
     ) -> Past {
         let mut past = Past {
-            devices: plant.devices.iter().map(OfDevice::of).collect(),
+            devices: plant
+                .devices
+                .iter()
+                .zip(asked(plant))
+                .map(OfDevice::of)
+                .collect(),
             tags: plant.calendars().map(|_| OfDevice::default()).collect(),
             frames: plant.calendars().map(|_| None).collect(),
             open_tags: Vec::new(),
@@ -131,8 +143,17 @@ impl Past {
             let OfDevice {
                 tiers,
                 recent,
+                asked,
+                ends,
                 last_piece,
             } = of_device;
+            let grain = match are_pieces {
+                true => Grain::Piece,
+                false => Grain::Minute,
+            };
+            let end = &mut ends[usize::from(are_pieces)];
+            asked.recall(grain, *end, &head.window, &row.sum);
+            *end = Some(head.window.end);
             if number <= *last_piece {
                 continue;
             }
@@ -212,7 +233,9 @@ impl Engine {
         for (entry, of_device) in self.devices.iter_mut().zip(past.devices) {
             entry.tiers = of_device.tiers;
             entry.recent = of_device.recent;
+            entry.asked = of_device.asked;
         }
+        self.renew_figures();
         for (tiers, past) in self.tags.tiers.iter_mut().zip(past.tags) {
             if let Some(tiers) = tiers {
                 *tiers = past.tiers;

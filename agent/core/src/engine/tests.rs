@@ -21,6 +21,7 @@ mod commands;
 mod derived;
 mod edges;
 mod history;
+mod horns;
 mod late;
 mod late_data;
 mod own;
@@ -131,6 +132,7 @@ fn plant() -> Plant {
         on_delay_ms,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
@@ -146,10 +148,12 @@ fn plant() -> Plant {
         other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![device],
+        horns: vec![],
         alarms: vec![
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),
         ],
+        roster: Default::default(),
         max_payload: 9000,
         cfg: 0xabcd,
     }
@@ -210,7 +214,11 @@ impl Bench {
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
                 Action::Relabel(relabel) => self.relabel = Some(relabel),
-                Action::Commit | Action::Checkpoint | Action::Quality(..) => {}
+                Action::Commit
+                | Action::Checkpoint
+                | Action::Notices(_)
+                | Action::Horn
+                | Action::Quality(..) => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 use super::*;
+use crate::annunciator::horn::Horns;
 use crate::field::meter::Meters;
-use crate::run::{Asks, NoAnswer, NotDone, Order, Orders, OwnReports, Question};
+use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, OwnReports, Question};
 use crate::store;
 use crate::upstream::Reach;
 use andon_core::alarm::{Act, AlarmState, Verb, Via};
@@ -68,6 +69,8 @@ fn plant() -> Plant {
             detect: Arc::default(),
         }],
         alarms: vec![silent(), modem()],
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 1,
     }
@@ -83,6 +86,7 @@ fn silent() -> plant::Alarm {
         on_delay_ms: 0,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
@@ -118,6 +122,8 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
+        outputs: watch::channel(Vec::new()).1,
+        desks: Desks::new().0,
         own: OwnReports::new(),
     };
     Shift::new(
@@ -125,7 +131,10 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         store,
         History::none(),
         current,
-        health,
+        Watches {
+            health,
+            horns: Horns::new(0).0,
+        },
         beside,
         losses,
     )
@@ -137,6 +146,7 @@ fn nothing_told() -> Told {
         journal: mpsc::channel(1).1,
         asks: mpsc::channel(1).1,
         orders: mpsc::channel(1).1,
+        words: mpsc::channel(1).1,
     }
 }
 
