@@ -19,6 +19,7 @@ pub use own::{OwnReports, Tester};
 pub use selftest::{Part, SelfTest, Verdict};
 
 use crate::annunciator::horn::{self, Horns};
+use crate::annunciator::sms::{self, Texts, Worker};
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
@@ -26,8 +27,10 @@ use crate::history::{self, History, Limits};
 use crate::http::{self, Door, Scripts};
 use crate::plan;
 use crate::settings::Settings;
+use crate::sms::PIN_REFUSED;
 use crate::store::{self, OpenError, StartError, Store};
 use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
+use andon_core::annunciate::Channel;
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
 use andon_core::plant::Plant;
@@ -125,7 +128,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     let (asks, ask_queue) = Asks::channel();
     let (orders, order_queue) = Orders::channel();
-    let (desks, word_queue) = Desks::new();
+    let (mut desks, word_queue) = Desks::new();
+    let (texts, _texting) = text_messages(&settings, &mut desks, &stop);
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
@@ -154,6 +158,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         plant: Arc::clone(&plant),
         scripts: Arc::new(scripts),
         errands: field.errands.clone(),
+        texts: texts.clone(),
     };
     // From here on the door is open; what it is asked waits until there is an engine.
     let _serving = http::start(listeners, door, &stop);
@@ -226,6 +231,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             outputs,
             desks,
             own,
+            texts,
         },
         opened.losses,
     );
@@ -258,6 +264,27 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         waiting: view.waiting,
         lost: view.lost,
     })
+}
+
+/// The worker of text messages, if there is a modem; it ends with the set.
+fn text_messages(
+    settings: &Settings,
+    desks: &mut Desks,
+    stop: &watch::Receiver<bool>,
+) -> (Option<Texts>, JoinSet<()>) {
+    let mut tasks = JoinSet::new();
+    let texts = settings.sms.clone().map(|sms| {
+        let (worker, texts) = Worker::new(sms::Parts {
+            settings: sms,
+            gateway: settings.plant.gateway.id.to_string(),
+            refused: settings.data_dir.join(PIN_REFUSED),
+            desk: desks.desk(Channel::Sms),
+            stop: stop.clone(),
+        });
+        tasks.spawn(worker.run());
+        texts
+    });
+    (texts, tasks)
 }
 
 async fn open_store(start: store::Start, budget: u64) -> Result<(Store, store::Opened), RunError> {

@@ -317,6 +317,14 @@ impl Model {
         let at = self.tags.iter().position(|tag| &*tag.name == name)?;
         u16::try_from(at).ok().map(TagIndex)
     }
+
+    /// What a raw status value means, if somebody has written it down.
+    pub fn meaning(&self, value: Option<&Value>) -> Option<&Code> {
+        let Some(Value::Int(raw)) = value else {
+            return None;
+        };
+        self.codes.iter().find(|code| code.value == *raw)
+    }
 }
 
 /// What a raw status value means.

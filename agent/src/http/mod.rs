@@ -20,12 +20,14 @@ pub mod horn;
 mod push;
 mod read;
 mod serve;
+pub mod sms;
 mod tokens;
 
 pub use alarms::Wish;
 pub use push::{AT_ONCE, LARGEST_BODY, Scripts};
 pub use serve::{Listener, MOST as MOST_CONNECTIONS};
 
+use crate::annunciator::sms::Texts;
 use crate::field::modbus::errand::Errands;
 use crate::run::{Asks, Orders, SelfTest};
 use andon_core::plant::Plant;
@@ -53,6 +55,8 @@ pub struct Door {
     pub scripts: Arc<Scripts>,
     /// The way to the Modbus links, for the gateway's own command line.
     pub errands: Errands,
+    /// The way to the modem, if there is one, for the gateway's own command line.
+    pub texts: Option<Texts>,
 }
 
 /// Serves the same on each of `listeners` until `stop` becomes true or the set is dropped.
@@ -93,6 +97,7 @@ fn control() -> Router<Door> {
         .route("/api/v1/horn/silence", post(alarms::silence))
         .route("/api/v1/selftest", post(read::selftest))
         .route(horn::PATH, post(horn::test))
+        .route(sms::PATH, post(sms::test))
 }
 
 /// Why nothing can listen where the configuration says.

@@ -8,6 +8,7 @@ use super::notices::Desks;
 use super::own::OwnReports;
 use super::shift::Shift;
 use crate::annunciator::horn::{Health, OutputHealth};
+use crate::annunciator::sms::Texts;
 use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
 use crate::upstream::Reach;
@@ -79,6 +80,8 @@ pub(super) struct Beside {
     pub(super) desks: Desks,
     /// How the parts of the gateway are.
     pub(super) own: OwnReports,
+    /// The modem, if there is one.
+    pub(super) texts: Option<Texts>,
 }
 
 /// Where questions are put; clones put them to the same engine.
@@ -125,6 +128,8 @@ struct Status<'a> {
     links_up: usize,
     links_down: usize,
     devices_bad: usize,
+    /// How text messages go; null without [sms].
+    modem: Option<Modem>,
     links: Vec<Link<'a>>,
     devices: Vec<DeviceStatus<'a>>,
     alarms: Vec<AlarmMessage<'a>>,
@@ -166,6 +171,26 @@ struct HornNow<'a> {
     red: &'static str,
     yellow: &'static str,
     green: &'static str,
+}
+
+/// How text messages go.
+#[derive(serde::Serialize)]
+struct Modem {
+    /// `starting`, `ready` or `trouble`.
+    state: &'static str,
+    since_ms: Wall,
+    /// Why nothing can be sent.
+    why: Option<String>,
+    model: String,
+    signal_dbm: Option<i16>,
+    roaming: bool,
+    sent: u64,
+    unknown: u64,
+    failed: u64,
+    refused: u64,
+    received: u64,
+    delivered: u64,
+    undelivered: u64,
 }
 
 /// A link, with what its meter shows if it speaks Modbus.
@@ -260,6 +285,7 @@ impl Shift {
             links_up: health.links_up,
             links_down: health.links_down,
             devices_bad: health.devices_bad,
+            modem: self.modem(),
             links: engine
                 .links(now)
                 .zip((0..).map(LinkIndex))
@@ -270,6 +296,25 @@ impl Shift {
                 .collect(),
             devices: engine.devices(now).collect(),
             alarms: self.not_normal().collect(),
+        })
+    }
+
+    fn modem(&self) -> Option<Modem> {
+        let health = self.beside.texts.as_ref()?.health.borrow();
+        Some(Modem {
+            state: health.state.as_str(),
+            since_ms: self.engine.label(health.since),
+            why: health.why.clone(),
+            model: health.model.clone(),
+            signal_dbm: health.signal_dbm,
+            roaming: health.roaming,
+            sent: health.sent,
+            unknown: health.unknown,
+            failed: health.failed,
+            refused: health.refused,
+            received: health.received,
+            delivered: health.delivered,
+            undelivered: health.undelivered,
         })
     }
 

@@ -3,6 +3,7 @@
 
 use super::shift::Shift;
 use crate::annunciator::horn::OutputHealth;
+use crate::annunciator::sms::{self, ModemState};
 use crate::upstream::Reach;
 use andon_core::own::Own;
 use andon_core::time::Mono;
@@ -156,6 +157,8 @@ impl Shift {
     pub(super) fn reports(&self) -> Vec<Report> {
         let mut reports = self.beside.own.all();
         reports.extend(of_horns(&self.beside.outputs.borrow()));
+        let texts = self.beside.texts.as_ref();
+        reports.extend(texts.map(|texts| of_modem(&texts.health.borrow())));
         reports
     }
 
@@ -207,6 +210,20 @@ fn of_horns(outputs: &[OutputHealth]) -> Option<Report> {
     })
 }
 
+/// While the modem is being started nobody can tell.
+fn of_modem(health: &sms::Health) -> Report {
+    Report {
+        own: Own::Modem,
+        holds: match health.state {
+            ModemState::Starting => None,
+            ModemState::Ready => Some(false),
+            ModemState::Trouble => Some(true),
+        },
+        why: health.why.clone(),
+        tested: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +246,21 @@ mod tests {
         assert_eq!(broken.holds, Some(true));
         let why = "hall through gpiochip0 line 3: line is taken";
         assert_eq!(broken.why.as_deref(), Some(why));
+    }
+
+    #[test]
+    fn a_modem_in_trouble_fails_and_one_that_starts_says_nothing() {
+        let of = |state| {
+            let health = sms::Health {
+                state,
+                why: Some("no network".into()),
+                ..sms::Health::default()
+            };
+            of_modem(&health).holds
+        };
+        assert_eq!(of(ModemState::Starting), None);
+        assert_eq!(of(ModemState::Ready), Some(false));
+        assert_eq!(of(ModemState::Trouble), Some(true));
     }
 
     #[tokio::test(start_paused = true)]

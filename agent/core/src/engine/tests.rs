@@ -24,6 +24,7 @@ mod history;
 mod horns;
 mod late;
 mod late_data;
+mod notices;
 mod own;
 mod power;
 mod rates;

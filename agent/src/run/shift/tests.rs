@@ -125,6 +125,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         outputs: watch::channel(Vec::new()).1,
         desks: Desks::new().0,
         own: OwnReports::new(),
+        texts: None,
     };
     Shift::new(
         engine,

@@ -17,6 +17,7 @@ fn plant(sequence: Sequence, priorities: &[Priority], latched: bool) -> Plant {
         on_delay_ms: 0,
         off_delay_ms: 0,
         latched,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),

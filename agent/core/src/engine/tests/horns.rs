@@ -165,7 +165,6 @@ impl Model {
         let plant = hall();
         let reference = |(index, alarm): (usize, &plant::Alarm)| Reference {
             latched: alarm.latched,
-            group: None,
             delays_s: DELAYS_S[index % EACH],
             ..Reference::default()
         };
