@@ -13,6 +13,7 @@ mod hostile_payloads;
 mod http_door;
 mod http_machines;
 mod killed;
+mod own;
 mod press_line;
 mod probe;
 mod register_maps;

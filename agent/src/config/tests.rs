@@ -13,6 +13,7 @@ use andon_core::tag::{
 use std::sync::Arc;
 use std::time::Duration;
 
+mod builtin;
 mod calendars;
 mod documented;
 mod files;
@@ -300,7 +301,8 @@ fn press_line_alarms_are_spread_over_their_devices() {
     let ids: Vec<(u16, &str)> = plant
         .alarms
         .iter()
-        .filter_map(|a| Some((a.owner.device()?.0, &*a.id)))
+        .filter(|a| !a.is_builtin())
+        .map(|a| (a.owner.device().unwrap().0, &*a.id))
         .collect();
     assert_eq!(
         ids,
@@ -525,8 +527,8 @@ fn line_ends_and_byte_order_marks_of_windows_change_nothing() {
         .settings
         .plant;
     assert_eq!(plant.devices.len(), 4);
-    let of_devices = plant.alarms.iter().filter(|alarm| !alarm.is_builtin());
-    assert_eq!(of_devices.count(), 10);
+    let configured = plant.alarms.iter().filter(|alarm| !alarm.is_builtin());
+    assert_eq!(configured.count(), 10);
 }
 
 #[test]
