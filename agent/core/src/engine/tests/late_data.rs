@@ -31,7 +31,7 @@ fn publishing_products() -> Plant {
     let mut product = tag("product", 9, Kind::U16, None);
     product.source = Source::Message(Place::bare(None, Kind::U16));
     model.tags.push(product);
-    model.rates = Some(crate::plant::Rates {
+    model.rates = Some(plant::Rates {
         by: TagIndex(PRODUCT),
         map: (0..)
             .zip(RATES)
@@ -223,6 +223,41 @@ fn a_product_that_is_read_late_is_made_from_its_time_on() {
     let newest = bench.newest();
     let minutes = windows(&newest, Tier::Minute);
     assert_eq!(minutes[4].capacity.unwrap().planned, 110_000);
+    is_consistent(&bench);
+}
+
+#[test]
+fn late_time_goes_on_to_what_comes_in_time_without_a_gap() {
+    let mut bench = Bench::left(publishing(), now(0), None);
+    bench.hears(&told(STATUS, 2, 0, 0));
+    // Read each second while the link was down; the last three of them are no later than `stale_after`.
+    let arrives = 60_400;
+    let batch: Vec<Told> = (10..=60)
+        .map(|second| {
+            told(
+                STATUS,
+                if second < 58 { 2 } else { 3 },
+                second * 1000,
+                arrives,
+            )
+        })
+        .collect();
+    bench.pass(arrives - 1);
+    bench.hear_at(arrives, &batch);
+    for second in 61..=125 {
+        bench.hears(&told(STATUS, 3, second * 1000, second * 1000));
+    }
+    let newest = bench.newest();
+    let times = |minute: usize| windows(&newest, Tier::Minute)[minute].times;
+    let unknown = 10_000 - STALE;
+    assert_eq!(
+        times(0).of(State::Unknown),
+        unknown,
+        "before the first that was kept"
+    );
+    assert_eq!(times(0).of(State::Producing), 58_000 - unknown);
+    assert_eq!(times(0).of(State::Delayed), 2_000);
+    assert_eq!(times(1).of(State::Unknown), 0);
     is_consistent(&bench);
 }
 
