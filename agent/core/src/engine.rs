@@ -7,15 +7,21 @@
 
 mod age;
 mod alarms;
+mod asked;
 mod checkpoint;
 mod closing;
 mod commands;
 mod course;
+mod first_out;
 mod footprint;
+mod horns;
+mod hygiene;
 mod ingest;
 mod late;
 mod marks;
 mod newest;
+mod notices;
+mod own;
 mod past;
 mod recent;
 mod sources;
@@ -25,12 +31,16 @@ mod view;
 pub use checkpoint::Left;
 pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
+pub use horns::{HornTest, NoTest};
 pub use sources::{LEARNED_KEPT_EVERY_MS, watched};
 pub use view::Health;
 
 use crate::alarm::Alarm;
+use crate::annunciate::horn::Horns;
+use crate::annunciate::{Annunciator, Channel};
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
+use crate::hygiene::Hygiene;
 use crate::late::Late;
 use crate::limits;
 use crate::machine::Machine;
@@ -47,6 +57,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use asked::Asked;
 use course::Course;
 use marks::Marked;
 use newest::Newest;
@@ -79,6 +90,11 @@ pub enum Action {
     Checkpoint,
     /// A current value changed: publish what holds now.
     Publish(Current),
+    /// There may be something to tell on this channel: its worker is to ask
+    /// [`Engine::next_notice`].
+    Notices(Channel),
+    /// What is to be heard and lit changed: [`Engine::horns`].
+    Horn,
     /// The quality of a tag changed for a reason that lies in its data: tell the log.
     Quality(DeviceIndex, TagIndex, Quality),
 }
@@ -127,6 +143,8 @@ pub struct Engine {
     stepped_ms: i64,
     next_housekeeping: Mono,
     labels_from: LabelsFrom,
+    /// When this run began to read.
+    begun: Mono,
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
@@ -137,11 +155,21 @@ pub struct Engine {
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
+    /// The alarm of each link, if it has one.
+    link_alarms: Box<[Option<u16>]>,
+    /// What was reported of the gateway itself.
+    reports: own::Reports,
+    hygiene: Hygiene,
     alarms: Vec<Alarm>,
     /// Alarms that are no longer configured, with their activations: if they come back, they go
     /// on counting.
     retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
+    /// Who was told what.
+    people: Annunciator,
+    horns: Horns,
+    /// Alarms may have changed since the horns were worked out.
+    horns_due: bool,
     actions: Queue<Action>,
     /// What devices did since the last page that tells so.
     marks: Vec<Mark>,
@@ -195,6 +223,8 @@ struct Entry {
     unmapped: Vec<Value>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
+    /// What they ask for beyond its newest values.
+    asked: Asked,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
     /// The same of records of its tags.
@@ -258,15 +288,22 @@ impl Engine {
             stepped_ms: 0,
             next_housekeeping: now.mono,
             labels_from: LabelsFrom::default(),
+            begun: now.mono,
             now: start,
             newest: Newest::new(&plant),
             sources: Sources::new(&plant),
             learned_kept: start,
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
+            link_alarms: own::link_alarms(&plant),
+            reports: own::Reports::default(),
+            hygiene: Hygiene::new(plant.alarms.len(), now.mono, timeline.label(now.mono)),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
+            people: Annunciator::new(&plant),
+            horns: Horns::new(&plant),
+            horns_due: true,
             actions: Queue::with_capacity(capacity),
             marks: Vec::new(),
             page: past.page,
@@ -318,13 +355,20 @@ impl Engine {
                 self.advance(index, now.mono);
                 self.tell_state(index);
             }
+            self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
         } else if self
             .alarm_deadline
             .is_some_and(|deadline| deadline <= now.mono)
         {
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
+        } else if self.people.wake().is_some_and(|wake| wake <= now.mono) {
+            self.look_after_people(now.mono);
         }
+        let deadline = self.horns.deadline();
+        self.horns_due |= deadline.is_some_and(|deadline| deadline <= now.mono);
     }
 
     /// A link came up or went down.
@@ -339,6 +383,7 @@ impl Engine {
             });
             let link = self.plant.links[usize::from(link.0)].id.clone();
             self.event(at, Event::Link { link, up, why });
+            self.judge_all(at);
         }
     }
 
@@ -348,8 +393,11 @@ impl Engine {
         self.event(at, event);
     }
 
-    /// What is to be done next.
+    /// What is to be done next; what is heard comes before all else.
     pub fn poll_action(&mut self) -> Option<Action> {
+        if self.look_at_horns() {
+            return Some(Action::Horn);
+        }
         if self.actions.is_empty() {
             self.turn_marks();
         }
@@ -362,8 +410,13 @@ impl Engine {
             .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
-        self.alarm_deadline
-            .map_or(edge, |deadline| deadline.min(edge))
+        let deadlines = [
+            self.alarm_deadline,
+            self.people.wake(),
+            self.horns.deadline(),
+        ];
+        let deadlines = deadlines.into_iter().flatten();
+        deadlines.fold(edge, Mono::min)
     }
 
     /// What has passed through.
@@ -494,7 +547,8 @@ impl Engine {
 fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<Entry> {
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
-    for (index, device) in plant.devices.iter().enumerate() {
+    let asked = asked::asked(plant);
+    for ((index, device), asked) in plant.devices.iter().enumerate().zip(asked) {
         let course = courses.get(usize::from(device.calendar.0));
         let planned = course.is_none_or(|course| course.span.planned);
         entries.push(Entry {
@@ -508,6 +562,7 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
+            asked,
             summaries: [0; 4],
             tag_records: [0; 4],
             ended: Default::default(),

@@ -7,6 +7,10 @@
 //! Sources: ISO 22400-2:2014 (availability, allocation efficiency, utilisation efficiency,
 //! technical efficiency, effectiveness, quality ratio, OEE, MTBF, MTTR), the contract for the rest.
 
+mod measure;
+
+pub use measure::{Measure, Part};
+
 use crate::state::State;
 use crate::summary::{Needs, Sum, Summary};
 
@@ -202,6 +206,11 @@ pub fn figures(summary: &Summary) -> impl Iterator<Item = Figure> {
 pub fn figures_of(sum: &Sum, needs: &Needs) -> impl Iterator<Item = Figure> + use<> {
     let sums = Sums::of(sum, needs);
     Key::ALL.into_iter().map(move |key| sums.figure(key))
+}
+
+/// One figure of these parts.
+pub fn figure_of(sum: &Sum, needs: &Needs, key: Key) -> Figure {
+    Sums::of(sum, needs).figure(key)
 }
 
 /// The most important reason among the figures without value, if it says something of the data.

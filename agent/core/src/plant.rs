@@ -1,8 +1,11 @@
 //! The whole of what is configured, checked: what the configuration parser hands out and the
 //! engine is built from. Nothing in here can be wrong any more.
 
+mod builtin;
+mod roster;
 mod states;
 
+pub use roster::{Budget, Channel, Language, Recipient, Roster};
 pub use states::{Derived, Match, Moving, Otherwise, Rates, StateMap, States};
 
 use crate::calendar::{Calendar, CalendarIndex};
@@ -11,7 +14,10 @@ use crate::rule::Rule;
 use crate::sample::Value;
 use crate::summary::{Needs, TierSet};
 use crate::tag::{Counts, Detectors, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -31,6 +37,10 @@ pub struct Plant {
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
     pub alarms: Vec<Alarm>,
+    /// Who is told of alarms.
+    pub roster: Roster,
+    /// The horns, each with its lamps.
+    pub horns: Vec<Horn>,
     /// Largest payload of a record, in bytes: what tags have come to is told in several if it must.
     pub max_payload: usize,
     /// Short hash of the configuration, on every record.
@@ -41,6 +51,14 @@ impl Plant {
     /// The device with this index.
     pub fn device(&self, index: DeviceIndex) -> &Device {
         &self.devices[usize::from(index.0)]
+    }
+
+    /// The id of what an alarm belongs to: of a device, or [`GATEWAY`].
+    pub fn owner_id(&self, owner: Owner) -> &str {
+        match owner {
+            Owner::Device(index) => &self.device(index).id,
+            Owner::Gateway => GATEWAY,
+        }
     }
 
     /// Every calendar, the one that counts where none is named first.
@@ -299,6 +317,14 @@ impl Model {
         let at = self.tags.iter().position(|tag| &*tag.name == name)?;
         u16::try_from(at).ok().map(TagIndex)
     }
+
+    /// What a raw status value means, if somebody has written it down.
+    pub fn meaning(&self, value: Option<&Value>) -> Option<&Code> {
+        let Some(Value::Int(raw)) = value else {
+            return None;
+        };
+        self.codes.iter().find(|code| code.value == *raw)
+    }
 }
 
 /// What a raw status value means.
@@ -326,12 +352,45 @@ pub enum Priority {
     High,
 }
 
-/// One alarm of one device.
+impl Priority {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Priority::Low => "low",
+            Priority::Medium => "medium",
+            Priority::High => "high",
+        }
+    }
+}
+
+/// The id that stands for the gateway itself where a device is named; no device may have it.
+pub const GATEWAY: &str = "gateway";
+
+/// Whose an alarm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A machine.
+    Device(DeviceIndex),
+    /// The gateway itself: the agent's own alarms.
+    Gateway,
+}
+
+impl Owner {
+    /// The machine, if it is one.
+    pub const fn device(self) -> Option<DeviceIndex> {
+        match self {
+            Owner::Device(device) => Some(device),
+            Owner::Gateway => None,
+        }
+    }
+}
+
+/// One alarm of one device, or of the gateway.
 #[derive(Debug, Clone)]
 pub struct Alarm {
-    /// The device it belongs to.
-    pub device: DeviceIndex,
-    /// Its id within the device.
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its id within its owner.
     pub id: Arc<str>,
     /// How urgent.
     pub priority: Priority,
@@ -343,12 +402,97 @@ pub struct Alarm {
     pub off_delay_ms: u64,
     /// Whether it stays until it is reset.
     pub latched: bool,
+    /// The first-out group that it belongs to: alarms with the same name here, of whatever device.
+    pub group: Option<Arc<str>>,
     /// While this holds, the alarm is suppressed by design.
     pub suppress_when: Option<Rule>,
-    /// Text for people, English, placeholders already filled.
+    /// Text for people, English; all placeholders but `{value}` are filled ([`Alarm::text_en`]).
     pub text_en: Box<str>,
-    /// Text for people, Chinese, placeholders already filled.
+    /// Text for people, Chinese; the same ([`Alarm::text_zh`]).
     pub text_zh: Box<str>,
+}
+
+/// How a horn and its lamps follow an alarm (ISA-18.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Sequence {
+    /// A, automatic reset: what was acknowledged goes out when its condition is gone.
+    #[default]
+    Automatic,
+    /// M, manual reset: the lamp stays until a person resets the alarm.
+    Manual,
+    /// R, ringback: the same, and a tone and a slow flash tell that the condition is gone.
+    Ringback,
+}
+
+impl Sequence {
+    /// The letter of the standard.
+    pub const fn letter(self) -> char {
+        match self {
+            Sequence::Automatic => 'A',
+            Sequence::Manual => 'M',
+            Sequence::Ringback => 'R',
+        }
+    }
+
+    /// Whether its alarms stay until a person resets them.
+    pub const fn latches(self) -> bool {
+        matches!(self, Sequence::Manual | Sequence::Ringback)
+    }
+}
+
+/// One horn with its lamps: which alarms are heard and seen on it, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Horn {
+    /// Its id.
+    pub id: Arc<str>,
+    /// How it follows them.
+    pub sequence: Sequence,
+    /// Those of a lower priority are neither heard nor seen on it.
+    pub from_priority: Priority,
+    /// The devices whose alarms it tells; none: every one, and the gateway itself.
+    pub devices: Option<Box<[DeviceIndex]>>,
+}
+
+impl Horn {
+    /// Whether an alarm is heard and seen on it.
+    pub fn is_for(&self, alarm: &Alarm) -> bool {
+        let devices = self.devices.as_deref();
+        let owner = alarm.owner.device();
+        let here =
+            devices.is_none_or(|devices| owner.is_some_and(|device| devices.contains(&device)));
+        here && alarm.priority >= self.from_priority
+    }
+}
+
+impl Alarm {
+    /// The text for people in English, with the value that raised the alarm.
+    pub fn text_en(&self, value: Option<&Value>) -> Cow<'_, str> {
+        with_value(&self.text_en, value)
+    }
+
+    /// The text for people in Chinese, with the value that raised the alarm.
+    pub fn text_zh(&self, value: Option<&Value>) -> Cow<'_, str> {
+        with_value(&self.text_zh, value)
+    }
+}
+
+fn with_value<'t>(text: &'t str, value: Option<&Value>) -> Cow<'t, str> {
+    const PLACE: &str = "{value}";
+    if !text.contains(PLACE) {
+        return Cow::Borrowed(text);
+    }
+    let value = match value {
+        None => String::from("-"),
+        Some(Value::Bool(b)) => format!("{b}"),
+        Some(Value::Int(i)) => format!("{i}"),
+        Some(Value::Text(t)) => String::from(t.as_str()),
+        Some(Value::Float(f)) => {
+            let number = format!("{f:.3}");
+            let number = number.trim_end_matches('0').trim_end_matches('.');
+            String::from(if number == "-0" { "0" } else { number })
+        }
+    };
+    Cow::Owned(text.replace(PLACE, &value))
 }
 
 #[cfg(test)]

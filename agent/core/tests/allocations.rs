@@ -7,7 +7,7 @@ use andon_core::engine::Engine;
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::{
-    Alarm, Derived, Device, Gateway, Link, Manners, Match, Model, Moving, Otherwise, Plant,
+    Alarm, Derived, Device, Gateway, Link, Manners, Match, Model, Moving, Otherwise, Owner, Plant,
     Priority, Rates, StateMap, States,
 };
 use andon_core::record::Run;
@@ -181,13 +181,14 @@ fn plant() -> Plant {
         .expect("the rule is right")
     };
     let alarms = (0..DEVICES).map(|n| Alarm {
-        device: DeviceIndex(n),
+        owner: Owner::Device(DeviceIndex(n)),
         id: "high".into(),
         priority: Priority::High,
         when: when(DeviceIndex(n)),
         on_delay_ms: 10_000,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
@@ -204,6 +205,8 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: alarms.collect(),
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

@@ -185,9 +185,9 @@ impl History {
     }
 
     /// The pages that the engine goes on from: the pieces, then the minutes since the last of them
-    /// began, then what tags had come to and what was learned, then an empty one that tells the number of the last page of
-    /// all. Blocks.
-    pub fn past(&self) -> impl Iterator<Item = Page> + use<> {
+    /// began and at least of the last `reach_ms`, then what tags had come to and what was learned,
+    /// then an empty one that tells the number of the last page of all. Blocks.
+    pub fn past(&self, reach_ms: u64) -> impl Iterator<Item = Page> + use<> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let relabels = &logs.relabels;
         let logs = logs.logs.as_ref();
@@ -195,7 +195,8 @@ impl History {
         let pages = logs.map(|[pieces, minutes, _, tags, _, learned]| {
             let read = |log: &Log| Pages::read(&log.dir(), relabels.clone());
             let newest = minutes.newest() + relabels.by_ms(minutes.last());
-            let since = newest + -LONGEST_PIECE_MS;
+            let reach_ms = i64::try_from(reach_ms).unwrap_or(i64::MAX);
+            let since = newest + -LONGEST_PIECE_MS.max(reach_ms);
             let last_minutes = read(minutes).after(since).corrected();
             let last_tags = read(tags).after_page(tags.last());
             let last_learned = read(learned).after_page(learned.last());

@@ -406,12 +406,12 @@ async fn logs_are_read_pieces_first_and_minutes_of_the_last_hours() {
         .commit(vec![learned(5), tags(6), mark(7)])
         .await
         .unwrap();
-    let numbers: Vec<u64> = history.past().map(|page| page.number).collect();
+    let numbers: Vec<u64> = history.past(0).map(|page| page.number).collect();
     assert_eq!(numbers, [3, 1, 4, 6, 5, 7]);
     let history = open(dir.path(), LIMITS, Some(3)).unwrap();
-    let numbers: Vec<u64> = history.past().map(|page| page.number).collect();
+    let numbers: Vec<u64> = history.past(0).map(|page| page.number).collect();
     assert_eq!(numbers, [3, 1, 3]);
-    let none: Vec<Page> = History::none().past().collect();
+    let none: Vec<Page> = History::none().past(0).collect();
     assert_eq!(none.len(), 1);
     History::none().commit(vec![mark(1)]).await.unwrap();
 }
@@ -464,17 +464,17 @@ async fn pages_of_a_clock_that_was_set_later_are_read_with_their_right_labels() 
     let read = || starts(pages(dir.path(), Kind::Minutes));
     let all = [right(1), wrong(2), right(3), right(4), right(6)];
     assert_eq!(read(), all);
-    assert_eq!(starts(history.past()), all);
+    assert_eq!(starts(history.past(0)), all);
     // What the checkpoint does not know of is dropped, and with it that the clock was set.
     let history = open(dir.path(), LIMITS, Some(4)).unwrap();
     assert_eq!(
-        starts(history.past()),
+        starts(history.past(0)),
         [right(1), wrong(2), wrong(3), wrong(4)]
     );
     history.commit(of_run()).await.unwrap();
     assert_eq!(read(), all);
     let history = open(dir.path(), LIMITS, Some(6)).unwrap();
-    assert_eq!(starts(history.past()), all);
+    assert_eq!(starts(history.past(0)), all);
 }
 
 #[test]
@@ -542,7 +542,7 @@ async fn measure() {
     let read = std::time::Instant::now();
     println!(
         "{} pages read in {:?}",
-        history.past().count(),
+        history.past(0).count(),
         read.elapsed()
     );
 }

@@ -94,13 +94,13 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     })
 }
 
-fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
+pub(super) fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
     match not_done {
         NotDone::Refused(Refused::Unknown) => {
             let ids: Vec<String> = plant
                 .alarms
                 .iter()
-                .map(|alarm| format!("{}.{}", plant.device(alarm.device).id, alarm.id))
+                .map(|alarm| format!("{}.{}", plant.owner_id(alarm.owner), alarm.id))
                 .collect();
             let hint = suggest(
                 id,
@@ -127,6 +127,8 @@ fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
                 _ => problem,
             }
         }
+        // Asked for in another way.
+        NotDone::NoTest(why) => super::horn::refused(*why, id, plant),
         NotDone::NotStored(why) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("it is done, but not on disk, which takes nothing: {why}"),

@@ -4,10 +4,11 @@
 use super::shift::{Shift, json};
 use crate::clock;
 use andon_core::alarm::Act;
-use andon_core::engine::{Command, Refused};
+use andon_core::engine::{Command, NoTest, Refused};
 use andon_core::time::Wall;
 use bytes::Bytes;
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -25,6 +26,15 @@ pub enum Order {
     Alarm(Command),
     /// All sound stops for some time; answered with how many alarms sounded.
     Silence(Act),
+    /// Horns are heard and seen for some time; answered with which, and for how long.
+    HornTest {
+        /// Which horn; none: every one that is silent.
+        horn: Option<String>,
+        /// How long each part is heard, in milliseconds.
+        each_ms: u64,
+        /// Who wants it.
+        act: Act,
+    },
 }
 
 /// Why an order was not carried out, or may not have been.
@@ -32,6 +42,8 @@ pub enum Order {
 pub enum NotDone {
     /// Nothing was changed.
     Refused(Refused),
+    /// No horn is tested.
+    NoTest(NoTest),
     /// It was done, and the disk did not take it; in words.
     NotStored(String),
     /// No answer in time: nobody knows.
@@ -79,6 +91,14 @@ struct Silenced {
     silent_until_ms: Option<Wall>,
 }
 
+/// What an order to test horns came to.
+#[derive(Serialize)]
+struct Tested {
+    horns: Vec<Arc<str>>,
+    until_ms: Wall,
+    takes_ms: u64,
+}
+
 impl Shift {
     /// Carries out an order; it is answered when what follows is on disk, or at once where nothing does.
     pub(super) fn obey(&mut self, Given { order, answer }: Given) {
@@ -111,6 +131,22 @@ impl Shift {
                 }
                 json
             }
+            Order::HornTest { horn, each_ms, act } => {
+                let tested = self
+                    .engine
+                    .handle_horn_test(now, horn.as_deref(), each_ms, act);
+                match tested {
+                    Ok(test) => json(&Tested {
+                        horns: test.horns,
+                        until_ms: test.until,
+                        takes_ms: test.takes_ms,
+                    }),
+                    Err(why) => {
+                        let _ = answer.send(Err(NotDone::NoTest(why)));
+                        return;
+                    }
+                }
+            }
         };
         self.act(now);
         if let Some(json) = json {
@@ -126,6 +162,8 @@ pub(super) struct Promises {
     made: Vec<Promise>,
     /// For what is on its way to the disk.
     pending: Vec<Promise>,
+    /// Who waits for the next commit, and for the one that is on its way, however it ends.
+    waits: [Vec<oneshot::Sender<()>>; 2],
 }
 
 #[derive(Debug)]
@@ -140,13 +178,24 @@ impl Promises {
         self.made.push(Promise { answer, json });
     }
 
+    /// `done` is to be told when everything that was asked to be stored so far is on disk, or is not.
+    pub(super) fn wait(&mut self, done: oneshot::Sender<()>) {
+        self.waits[0].push(done);
+    }
+
     /// A commit takes everything so far.
     pub(super) fn committing(&mut self) {
         self.pending.append(&mut self.made);
+        let [made, pending] = &mut self.waits;
+        pending.append(made);
     }
 
     /// How that commit ended.
     pub(super) fn committed(&mut self, result: Result<(), &str>) {
+        for done in self.waits[1].drain(..) {
+            // Whoever waited may have gone meanwhile.
+            let _ = done.send(());
+        }
         for Promise { answer, json } in self.pending.drain(..) {
             let told = match result {
                 Ok(()) => Ok(json),

@@ -119,6 +119,8 @@ impl Engine {
         let slot = entry.first_slot + usize::from(index.0);
         if reading.is_live() {
             entry.last_good = entry.last_good.max(Some(from));
+            let number = reading.value().and_then(Value::number);
+            entry.asked.hear(index, number, from);
         }
         if let Reading::Bad(_) = &reading {
             self.tally.bad_samples += 1;

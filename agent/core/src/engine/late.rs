@@ -12,6 +12,7 @@ use crate::late::{Correction, Late, Said, corrections};
 use crate::limits;
 use crate::plant::States;
 use crate::record::Body;
+use crate::rolling::Grain;
 use crate::sample::{Quality, Reading, Sample, Value};
 use crate::state::State;
 use crate::summary::{Summary, TierSet};
@@ -170,6 +171,8 @@ impl Engine {
             match correction {
                 Correction::Minute(summary, window, cut) => {
                     let head = head(window, cut, TierSet::NONE);
+                    let asked = &mut self.devices[index].asked;
+                    asked.correct(Grain::Minute, &window, &summary.sum());
                     put(&mut minutes, &device.id, head, summary.sum());
                     self.publish_again(index, edge, summary);
                 }
@@ -182,11 +185,14 @@ impl Engine {
                 }
                 Correction::Ended(Ended::Piece(piece), _) => {
                     let head = head(piece.window, piece.cut, piece.ended);
+                    let asked = &mut self.devices[index].asked;
+                    asked.correct(Grain::Piece, &piece.window, &piece.sum);
                     put(&mut pieces, &device.id, head, piece.sum);
                 }
                 Correction::Fill(fill) => add(&mut fills, fill),
             }
         }
+        self.renew_figures_of(index);
         if let Some(minutes) = minutes {
             self.keep(Leaf::MinuteAgain(minutes));
         }

@@ -15,13 +15,17 @@ use proptest::prelude::*;
 
 mod calendar;
 mod calendars;
+mod calls;
 mod changed;
 mod commands;
 mod derived;
 mod edges;
 mod history;
+mod horns;
 mod late;
 mod late_data;
+mod notices;
+mod own;
 mod power;
 mod rates;
 mod restart;
@@ -118,7 +122,7 @@ fn plant() -> Plant {
         detect: Arc::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: id.into(),
         priority: Priority::High,
         when: rule::parse(when, 0.0, &|_, name| match name {
@@ -129,6 +133,7 @@ fn plant() -> Plant {
         on_delay_ms,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
@@ -144,10 +149,12 @@ fn plant() -> Plant {
         other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![device],
+        horns: vec![],
         alarms: vec![
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),
         ],
+        roster: Default::default(),
         max_payload: 9000,
         cfg: 0xabcd,
     }
@@ -208,7 +215,11 @@ impl Bench {
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
                 Action::Relabel(relabel) => self.relabel = Some(relabel),
-                Action::Commit | Action::Checkpoint | Action::Quality(..) => {}
+                Action::Commit
+                | Action::Checkpoint
+                | Action::Notices(_)
+                | Action::Horn
+                | Action::Quality(..) => {}
             }
         }
     }

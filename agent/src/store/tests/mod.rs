@@ -106,6 +106,7 @@ pub fn alarm(seq: u64) -> Record {
         to: AlarmState::UnackActive,
         value: None,
         active: true,
+        first_out: false,
         done: None,
     };
     record(seq, Body::Event(event))

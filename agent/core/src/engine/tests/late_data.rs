@@ -329,6 +329,28 @@ fn what_a_live_reading_has_counted_is_not_counted_again() {
 }
 
 #[test]
+fn a_late_state_begins_after_what_else_happens_where_known_time_ends() {
+    // Known up to 60 s, where a minute ends; by the late reading faulted from 59 s to 62 s.
+    let minutes_with = |goes_on: bool| {
+        let mut bench = Bench::left(publishing(), now(0), None);
+        bench.hears(&told(STATUS, 2, 57_000, 57_000));
+        if goes_on {
+            bench.hears(&told(STATUS, 2, 60_000, 60_000));
+        }
+        bench.hears(&told(STATUS, 7, 59_000, 100_000));
+        bench.pass(180_000);
+        is_consistent(&bench);
+        let newest = bench.newest();
+        let minutes = windows(&newest, Tier::Minute).into_iter();
+        let faults = |minute: &Summary| (minute.failures, minute.times.of(State::Faulted));
+        minutes.take(2).map(faults).collect::<Vec<_>>()
+    };
+    assert_eq!(minutes_with(false), [(0, 0), (1, 2_000)]);
+    // Known time goes on at that very moment: the machine was not seen faulted for any time.
+    assert_eq!(minutes_with(true), [(0, 0), (0, 0)]);
+}
+
+#[test]
 fn what_is_too_old_or_not_in_order_is_passed_over() {
     let mut plant = publishing();
     plant.devices[0].late_ms = 120_000;
