@@ -113,9 +113,16 @@ impl When {
             })
         };
         let text = &self.text;
-        rule::parse(text, deadband, &resolve).map_err(|mistake| Mistake {
-            hint: better_hint(text, &mistake).or(hint.take()).or(mistake.hint),
-            ..mistake
+        rule::parse(text, deadband, &resolve).map_err(|mistake| {
+            let unknown = hint.take();
+            // A name that nobody knows hides what is wrong with the rule behind it.
+            if let (Some(_), Err(behind)) = (&unknown, self.grammar(deadband)) {
+                return behind;
+            }
+            Mistake {
+                hint: better_hint(text, &mistake).or(unknown).or(mistake.hint),
+                ..mistake
+            }
         })
     }
 
