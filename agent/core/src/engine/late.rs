@@ -72,7 +72,8 @@ impl Engine {
         let joins = || entry.machine.as_ref().is_some_and(|it| !it.is_known()) && age > 0;
         let is_state =
             matches!(&settings.model.state, Some(States::Status(map)) if map.from == index);
-        if !is_late && !(is_state && joins()) {
+        let is_of_interest = is_late || is_state && joins();
+        if !is_of_interest {
             return;
         }
         let Some(late) = &mut entry.late else {
