@@ -11,7 +11,7 @@
 
 use crate::bounded::Queue;
 use crate::state::{State, Times};
-use crate::summary::{Capacity, Parts, Sum};
+use crate::summary::{Capacity, Parts, Sum, Unrated};
 use crate::tiers::Window;
 use crate::time::Wall;
 
@@ -210,6 +210,8 @@ impl Sum {
         self.times.add(State::PlannedStop, stop);
         self.times.add(State::Unknown, left - stop);
         self.uncounted_ms = self.uncounted_ms.min(left);
+        self.unrated.planned_ms = part_of(self.unrated.planned_ms, left, length);
+        self.unrated.producing_ms = 0;
         if let Some(capacity) = &mut self.capacity {
             capacity.planned = part_of(capacity.planned, left, length);
             capacity.producing = 0;
@@ -232,6 +234,8 @@ pub struct Slot {
     times: [u32; 7],
     uncounted_ms: u32,
     gap_before_ms: u32,
+    /// Time without a rated rate: planned, producing.
+    unrated_ms: [u32; 2],
     failures: u32,
     repairs: u32,
     fold: u32,
@@ -239,7 +243,7 @@ pub struct Slot {
     known: [bool; 4],
 }
 
-const _: () = assert!(size_of::<Slot>() <= 136);
+const _: () = assert!(size_of::<Slot>() <= 144);
 
 impl Slot {
     fn of(window: &Window, sum: &Sum) -> Slot {
@@ -257,6 +261,7 @@ impl Slot {
             times: sum.times.0.map(short),
             uncounted_ms: short(sum.uncounted_ms),
             gap_before_ms: short(parts.gap_before_ms),
+            unrated_ms: [sum.unrated.planned_ms, sum.unrated.producing_ms].map(short),
             failures: sum.failures,
             repairs: sum.repairs,
             fold: window.fold,
@@ -289,6 +294,10 @@ impl Slot {
             failures: self.failures,
             repairs: self.repairs,
             repair_ms: self.repair_ms,
+            unrated: Unrated {
+                planned_ms: u64::from(self.unrated_ms[0]),
+                producing_ms: u64::from(self.unrated_ms[1]),
+            },
             capacity: self.known[3].then_some(Capacity {
                 planned,
                 producing,

@@ -3,6 +3,7 @@
 use super::history::{tiers_are_sums, times_follow_from_segments};
 use super::*;
 use crate::history::Corrections;
+use crate::plant::Rates;
 use crate::sample::Sample;
 use crate::tag::Place;
 
@@ -31,7 +32,7 @@ fn publishing_products() -> Plant {
     let mut product = tag("product", 9, Kind::U16, None);
     product.source = Source::Message(Place::bare(None, Kind::U16));
     model.tags.push(product);
-    model.rates = Some(crate::plant::Rates {
+    model.rates = Some(Rates {
         by: TagIndex(PRODUCT),
         map: (0..)
             .zip(RATES)
