@@ -17,6 +17,7 @@ What it does wrong is told on its standard input, one JSON object a line:
     {"do": {"direct": true}}         it shows messages at once (+CMT)
     {"do": {"unannounced": true}}    it does not announce messages at all
     {"do": {"echo": true}}           it echoes although it was told not to
+    {"do": {"status": 70}}           reports say that it was not delivered (TP-Status)
     {"do": {"full": 2}}              its memory has room for so many messages
     {"deliver": {"from": "+8613800000001", "text": "OK"}}
     {"unplug": true}, {"plug": true}
@@ -291,7 +292,7 @@ class Modem:
             digits = octets[3]
             address = octets[3 : 5 + (digits + 1) // 2]
             stamp = bytes.fromhex("62114201000023")
-            unit = bytes([6, self.reference]) + address + stamp + stamp + bytes([self.options.status])
+            unit = bytes([6, self.reference]) + address + stamp + stamp + bytes([self.wrong.get("status", self.options.status)])
             line = f"+CDS: {len(unit)}"
             self.later.append((time.monotonic() + 0.2, [line + "\r\n00" + unit.hex().upper()]))
 

@@ -400,6 +400,23 @@ fn a_modem_that_is_unplugged_in_a_message_goes_on_when_it_is_back() -> Outcome {
 }
 
 #[test]
+fn a_message_that_the_network_cannot_deliver_was_told_to_nobody() -> Outcome {
+    let people = person("Duty technician", TECHNICIAN, "");
+    let quirks = json!({ "status": 70 });
+    let mut plant = Plant::new("sms_undelivered", "repeat = \"0 s\"", &people, &quirks)?;
+    plant.fail()?;
+    plant.wait_sent(1)?;
+    plant.broker.start_again()?;
+    for outcome in ["sent", "refused", "untold"] {
+        let what = format!("that it was {outcome}");
+        plant.recorder.wait_record(&what, |record| {
+            record.is_event("notice") && record.text("outcome") == outcome
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_kill_with_a_message_in_hand_sends_it_at_most_twice() -> Outcome {
     let people = person("Duty technician", TECHNICIAN, "");
     // The network takes it and says nothing: it is in hand for as long as that.

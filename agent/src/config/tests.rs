@@ -19,6 +19,7 @@ mod files;
 mod many;
 mod mistakes;
 mod mutations;
+mod people;
 mod serial;
 mod states;
 mod tags;
