@@ -1,6 +1,7 @@
 //! `andon check`: every mistake of a file, or what it comes to.
 
 mod calendars;
+mod horns;
 mod people;
 
 use crate::bus;
@@ -82,6 +83,8 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
     files(&mut text, &loaded.files);
     links(&mut text, settings);
     let sum = |count: usize, noun| plural(count, noun);
+    let configured = plant.alarms.iter().filter(|alarm| !alarm.is_builtin());
+    let configured = configured.count();
     line(
         &mut text,
         "devices",
@@ -96,9 +99,10 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
                     .sum(),
                 "tag"
             ),
-            sum(plant.alarms.len(), "alarm"),
+            sum(configured, "alarm"),
         ),
     );
+    horns::show(&mut text, settings);
     if let Some(http) = &settings.http {
         line(&mut text, "http", &address(&http.host, http.port));
     }
@@ -410,10 +414,10 @@ mod tests {
             "link shop      MQTT mqtt://127.0.0.1:1883, 2 topics: 1 device, 3 tags",
             "devices        4 with 16 tags, 10 alarms",
             "Asia/Shanghai, shifts day, night",
-            "  [horn]: no horn sounds",
             "Duty technician  sms +8613800000001: 10 alarms, medium and high, at once; at most 6 in an hour",
             "Shift lead       sms +8613800000002: 10 alarms, medium and high, 15 min after nobody",
             "all text messages together: at most 30 in an hour and 100 in a day",
+            "horn horn      sequence A, from medium: board",
             "of 32 MiB",
             "without the broker it lasts, an estimate",
         ] {
@@ -448,7 +452,7 @@ mod tests {
         let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(told["ok"], true);
         assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(0));
-        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(3));
+        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(2));
         assert_eq!(told["disk"]["budget"], 64 << 20);
         let items = told["memory"].as_array().expect("a list");
         let sum: u64 = items

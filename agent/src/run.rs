@@ -7,13 +7,15 @@
 mod ask;
 mod notices;
 mod order;
+mod own;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
+pub use own::OwnReports;
 
-use crate::annunciator::horn::Horns;
+use crate::annunciator::horn::{self, Horns};
 use crate::annunciator::sms::{self, Texts, Worker};
 use crate::clock;
 use crate::control;
@@ -128,7 +130,14 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
-    let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+    // Whatever sounds is off before the links end, and they before the engine does.
+    let (stop_others, others_stopped) = watch::channel(false);
+    let until = others_stopped.clone();
+    let mut field = field::start(&settings, Arc::clone(&plan), from_field, until);
+    let (tell_horns, horns) = Horns::new(plant.horns.len());
+    let drivers = horn::start(&settings, &horns, &field.errands, &stop);
+    let outputs = drivers.health.clone();
+    drivers.end_before(stop.clone(), stop_others);
     let door = Door {
         asks,
         orders,
@@ -177,8 +186,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let current = CurrentValues::open(&data_dir, &plant.gateway);
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
-    let (tell_horns, _horns) = Horns::new(plant.horns.len());
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
+    let own = OwnReports::new();
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
@@ -205,7 +214,9 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
+            outputs,
             desks,
+            own: own.clone(),
             texts,
         },
         opened.losses,
@@ -218,7 +229,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         orders: order_queue,
         words: word_queue,
     };
-    let tally = shift.work(field_queue, told, stop).await;
+    let tally = shift.work(field_queue, told, others_stopped).await;
     field.tasks.shutdown().await;
     if *reached.borrow() == Reach::Reached {
         drained(&store).await;
@@ -304,7 +315,8 @@ async fn begin(
             );
             History::none()
         });
-        let engine = Engine::with_history(plant, plan, run, now, left, history.past());
+        let past = history.past(plant.reach_of_minutes());
+        let engine = Engine::with_history(plant, plan, run, now, left, past);
         (engine, history)
     });
     match begun.await {

@@ -165,9 +165,15 @@ impl Inputs {
                 ..answer
             }),
             // The configuration lets no state ask for these.
-            Rule::State { .. } | Rule::NoData(_) | Rule::Suspect(_) | Rule::Figure => {
-                Err(Reason::Missing)
-            }
+            Rule::State { .. }
+            | Rule::NoData(_)
+            | Rule::Suspect(_)
+            | Rule::Own(_)
+            | Rule::Call(_)
+            | Rule::TagNoData(..)
+            | Rule::Figure { .. }
+            | Rule::Rate { .. }
+            | Rule::Lost => Err(Reason::Missing),
         }
     }
 }

@@ -7,17 +7,21 @@
 
 mod age;
 mod alarms;
+mod asked;
 mod checkpoint;
 mod closing;
 mod commands;
 mod course;
+mod first_out;
 mod footprint;
 mod horns;
+mod hygiene;
 mod ingest;
 mod late;
 mod marks;
 mod newest;
 mod notices;
+mod own;
 mod past;
 mod recent;
 mod sources;
@@ -27,6 +31,8 @@ mod view;
 pub use checkpoint::Left;
 pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
+pub use horns::{HornTest, NoTest};
+pub use sources::{LEARNED_KEPT_EVERY_MS, watched};
 pub use view::Health;
 
 use crate::alarm::Alarm;
@@ -34,6 +40,7 @@ use crate::annunciate::horn::Horns;
 use crate::annunciate::{Annunciator, Channel};
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
+use crate::hygiene::Hygiene;
 use crate::late::Late;
 use crate::limits;
 use crate::machine::Machine;
@@ -50,6 +57,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use asked::Asked;
 use course::Course;
 use marks::Marked;
 use newest::Newest;
@@ -135,14 +143,23 @@ pub struct Engine {
     stepped_ms: i64,
     next_housekeeping: Mono,
     labels_from: LabelsFrom,
+    /// When this run began to read.
+    begun: Mono,
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
     newest: Newest,
     sources: Sources,
+    /// When what was learned of them was last kept.
+    learned_kept: Mono,
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
+    /// The alarm of each link, if it has one.
+    link_alarms: Box<[Option<u16>]>,
+    /// What was reported of the gateway itself.
+    reports: own::Reports,
+    hygiene: Hygiene,
     alarms: Vec<Alarm>,
     /// Alarms that are no longer configured, with their activations: if they come back, they go
     /// on counting.
@@ -206,6 +223,8 @@ struct Entry {
     unmapped: Vec<Value>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
+    /// What they ask for beyond its newest values.
+    asked: Asked,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
     /// The same of records of its tags.
@@ -269,11 +288,16 @@ impl Engine {
             stepped_ms: 0,
             next_housekeeping: now.mono,
             labels_from: LabelsFrom::default(),
+            begun: now.mono,
             now: start,
             newest: Newest::new(&plant),
             sources: Sources::new(&plant),
+            learned_kept: start,
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
+            link_alarms: own::link_alarms(&plant),
+            reports: own::Reports::default(),
+            hygiene: Hygiene::new(plant.alarms.len(), now.mono, timeline.label(now.mono)),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
@@ -331,6 +355,7 @@ impl Engine {
                 self.advance(index, now.mono);
                 self.tell_state(index);
             }
+            self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
             self.look_after_people(now.mono);
         } else if self
@@ -358,6 +383,7 @@ impl Engine {
             });
             let link = self.plant.links[usize::from(link.0)].id.clone();
             self.event(at, Event::Link { link, up, why });
+            self.judge_all(at);
         }
     }
 
@@ -521,7 +547,8 @@ impl Engine {
 fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<Entry> {
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
-    for (index, device) in plant.devices.iter().enumerate() {
+    let asked = asked::asked(plant);
+    for ((index, device), asked) in plant.devices.iter().enumerate().zip(asked) {
         let course = courses.get(usize::from(device.calendar.0));
         let planned = course.is_none_or(|course| course.span.planned);
         entries.push(Entry {
@@ -535,6 +562,7 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
+            asked,
             summaries: [0; 4],
             tag_records: [0; 4],
             ended: Default::default(),

@@ -18,8 +18,11 @@ pub mod tag;
 pub mod calendar;
 pub mod state;
 
+pub mod kpi;
 pub mod summary;
 
+pub mod call;
+pub mod own;
 pub mod rule;
 
 pub mod line;
@@ -42,11 +45,12 @@ pub mod machine;
 pub mod tag_sums;
 pub mod tiers;
 
+pub mod rolling;
+pub mod slope;
 pub mod window;
 
-pub mod kpi;
-
 pub mod alarm;
+pub mod hygiene;
 
 pub mod sms;
 

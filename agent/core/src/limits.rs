@@ -60,7 +60,7 @@ fn late(plant: &Plant) -> usize {
 
 /// Actions that follow where a window of every tier ends: the records, and what is kept of them.
 pub fn one_closing(plant: &Plant) -> usize {
-    published(plant) + 6 + plant.roster.recipients.len()
+    published(plant) + 7 + plant.roster.recipients.len()
 }
 
 /// Of [`actions`], what must be left for an input: the window that ends before it, the one that the

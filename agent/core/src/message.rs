@@ -3,8 +3,10 @@
 //! Every payload is a flat JSON object; the types here serialise to it with `serde_json`. What is
 //! shown on the gateway itself has the same form (`shown`).
 
+mod hygiene;
 mod shown;
 
+pub use hygiene::{FrequentAlarm, HygieneMessage};
 pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
 use crate::alarm::{Act, Alarm};
@@ -121,6 +123,10 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
     )?;
     map.serialize_entry("capacity_producing", &summary.capacity.map(|c| c.producing))?;
     map.serialize_entry("capacity_uncounted", &summary.capacity.map(|c| c.uncounted))?;
+    if summary.unrated.planned_ms != 0 {
+        map.serialize_entry("unrated_ms", &summary.unrated.planned_ms)?;
+        map.serialize_entry("unrated_producing_ms", &summary.unrated.producing_ms)?;
+    }
     map.serialize_entry(
         "rated_per_h",
         &summary.capacity.map(|c| Thousandths(c.rate)),
@@ -257,6 +263,7 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             to,
             value,
             active,
+            first_out,
             done,
         } => {
             let word = done.as_ref().map_or("alarm", |done| done.verb.as_str());
@@ -269,13 +276,24 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("to", to.as_str())?;
             map.serialize_entry("active", active)?;
             map.serialize_entry("value", &value.as_ref().map(Raw))?;
+            map.serialize_entry("first_out", first_out)?;
             let Some(done) = done else { return Ok(()) };
             act_entries(map, Some(&done.act))?;
-            map.serialize_entry("until_ms", &done.until)
+            map.serialize_entry("until_ms", &done.until)?;
+            match done.took_ms {
+                Some(took_ms) => map.serialize_entry("took_ms", &took_ms),
+                None => Ok(()),
+            }
         }
         Event::Silence { act, count, until } => {
             map.serialize_entry("event", "silence")?;
             map.serialize_entry("count", count)?;
+            act_entries(map, Some(act))?;
+            map.serialize_entry("until_ms", until)
+        }
+        Event::HornTest { horn, act, until } => {
+            map.serialize_entry("event", "horn-test")?;
+            map.serialize_entry("what", horn)?;
             act_entries(map, Some(act))?;
             map.serialize_entry("until_ms", until)
         }
@@ -576,6 +594,8 @@ pub struct AlarmMessage<'a> {
     pub settings: &'a plant::Alarm,
     /// As it stands.
     pub alarm: &'a Alarm,
+    /// What was reported with its condition, if it is one of the gateway's own.
+    pub reported: Option<&'a str>,
     /// Until when it is shelved, if it is.
     pub until: Option<Wall>,
 }
@@ -599,9 +619,16 @@ impl Serialize for AlarmMessage<'_> {
         map.serialize_entry("cleared_ms", &alarm.cleared)?;
         map.serialize_entry("value", &alarm.value.as_ref().map(Raw))?;
         map.serialize_entry("limit", &settings.when.limit())?;
-        map.serialize_entry("text_en", &settings.text_en)?;
-        map.serialize_entry("text_zh", &settings.text_zh)?;
-        act_entries(&mut map, alarm.who())?;
+        map.serialize_entry("group", &settings.group)?;
+        let first_out = settings.group.is_some() && alarm.first_out;
+        map.serialize_entry("first_out", &first_out)?;
+        map.serialize_entry("text_en", &settings.text_en(alarm.value.as_ref()))?;
+        map.serialize_entry("text_zh", &settings.text_zh(alarm.value.as_ref()))?;
+        let who = alarm.who();
+        let why = who.and_then(|act| act.why.as_deref());
+        map.serialize_entry("by", &who.and_then(|act| act.by.as_deref()))?;
+        map.serialize_entry("via", &who.map(|act| act.via))?;
+        map.serialize_entry("why", &why.or(self.reported))?;
         map.serialize_entry("until_ms", &self.until)?;
         map.serialize_entry("count", &alarm.count)?;
         map.end()

@@ -201,6 +201,8 @@ pub enum Event {
         active: bool,
         /// What a person did, if that is why.
         done: Option<Box<Done>>,
+        /// Whether it came first of its group.
+        first_out: bool,
     },
     /// A link came up or went down.
     Link {
@@ -284,6 +286,15 @@ pub enum Event {
         /// Until when.
         until: Wall,
     },
+    /// A person tests what is heard and lit; no alarm is changed by that.
+    HornTest {
+        /// Which horn; none: every one.
+        horn: Option<Arc<str>>,
+        /// Who.
+        act: Box<Act>,
+        /// Until when.
+        until: Wall,
+    },
     /// Somebody was told of alarms, or nobody can be.
     Telling(Box<Telling>),
 }
@@ -320,4 +331,6 @@ pub struct Done {
     pub act: Act,
     /// Until when it is shelved.
     pub until: Option<Wall>,
+    /// Milliseconds since the step of a call before this one.
+    pub took_ms: Option<u64>,
 }

@@ -1,7 +1,6 @@
-//! `[http]`; `[sms]`; and `[board]`, `[horn]`: checked in full, not active in this version.
+//! `[http]`; `[sms]`; and `[board]`: checked in full, not active in this version.
 
 use super::board;
-use super::horn;
 use super::sms::{self, SmsPart};
 use super::values::{host_port, text};
 use super::walk::Section;
@@ -25,15 +24,9 @@ pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
             why: why.into(),
         });
     };
-    let on_board = root.section("board");
-    let has_board = on_board.is_some();
-    if let Some(section) = on_board {
+    if let Some(section) = root.section("board") {
         board::board(section);
         tell("[board]", "this version does not speak to the I/O board");
-    }
-    if let Some(section) = root.section("horn") {
-        horn::horn(section, has_board);
-        tell("[horn]", "no horn sounds: alarms go to the broker only");
     }
     let sms = root.section("sms");
     Local {

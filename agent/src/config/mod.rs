@@ -9,6 +9,7 @@
 mod addresses;
 mod alarms;
 mod board;
+mod builtin;
 mod buses;
 mod calendar;
 mod called;
@@ -69,6 +70,7 @@ use andon_core::tag::{LinkIndex, Table};
 use devices::Machines;
 use files::Files;
 use gateway::GatewayPart;
+use horn::Around;
 use links::{KindPart, LinkPart, Speaks};
 use recipients::Known;
 use report::{Finding, Severity};
@@ -181,8 +183,18 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let follow = with_state.map(|device| (device.id.clone(), device.calendar));
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
+    let own = builtin::own(&root);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let mut alarms = alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
+    let horn_sections = root.one_or_more("horn");
+    let around = Around {
+        has_board: root.has("board"),
+        links: &links,
+        devices: &devices,
+        allow_write: &allow_write,
+    };
+    let horns = horn::horns(horn_sections, &around, &mut alarms, out);
+    let (horns, through) = horns.into_iter().unzip();
     for mut other in others {
         other.take("devices_csv");
         other.finish();
@@ -206,7 +218,6 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let (upstream, topics_root) = upstream??;
     let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
-    not_active.extend(alarms_not_active);
     not_active.extend(local.not_active);
     let has_other_language = language.is_some_and(|language| language != Language::English);
     if has_other_language && roster.recipients.is_empty() {
@@ -228,6 +239,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .collect(),
         upstream,
         http: http.flatten(),
+        horns: through,
         sms: modem,
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
@@ -246,8 +258,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
+            horns,
             roster,
-            horns: Vec::new(),
             max_payload,
             cfg: 0,
         },

@@ -16,6 +16,7 @@
 mod alarms;
 mod answer;
 pub mod errand;
+pub mod horn;
 mod push;
 mod read;
 mod serve;
@@ -78,6 +79,7 @@ fn router() -> Router<Door> {
         .route("/api/v1/status", get(read::status))
         .route("/api/v1/devices", get(read::devices))
         .route("/api/v1/alarms", get(read::alarms))
+        .route("/api/v1/horns", get(read::horns))
         .route("/api/v1/tags", get(read::tags))
         .route("/api/v1/samples", post(push::samples))
         .fallback(read::unknown)
@@ -90,6 +92,7 @@ fn control() -> Router<Door> {
         .route(errand::PATH, get(errand::read))
         .route("/api/v1/alarms/{id}/{verb}", post(alarms::act))
         .route("/api/v1/horn/silence", post(alarms::silence))
+        .route(horn::PATH, post(horn::test))
         .route(sms::PATH, post(sms::test))
 }
 

@@ -5,7 +5,9 @@
 //! while as many questions wait as there is room for, the next waits to be asked.
 
 use super::notices::Desks;
+use super::own::OwnReports;
 use super::shift::Shift;
+use crate::annunciator::horn::{Health, OutputHealth};
 use crate::annunciator::sms::Texts;
 use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
@@ -36,6 +38,8 @@ pub enum Question {
     Status,
     /// The alarms that are not normal, and what sounds: one object.
     Alarms,
+    /// What is heard and lit, and whether it can be: one object.
+    Horns,
     /// How every device stands: a list.
     Devices,
     /// How the tags of a device stand: a list.
@@ -64,8 +68,12 @@ pub(super) struct Beside {
     pub(super) reach: watch::Receiver<Reach>,
     /// How well the Modbus links do.
     pub(super) meters: Meters,
+    /// Whether what horns sound through can be switched.
+    pub(super) outputs: Health,
     /// Where people are told of alarms.
     pub(super) desks: Desks,
+    /// How the parts of the gateway are.
+    pub(super) own: OwnReports,
     /// The modem, if there is one.
     pub(super) texts: Option<Texts>,
 }
@@ -133,6 +141,28 @@ struct Alarms<'a> {
     /// When an alarm sounds again whose sound was stopped.
     silent_until_ms: Option<Wall>,
     alarms: Vec<AlarmMessage<'a>>,
+}
+
+/// The horns: the object of `GET /api/v1/horns` and `andon horn --json`.
+#[derive(serde::Serialize)]
+struct Horns<'a> {
+    v: u32,
+    gateway: &'a str,
+    ts: Wall,
+    horns: Vec<HornNow<'a>>,
+    outputs: &'a [OutputHealth],
+}
+
+/// What a horn does.
+#[derive(serde::Serialize)]
+struct HornNow<'a> {
+    id: &'a str,
+    /// The letter of ISA-18.1.
+    sequence: char,
+    tone: &'static str,
+    red: &'static str,
+    yellow: &'static str,
+    green: &'static str,
 }
 
 /// How text messages go.
@@ -205,6 +235,7 @@ impl Shift {
             Question::Ready => Some(self.why_not_ready()),
             Question::Status => self.status(),
             Question::Alarms => self.alarms(),
+            Question::Horns => self.horns(),
             Question::Devices => json(&self.engine.devices(now).collect::<Vec<_>>()),
             Question::Tags(device) => json(&self.engine.tags(device, now).collect::<Vec<_>>()),
         };
@@ -293,6 +324,28 @@ impl Shift {
             sounding_alarms: sound.alarms,
             silent_until_ms: sound.silent_until,
             alarms: self.not_normal().collect(),
+        })
+    }
+}
+
+impl Shift {
+    fn horns(&self) -> Option<Bytes> {
+        let plant = self.engine.plant();
+        let horns = plant.horns.iter().zip(self.engine.horns());
+        let horns = horns.map(|(settings, horn)| HornNow {
+            id: &settings.id,
+            sequence: settings.sequence.letter(),
+            tone: horn.tone.as_str(),
+            red: horn.red.as_str(),
+            yellow: horn.yellow.as_str(),
+            green: horn.green.as_str(),
+        });
+        json(&Horns {
+            v: VERSION,
+            gateway: &plant.gateway.id,
+            ts: self.engine.label(clock::mono()),
+            horns: horns.collect(),
+            outputs: &self.beside.outputs.borrow(),
         })
     }
 }

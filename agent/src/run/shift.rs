@@ -74,6 +74,8 @@ pub(super) struct Shift {
     warnings: Warnings,
     /// Late readings that were passed over, as far as the log tells of them, and when it told so.
     passed_over: (u64, Option<Mono>),
+    /// Damage of the store that its alarm has told.
+    pub(super) damages: u64,
 }
 
 /// What the engine's task is told and asked besides readings.
@@ -139,6 +141,7 @@ impl Shift {
                 untold: 0,
             },
             passed_over: (0, None),
+            damages: 0,
         };
         let currents: Vec<Current> = shift.engine.currents().collect();
         for current in currents {
@@ -256,6 +259,8 @@ impl Shift {
             let now = clock::now();
             self.catch_up(now.mono);
             self.engine.handle_time(now);
+            self.act(now.mono);
+            self.look_at_gateway(now.mono);
             self.tell_health();
             self.tell_passed_over(now.mono);
         }
@@ -417,13 +422,14 @@ impl Shift {
             {
                 self.committed(done);
             }
-            self.keep_time();
-            let now = clock::mono();
-            self.act(now);
+            let ends = clock::now();
+            let now = ends.mono;
+            self.catch_up(now);
+            self.engine.end(ends);
             self.staging.checkpoint();
-            self.engine.settle();
             self.act(now);
             self.engine.keep_tags();
+            self.engine.keep_learned();
             self.act(now);
             self.begin_commit(now);
             match self.commit.take() {

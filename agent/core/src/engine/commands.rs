@@ -54,6 +54,15 @@ impl Engine {
         let place = usize::from(index);
         let label = self.timeline.label(at);
         let latched = self.plant.alarms[place].latched;
+        let is_call = self.plant.alarms[place].is_call();
+        if !is_call && matches!(command.verb, Verb::Call | Verb::Solve) {
+            return Err(Refused::Alarm(Refusal::NotACall));
+        }
+        let took_ms = match command.verb {
+            Verb::Acknowledge if is_call => self.since_raised(index, at),
+            Verb::Solve => self.since_step(index, at),
+            _ => None,
+        };
         let act = command.act.clone();
         let change = self.alarms[place]
             .act(command.verb, command.occurrence, act, latched, (at, label))
@@ -67,6 +76,7 @@ impl Engine {
             verb: command.verb,
             act: command.act,
             until,
+            took_ms,
         };
         self.tell_alarm(index, Some(change), Some(Box::new(done)), at);
         self.act(Action::Publish(Current::Alarm(index)));

@@ -15,14 +15,17 @@ use proptest::prelude::*;
 
 mod calendar;
 mod calendars;
+mod calls;
 mod changed;
 mod commands;
 mod derived;
 mod edges;
 mod history;
+mod horns;
 mod late;
 mod late_data;
 mod notices;
+mod own;
 mod power;
 mod rates;
 mod restart;
@@ -130,6 +133,7 @@ fn plant() -> Plant {
         on_delay_ms,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),

@@ -1,17 +1,22 @@
 //! Who is told of alarms: what the file says, what it need not say, and what is warned of.
 
 use super::*;
-use andon_core::plant::{Budget, Channel, Language, Priority};
+use andon_core::plant::{Budget, Channel, Language, Priority, Roster};
 use andon_core::tag::DeviceIndex;
 
-fn roster_of(text: &str) -> andon_core::plant::Roster {
+fn roster_of(text: &str) -> Roster {
     let loaded = load_text(text).unwrap_or_else(|report| panic!("{report}"));
     loaded.settings.plant.roster
 }
 
+/// What is warned of high alarms.
 fn warnings_of(text: &str) -> String {
     let loaded = load_text(text).unwrap_or_else(|report| panic!("{report}"));
-    loaded.warnings.to_string()
+    let warnings: Vec<_> = loaded.warnings.entries().collect();
+    let told = warnings
+        .iter()
+        .filter(|entry| entry.message.contains("high alarm"));
+    told.map(|entry| entry.message.to_owned()).collect()
 }
 
 const MEDIUM: &str = "from_priority = \"medium\"";

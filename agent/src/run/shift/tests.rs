@@ -1,7 +1,7 @@
 use super::*;
 use crate::annunciator::horn::Horns;
 use crate::field::meter::Meters;
-use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, Question};
+use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, OwnReports, Question};
 use crate::store;
 use crate::upstream::Reach;
 use andon_core::alarm::{Act, AlarmState, Verb, Via};
@@ -85,6 +85,7 @@ fn silent() -> plant::Alarm {
         on_delay_ms: 0,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
@@ -111,7 +112,9 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
+        outputs: watch::channel(Vec::new()).1,
         desks: Desks::new().0,
+        own: OwnReports::new(),
         texts: None,
     };
     Shift::new(

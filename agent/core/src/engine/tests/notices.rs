@@ -60,6 +60,7 @@ fn flooding(alarms: u16, recipients: Vec<Recipient>) -> Plant {
             on_delay_ms: 0,
             off_delay_ms: 0,
             latched: false,
+            group: None,
             suppress_when: None,
             text_en: format!("press-1: limit {n}").into(),
             text_zh: format!("press-1：{n}").into(),
