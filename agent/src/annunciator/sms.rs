@@ -449,6 +449,3 @@ fn log(notice: &Notice, outcome: &Outcome) {
         Outcome::Refused(why) => tracing::error!("text message ({kind}) to {name} refused: {why}"),
     }
 }
-
-#[cfg(test)]
-mod tests;
