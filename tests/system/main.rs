@@ -19,5 +19,6 @@ mod probe;
 mod register_maps;
 mod serial_line;
 mod sms;
+mod sms_alarms;
 mod states_and_alarms;
 mod stopped;
