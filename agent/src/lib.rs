@@ -6,7 +6,8 @@
 //! push, on the network and, for `status` and other commands, on the `control` socket.
 
 pub mod alarms;
-pub(crate) mod broker;
+pub mod board;
+mod broker;
 mod bus;
 pub mod check;
 pub mod clock;

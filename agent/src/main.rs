@@ -1,7 +1,7 @@
 //! The `andon` command line.
 
 use andon::alarms::{self, Deed};
-use andon::{check, config, demo, export, memory, probe, run, sms, status};
+use andon::{board, check, config, demo, export, memory, probe, run, sms, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -84,6 +84,9 @@ enum Command {
     /// Prove that text messages reach people
     #[command(subcommand)]
     Sms(sms::Options),
+    /// Show or test the I/O board of the running agent
+    #[command(subcommand)]
+    Board(board::command::Options),
 }
 
 fn main() -> ExitCode {
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Command::Export(options) => export::command(&options),
         Command::Probe(options) => probe::command(&options),
         Command::Sms(options) => sms::command(&options),
+        Command::Board(options) => board::command::command(&options),
         Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),
         Command::Demo {

@@ -11,6 +11,7 @@ mod shift;
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use order::{Given, NotDone, Order, Orders};
 
+use crate::board::{self, Watched};
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
@@ -119,14 +120,22 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (orders, order_queue) = Orders::channel();
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
-    let _open = from_field.clone();
+    let open = from_field.clone();
+    let (_signal, signal) = watch::channel(andon_wire::Signal::default());
+    let (pulse, pulses) = watch::channel(0);
     let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+    let watched = Watched {
+        signal,
+        pulse: pulses,
+    };
+    let board = board::start(&settings, &open, watched, &stop, &mut field.tasks);
     let door = Door {
         asks,
         orders,
         plant: Arc::clone(&plant),
         scripts: Arc::new(scripts),
         errands: field.errands.clone(),
+        board,
     };
     // From here on the door is open; what it is asked waits until there is an engine.
     let _serving = http::start(listeners, door, &stop);
@@ -192,6 +201,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
+            pulse,
         },
         opened.losses,
     );

@@ -7,6 +7,7 @@
 
 mod age;
 mod alarms;
+mod board;
 mod checkpoint;
 mod closing;
 mod commands;
@@ -22,6 +23,7 @@ mod sources;
 mod tags;
 mod view;
 
+pub use board::{Press, Pressed};
 pub use checkpoint::Left;
 pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
@@ -139,6 +141,8 @@ pub struct Engine {
     /// on counting.
     retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
+    /// Which start of the I/O board its counts belong to, as far as it is known.
+    board_boot: Option<u32>,
     actions: Queue<Action>,
     /// What devices did since the last page that tells so.
     marks: Vec<Mark>,
@@ -263,6 +267,7 @@ impl Engine {
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
+            board_boot: None,
             actions: Queue::with_capacity(capacity),
             marks: Vec::new(),
             page: past.page,

@@ -1,7 +1,6 @@
-//! `[http]`; `[sms]`, whose modem can be tested; and `[board]`, `[horn]`: checked in full, not active in
-//! this version.
+//! `[http]`; `[sms]`, whose modem can be tested; and `[horn]`: checked in full, not active in this
+//! version.
 
-use super::board;
 use super::horn;
 use super::sms;
 use super::values::{host_port, text};
@@ -18,7 +17,7 @@ pub(super) struct Local {
 }
 
 /// Reads the sections; files are relative to `base`.
-pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
+pub(super) fn sections(root: &mut Section<'_>, base: &Path, has_board: bool) -> Local {
     let mut not_active = Vec::new();
     let mut modem = None;
     let mut tell = |section: &str, why: &str| {
@@ -27,12 +26,6 @@ pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
             why: why.into(),
         });
     };
-    let on_board = root.section("board");
-    let has_board = on_board.is_some();
-    if let Some(section) = on_board {
-        board::board(section);
-        tell("[board]", "this version does not speak to the I/O board");
-    }
     if let Some(section) = root.section("horn") {
         horn::horn(section, has_board);
         tell("[horn]", "no horn sounds: alarms go to the broker only");

@@ -159,7 +159,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let calendars = calendar::calendars(shifts, &mut root, zone);
     let link_sections = sections(&mut root, &mut others, "link");
     let before = out.count();
-    let links = links::links(link_sections, base, out);
+    let mut links = links::links(link_sections, base, out);
+    let has_board = board::add(&mut root, &mut links);
     // Links that copies of one device made stand in one place.
     out.merge_copies(before);
     let profiles = sections(&mut root, &mut others, "profile");
@@ -177,6 +178,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let follow = with_state.map(|device| (device.id.clone(), device.calendar));
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
+    board::need(&devices, has_board, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
     let (alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
     for mut other in others {
@@ -185,7 +187,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     }
     let http = root.section("http").map(local::http);
     need_door(&links, http.is_some() || out.is_lost("http"), out);
-    let local = local::sections(&mut root, base);
+    let local = local::sections(&mut root, base, has_board);
     root.finish();
     warn_of_slow_links(&links, &devices, out);
 
@@ -353,6 +355,7 @@ fn link(
             pages: pages(&get.path),
         }),
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
+        KindPart::Board(board) => LinkKind::Board(board.clone()),
         KindPart::Mqtt {
             broker,
             max_payload,

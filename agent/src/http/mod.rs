@@ -15,6 +15,7 @@
 
 mod alarms;
 mod answer;
+mod board;
 pub mod errand;
 mod push;
 mod read;
@@ -25,6 +26,7 @@ pub use alarms::Wish;
 pub use push::{AT_ONCE, LARGEST_BODY, Scripts};
 pub use serve::{Listener, MOST as MOST_CONNECTIONS};
 
+use crate::board::desk::Desk;
 use crate::field::modbus::errand::Errands;
 use crate::run::{Asks, Orders};
 use andon_core::plant::Plant;
@@ -50,6 +52,8 @@ pub struct Door {
     pub scripts: Arc<Scripts>,
     /// The way to the Modbus links, for the gateway's own command line.
     pub errands: Errands,
+    /// The way to the I/O board, for the gateway's own command line.
+    pub board: Option<Desk>,
 }
 
 /// Serves the same on each of `listeners` until `stop` becomes true or the set is dropped.
@@ -84,6 +88,8 @@ fn router() -> Router<Door> {
 fn control() -> Router<Door> {
     Router::new()
         .route(errand::PATH, get(errand::read))
+        .route("/control/board", get(board::info))
+        .route("/control/board/test", post(board::test))
         .route("/api/v1/alarms/{id}/{verb}", post(alarms::act))
         .route("/api/v1/horn/silence", post(alarms::silence))
 }

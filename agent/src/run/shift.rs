@@ -15,12 +15,13 @@ use crate::history::{History, NotKept};
 use crate::staging::Staging;
 use crate::store::{Rejected, Store, StoreError};
 use crate::upstream::{CurrentValues, Health};
-use andon_core::engine::{Action, Current, Engine, Tally};
+use andon_core::engine::{Action, Current, Engine, Press, Pressed, Tally};
 use andon_core::modbus::decode::Words;
 use andon_core::record::{Body, Event, Relabel};
 use andon_core::sample::Quality;
 use andon_core::tag::{DeviceIndex, TagIndex};
 use andon_core::time::Mono;
+use andon_wire::{self as wire, ButtonEvent};
 use serde::Serialize;
 use std::future::pending;
 use std::time::Duration;
@@ -217,8 +218,32 @@ impl Shift {
             } => {
                 self.engine.handle_readings(*device, *at, readings);
             }
+            FromField::BoardBoot { at, boot_id } => self.engine.handle_board_boot(*at, *boot_id),
+            FromField::Pressed { at, event } => self.pressed(*at, *event),
         }
         self.act(clock::mono());
+    }
+
+    /// A button of the I/O board was pressed.
+    fn pressed(&mut self, at: Mono, event: ButtonEvent) {
+        let press = match event.press {
+            wire::Press::Short => Press::Short,
+            wire::Press::Long => Press::Long,
+            wire::Press::Held => Press::Held,
+        };
+        match event.button {
+            wire::Button::Acknowledge => {
+                let (alarms, what) = match self.engine.handle_press(at, press) {
+                    Pressed::Silenced(alarms) => (alarms, "silenced"),
+                    Pressed::Acknowledged(alarms) => (alarms, "acknowledged"),
+                    Pressed::Reset(alarms) => (alarms, "reset"),
+                };
+                tracing::info!("acknowledge button of the board: {alarms} alarms {what}");
+            }
+            wire::Button::Reason1 | wire::Button::Reason2 | wire::Button::Reason3 => {
+                tracing::info!("a reason button of the board was pressed, and has no meaning");
+            }
+        }
     }
 
     /// Lets the engine account for a silence, in as many turns as it takes.
@@ -241,6 +266,9 @@ impl Shift {
             let now = clock::now();
             self.catch_up(now.mono);
             self.engine.handle_time(now);
+            self.beside
+                .pulse
+                .send_modify(|beats| *beats = beats.wrapping_add(1));
             self.tell_health();
             self.tell_passed_over(now.mono);
         }

@@ -17,7 +17,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 6;
+const VERSION: u8 = 7;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -91,6 +91,8 @@ pub(super) struct Checkpoint {
     counters: Vec<CountersOf>,
     /// By device and tag, the newest time stamps of sources.
     source_times: Vec<TimesOf>,
+    /// Which start of the I/O board its counts belong to.
+    board_boot: Option<u32>,
     alarms: Vec<StoredAlarm>,
     /// Activations that may have been counted since.
     #[serde(skip)]
@@ -230,6 +232,7 @@ impl Engine {
             tags_minute: self.tags.open(now),
             counters,
             source_times,
+            board_boot: self.board_boot,
             alarms,
             lost_occurrences: 0,
         };
@@ -259,6 +262,7 @@ impl Engine {
             return;
         };
         self.stepped_ms = before.stepped_ms;
+        self.board_boot = before.board_boot;
         let devices = core::mem::take(&mut before.devices);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
             let known = devices.iter().find(|stored| stored.id == device.id);

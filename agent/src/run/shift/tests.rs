@@ -108,6 +108,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
+        pulse: watch::channel(0).0,
     };
     Shift::new(
         engine,
