@@ -6,8 +6,9 @@
 //! push, on the network and, for `status` and other commands, on the `control` socket.
 
 pub mod alarms;
+pub mod annunciator;
 pub mod board;
-mod broker;
+pub(crate) mod broker;
 mod bus;
 pub mod check;
 pub mod clock;

@@ -11,6 +11,7 @@ mod shift;
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use order::{Given, NotDone, Order, Orders};
 
+use crate::annunciator::horn::Horns;
 use crate::board::{self, Watched};
 use crate::clock;
 use crate::control;
@@ -27,7 +28,7 @@ use andon_core::plant::Plant;
 use andon_core::record::Run;
 use andon_core::time::Now;
 use ask::Beside;
-use shift::{OutboxEnded, Shift, Told};
+use shift::{OutboxEnded, Shift, Told, Watches};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -121,11 +122,11 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let open = from_field.clone();
-    let (_signal, signal) = watch::channel(andon_wire::Signal::default());
+    let (tell_horns, horns) = Horns::new(plant.horns.len());
     let (pulse, pulses) = watch::channel(0);
     let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
     let watched = Watched {
-        signal,
+        horn: board::horn(&settings).map(|index| horns.follow(index)),
         pulse: pulses,
     };
     let board = board::start(&settings, &open, watched, &stop, &mut field.tasks);
@@ -196,12 +197,15 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         store.clone(),
         history,
         current,
-        to_uplink,
+        Watches {
+            health: to_uplink,
+            horns: tell_horns,
+            pulse,
+        },
         Beside {
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
-            pulse,
         },
         opened.losses,
     );

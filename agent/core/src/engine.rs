@@ -13,6 +13,7 @@ mod closing;
 mod commands;
 mod course;
 mod footprint;
+mod horns;
 mod ingest;
 mod late;
 mod marks;
@@ -30,6 +31,7 @@ pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
 use crate::alarm::Alarm;
+use crate::annunciate::horn::Horns;
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
 use crate::late::Late;
@@ -80,6 +82,8 @@ pub enum Action {
     Checkpoint,
     /// A current value changed: publish what holds now.
     Publish(Current),
+    /// What is to be heard and lit changed: [`Engine::horns`].
+    Horn,
     /// The quality of a tag changed for a reason that lies in its data: tell the log.
     Quality(DeviceIndex, TagIndex, Quality),
 }
@@ -143,6 +147,9 @@ pub struct Engine {
     alarm_deadline: Option<Mono>,
     /// Which start of the I/O board its counts belong to, as far as it is known.
     board_boot: Option<u32>,
+    horns: Horns,
+    /// Alarms may have changed since the horns were worked out.
+    horns_due: bool,
     actions: Queue<Action>,
     /// What devices did since the last page that tells so.
     marks: Vec<Mark>,
@@ -268,6 +275,8 @@ impl Engine {
             retired: Vec::new(),
             alarm_deadline: None,
             board_boot: None,
+            horns: Horns::new(&plant),
+            horns_due: true,
             actions: Queue::with_capacity(capacity),
             marks: Vec::new(),
             page: past.page,
@@ -326,6 +335,8 @@ impl Engine {
         {
             self.judge_all(now.mono);
         }
+        let deadline = self.horns.deadline();
+        self.horns_due |= deadline.is_some_and(|deadline| deadline <= now.mono);
     }
 
     /// A link came up or went down.
@@ -349,8 +360,11 @@ impl Engine {
         self.event(at, event);
     }
 
-    /// What is to be done next.
+    /// What is to be done next; what is heard comes before all else.
     pub fn poll_action(&mut self) -> Option<Action> {
+        if self.look_at_horns() {
+            return Some(Action::Horn);
+        }
         if self.actions.is_empty() {
             self.turn_marks();
         }
@@ -363,8 +377,9 @@ impl Engine {
             .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
-        self.alarm_deadline
-            .map_or(edge, |deadline| deadline.min(edge))
+        let deadlines = [self.alarm_deadline, self.horns.deadline()];
+        let deadlines = deadlines.into_iter().flatten();
+        deadlines.fold(edge, Mono::min)
     }
 
     /// What has passed through.

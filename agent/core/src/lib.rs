@@ -48,6 +48,8 @@ pub mod kpi;
 
 pub mod alarm;
 
+pub mod annunciate;
+
 pub mod record;
 
 pub mod history;

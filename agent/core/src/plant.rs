@@ -31,6 +31,8 @@ pub struct Plant {
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
     pub alarms: Vec<Alarm>,
+    /// The horns, each with its lamps.
+    pub horns: Vec<Horn>,
     /// Largest payload of a record, in bytes: what tags have come to is told in several if it must.
     pub max_payload: usize,
     /// Short hash of the configuration, on every record.
@@ -349,6 +351,56 @@ pub struct Alarm {
     pub text_en: Box<str>,
     /// Text for people, Chinese, placeholders already filled.
     pub text_zh: Box<str>,
+}
+
+/// How a horn and its lamps follow an alarm (ISA-18.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Sequence {
+    /// A, automatic reset: what was acknowledged goes out when its condition is gone.
+    #[default]
+    Automatic,
+    /// M, manual reset: the lamp stays until a person resets the alarm.
+    Manual,
+    /// R, ringback: the same, and a tone and a slow flash tell that the condition is gone.
+    Ringback,
+}
+
+impl Sequence {
+    /// The letter of the standard.
+    pub const fn letter(self) -> char {
+        match self {
+            Sequence::Automatic => 'A',
+            Sequence::Manual => 'M',
+            Sequence::Ringback => 'R',
+        }
+    }
+
+    /// Whether its alarms stay until a person resets them.
+    pub const fn latches(self) -> bool {
+        matches!(self, Sequence::Manual | Sequence::Ringback)
+    }
+}
+
+/// One horn with its lamps: which alarms are heard and seen on it, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Horn {
+    /// Its id.
+    pub id: Arc<str>,
+    /// How it follows them.
+    pub sequence: Sequence,
+    /// Those of a lower priority are neither heard nor seen on it.
+    pub from_priority: Priority,
+    /// The devices whose alarms it tells; none: every one, and the gateway itself.
+    pub devices: Option<Box<[DeviceIndex]>>,
+}
+
+impl Horn {
+    /// Whether an alarm is heard and seen on it.
+    pub fn is_for(&self, alarm: &Alarm) -> bool {
+        let devices = self.devices.as_deref();
+        let here = devices.is_none_or(|devices| devices.contains(&alarm.device));
+        here && alarm.priority >= self.from_priority
+    }
 }
 
 #[cfg(test)]

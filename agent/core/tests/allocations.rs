@@ -204,6 +204,7 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: alarms.collect(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

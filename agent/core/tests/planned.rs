@@ -117,6 +117,7 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: vec![],
+        horns: vec![],
         max_payload: 9_000,
         cfg: 0,
     }

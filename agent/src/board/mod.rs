@@ -15,11 +15,13 @@ mod port;
 mod session;
 mod signal;
 
+use crate::annunciator::horn::{Ended, Follow};
 use crate::clock;
 use crate::field::backoff::Backoff;
 use crate::field::outlet::{EngineGone, Outlet};
 use crate::field::{FromField, until};
-use crate::settings::{Board, LinkKind, Settings};
+use crate::settings::{Board, LinkKind, Output, Settings};
+use andon_core::annunciate::horn::Horn;
 use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Reason, Sample, Value};
 use andon_core::tag::{DeviceIndex, LinkIndex, Pin, Source, TagIndex};
@@ -49,12 +51,19 @@ const TEST: Duration = Duration::from_secs(3);
 const TEST_ANSWER: Duration = Duration::from_secs(2);
 
 /// What the board follows.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Watched {
-    /// What it is to sound and show.
-    pub signal: watch::Receiver<Signal>,
+    /// The horn that sounds and shines through it, if one does.
+    pub horn: Option<Follow>,
     /// Changes whenever the engine's task has looked at the time.
     pub pulse: watch::Receiver<u64>,
+}
+
+/// The horn that sounds and shines through the board, by its place in
+/// [`andon_core::plant::Plant::horns`].
+pub fn horn(settings: &Settings) -> Option<usize> {
+    let mut horns = settings.horns.iter();
+    horns.position(|through| through.contains(&Output::Board))
 }
 
 /// Starts the link of the board among `tasks`, if there is one: where it is asked for.
@@ -188,7 +197,7 @@ struct Link {
 enum Wake {
     Bytes(std::io::Result<usize>),
     Pulse,
-    Signal,
+    Horn(Horn),
     Errand(Errand),
     TestOver,
     Time,
@@ -230,7 +239,7 @@ impl Link {
         &mut self,
         port: &mut (impl AsyncRead + AsyncWrite + Unpin),
     ) -> Result<(String, bool), EngineGone> {
-        let mut wanted = *self.parts.watched.signal.borrow_and_update();
+        let mut wanted = self.signal();
         let mut session = Session::new(wanted, clock::mono());
         let mut test: Option<Test> = None;
         let mut was_there = false;
@@ -255,7 +264,7 @@ impl Link {
             let wake = tokio::select! {
                 read = port.read(&mut bytes) => Wake::Bytes(read),
                 Ok(()) = self.parts.watched.pulse.changed() => Wake::Pulse,
-                Ok(()) = self.parts.watched.signal.changed() => Wake::Signal,
+                Ok(horn) = changed(self.parts.watched.horn.as_mut()) => Wake::Horn(horn),
                 Some(errand) = self.parts.errands.recv() => Wake::Errand(errand),
                 () = over(test.as_ref()) => Wake::TestOver,
                 () = sleep(deadline) => Wake::Time,
@@ -284,8 +293,8 @@ impl Link {
                     self.parts.shared.update(|figures| figures.losses(losses));
                 }
                 Wake::Pulse => session.beat(),
-                Wake::Signal => {
-                    wanted = *self.parts.watched.signal.borrow_and_update();
+                Wake::Horn(horn) => {
+                    wanted = signal::of(&horn);
                     if test.is_none() {
                         session.show(wanted, now);
                     }
@@ -310,6 +319,11 @@ impl Link {
                 Wake::Time => {}
             }
         }
+    }
+
+    fn signal(&self) -> Signal {
+        let horn = self.parts.watched.horn.as_ref();
+        horn.map_or_else(Signal::default, |horn| signal::of(&horn.now()))
     }
 
     /// Passes on what the board has told.
@@ -411,6 +425,14 @@ impl Test {
             answer: Some(answer),
             answer_by: now + TEST_ANSWER,
         }
+    }
+}
+
+/// Waits until the horn does something else.
+async fn changed(horn: Option<&mut Follow>) -> Result<Horn, Ended> {
+    match horn {
+        Some(horn) => horn.changed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,7 +1,5 @@
-//! `[http]`; `[sms]`, whose modem can be tested; and `[horn]`: checked in full, not active in this
-//! version.
+//! `[http]`, and `[sms]`, whose modem can be tested: alarms send no messages in this version.
 
-use super::horn;
 use super::sms;
 use super::values::{host_port, text};
 use super::walk::Section;
@@ -17,7 +15,7 @@ pub(super) struct Local {
 }
 
 /// Reads the sections; files are relative to `base`.
-pub(super) fn sections(root: &mut Section<'_>, base: &Path, has_board: bool) -> Local {
+pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
     let mut not_active = Vec::new();
     let mut modem = None;
     let mut tell = |section: &str, why: &str| {
@@ -26,10 +24,6 @@ pub(super) fn sections(root: &mut Section<'_>, base: &Path, has_board: bool) -> 
             why: why.into(),
         });
     };
-    if let Some(section) = root.section("horn") {
-        horn::horn(section, has_board);
-        tell("[horn]", "no horn sounds: alarms go to the broker only");
-    }
     if let Some(section) = root.section("sms") {
         modem = sms::sms(section, base);
         tell(

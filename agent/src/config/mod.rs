@@ -68,6 +68,7 @@ use andon_core::tag::{LinkIndex, Table};
 use devices::Machines;
 use files::Files;
 use gateway::{GatewayPart, Language};
+use horn::Around;
 use links::{KindPart, LinkPart, Speaks};
 use report::{Finding, Severity};
 use roots::Roots;
@@ -180,14 +181,23 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     check_numbers(&links, &devices, out);
     board::need(&devices, has_board, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let horn_sections = root.one_or_more("horn");
+    let around = Around {
+        has_board,
+        links: &links,
+        devices: &devices,
+        allow_write: &allow_write,
+    };
+    let horns = horn::horns(horn_sections, &around, &mut alarms, out);
+    let (horns, through) = horns.into_iter().unzip();
     for mut other in others {
         other.take("devices_csv");
         other.finish();
     }
     let http = root.section("http").map(local::http);
     need_door(&links, http.is_some() || out.is_lost("http"), out);
-    let local = local::sections(&mut root, base, has_board);
+    let local = local::sections(&mut root, base);
     root.finish();
     warn_of_slow_links(&links, &devices, out);
 
@@ -220,6 +230,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .collect(),
         upstream,
         http: http.flatten(),
+        horns: through,
         sms: local.sms,
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
@@ -238,6 +249,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
+            horns,
             max_payload,
             cfg: 0,
         },

@@ -128,6 +128,7 @@ fn settings(port: u16) -> Settings {
                 device(1, register),
             ],
             alarms: vec![],
+            horns: vec![],
             max_payload: 9000,
             cfg: 0,
         },
@@ -146,6 +147,7 @@ fn settings(port: u16) -> Settings {
         memory_budget: 0,
         disk_budget: 0,
         history_ms: 0,
+        horns: vec![],
         not_active: vec![],
     }
 }

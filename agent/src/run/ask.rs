@@ -62,8 +62,6 @@ pub(super) struct Beside {
     pub(super) reach: watch::Receiver<Reach>,
     /// How well the Modbus links do.
     pub(super) meters: Meters,
-    /// Changes whenever the engine has looked at the time: a sign of its life, for the I/O board.
-    pub(super) pulse: watch::Sender<u64>,
 }
 
 /// Where questions are put; clones put them to the same engine.

@@ -9,6 +9,7 @@
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
 use super::order::{Given, Promises};
+use crate::annunciator::horn::Teller;
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::history::{History, NotKept};
@@ -58,7 +59,7 @@ pub(super) struct Shift {
     history: History,
     pub(super) beside: Beside,
     current: CurrentValues,
-    health: watch::Sender<Health>,
+    watches: Watches,
     staging: Staging,
     pub(super) promises: Promises,
     commit: Option<JoinHandle<Commit>>,
@@ -85,6 +86,16 @@ pub(super) struct Told {
     pub(super) orders: mpsc::Receiver<Given>,
 }
 
+/// What others follow.
+pub(super) struct Watches {
+    /// How the gateway is, for `status`.
+    pub(super) health: watch::Sender<Health>,
+    /// What is to be heard and lit.
+    pub(super) horns: Teller,
+    /// Changes whenever the engine has looked at the time: its sign of life, for the I/O board.
+    pub(super) pulse: watch::Sender<u64>,
+}
+
 enum Wake {
     Stop,
     Committed(Commit),
@@ -102,7 +113,7 @@ impl Shift {
         store: Store,
         history: History,
         current: CurrentValues,
-        health: watch::Sender<Health>,
+        watches: Watches,
         beside: Beside,
         losses: Vec<Event>,
     ) -> Shift {
@@ -113,7 +124,7 @@ impl Shift {
             history,
             beside,
             current,
-            health,
+            watches,
             staging: Staging::new(now),
             promises: Promises::default(),
             commit: None,
@@ -266,7 +277,7 @@ impl Shift {
             let now = clock::now();
             self.catch_up(now.mono);
             self.engine.handle_time(now);
-            self.beside
+            self.watches
                 .pulse
                 .send_modify(|beats| *beats = beats.wrapping_add(1));
             self.tell_health();
@@ -295,6 +306,7 @@ impl Shift {
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
+                Action::Horn => self.watches.horns.tell(self.engine.horns()),
                 Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
             }
         }
@@ -344,7 +356,7 @@ impl Shift {
 
     fn tell_health(&self) {
         let new = Shift::health(&self.engine);
-        self.health.send_if_modified(|old| {
+        self.watches.health.send_if_modified(|old| {
             let changed = *old != new;
             *old = new;
             changed

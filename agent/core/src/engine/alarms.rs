@@ -171,6 +171,7 @@ impl Engine {
         let Some(Change { from, to }) = change else {
             return false;
         };
+        self.horns_due = true;
         let settings = &self.plant.alarms[usize::from(index)];
         let alarm = &self.alarms[usize::from(index)];
         let event = Event::Alarm {

@@ -1,7 +1,7 @@
 //! What people do to alarms: the one way in for every channel.
 
 use super::{Action, Current, Engine};
-use crate::alarm::{Act, Refusal, Verb};
+use crate::alarm::{Act, AlarmState, Refusal, Verb};
 use crate::plant::Priority;
 use crate::record::{Done, Event};
 use crate::time::{Mono, Wall};
@@ -112,13 +112,17 @@ impl Engine {
         self.roll(at);
         let until = at + SILENCE_MS;
         let mut count = 0;
-        for alarm in &mut self.alarms {
-            if alarm.sounds(at) {
+        for (index, alarm) in self.alarms.iter_mut().enumerate() {
+            let rings_back = alarm.state() == AlarmState::LatchedAck
+                && alarm.silenced_until(at).is_none()
+                && self.horns.rings_back(&self.plant, index);
+            if alarm.sounds(at) || rings_back {
                 alarm.silence(until);
                 count += 1;
             }
         }
         if count > 0 {
+            self.horns_due = true;
             let event = Event::Silence {
                 act: Box::new(act),
                 count: u64::try_from(count).unwrap_or(u64::MAX),

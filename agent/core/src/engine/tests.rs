@@ -144,6 +144,7 @@ fn plant() -> Plant {
         other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![device],
+        horns: vec![],
         alarms: vec![
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),
@@ -208,7 +209,7 @@ impl Bench {
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
                 Action::Relabel(relabel) => self.relabel = Some(relabel),
-                Action::Commit | Action::Checkpoint | Action::Quality(..) => {}
+                Action::Commit | Action::Checkpoint | Action::Horn | Action::Quality(..) => {}
             }
         }
     }

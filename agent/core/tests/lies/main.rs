@@ -125,6 +125,7 @@ fn plant(every_ms: u64, rated: Option<u64>) -> Plant {
         links: vec![Link::network("plc")],
         devices: vec![device],
         alarms: vec![],
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

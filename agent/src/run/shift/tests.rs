@@ -1,4 +1,5 @@
 use super::*;
+use crate::annunciator::horn::Horns;
 use crate::field::meter::Meters;
 use crate::run::{Asks, NoAnswer, NotDone, Order, Orders, Question};
 use crate::store;
@@ -67,6 +68,7 @@ fn plant() -> Plant {
             detect: Arc::default(),
         }],
         alarms: vec![silent()],
+        horns: vec![],
         max_payload: 9000,
         cfg: 1,
     }
@@ -108,14 +110,17 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
-        pulse: watch::channel(0).0,
     };
     Shift::new(
         engine,
         store,
         History::none(),
         current,
-        health,
+        Watches {
+            health,
+            horns: Horns::new(0).0,
+            pulse: watch::channel(0).0,
+        },
         beside,
         losses,
     )
