@@ -171,6 +171,7 @@ async fn run(parts: Parts) -> EngineGone {
     let mut link = Link {
         parts,
         told: None,
+        untold: None,
         is_down: false,
         boot_id: None,
     };
@@ -187,6 +188,8 @@ struct Link {
     parts: Parts,
     /// What the engine was told last, and when.
     told: Option<(Inputs, Mono)>,
+    /// What the board told since, and the engine was not: counts that wait to be told together.
+    untold: Option<(Inputs, Mono)>,
     /// It was told that nothing is read.
     is_down: bool,
     /// The engine knows that counts belong to this one.
@@ -370,8 +373,10 @@ impl Link {
             && at.since(*told_at) < COUNTS_EVERY_MS
             && !self.changes(before, inputs)
         {
+            self.untold = Some((*inputs, at));
             return Ok(());
         }
+        self.untold = None;
         self.told = Some((*inputs, at));
         self.is_down = false;
         self.send(at, |pin| reading(inputs, pin)).await
@@ -405,6 +410,10 @@ impl Link {
     async fn down(&mut self, why: &str) -> Result<(), EngineGone> {
         self.parts.shared.update(|figures| figures.down(why));
         self.parts.outlet.down(why.to_owned()).await?;
+        if let Some((inputs, at)) = self.untold.take() {
+            // Should power be gone too, these were its last counts.
+            self.send(at, |pin| reading(&inputs, pin)).await?;
+        }
         if !std::mem::replace(&mut self.is_down, true) {
             let bad = |_| Reading::Bad(Reason::Disconnected);
             self.send(clock::mono(), bad).await?;

@@ -1,7 +1,9 @@
 //! Opening the port of the board.
 
 use crate::settings::Board;
-use tokio_serial::{DataBits, ErrorKind, FlowControl, Parity, SerialStream, StopBits};
+use tokio_serial::{
+    ClearBuffer, DataBits, ErrorKind, FlowControl, Parity, SerialPort as _, SerialStream, StopBits,
+};
 
 /// Opens the port for this agent alone. Its name is looked up each time: a board that was unplugged is
 /// found under whatever number it has come back.
@@ -18,10 +20,15 @@ fn open_now(board: &Board) -> Result<SerialStream, String> {
         .flow_control(FlowControl::None)
         .parity(Parity::None)
         .stop_bits(StopBits::One);
-    SerialStream::open(&builder).map_err(|error| match error.kind() {
+    let stream = SerialStream::open(&builder).map_err(|error| match error.kind() {
         _ if !board.port.exists() => format!("{error}; is it plugged in?"),
         // It says so of a port that is there but locked, too.
         ErrorKind::NoDevice => format!("{error}; does another program use it?"),
         _ => error.to_string(),
-    })
+    })?;
+    // What waits there was said to whoever was there before: a press must not be heard late.
+    if let Err(error) = stream.clear(ClearBuffer::All) {
+        tracing::debug!("what waits at the port of the board stays there: {error}");
+    }
+    Ok(stream)
 }
