@@ -19,6 +19,7 @@ mod late;
 mod marks;
 mod newest;
 mod past;
+mod reasons;
 mod recent;
 mod sources;
 mod tags;
@@ -54,6 +55,7 @@ use course::Course;
 use marks::Marked;
 use newest::Newest;
 use past::Past;
+use reasons::Said;
 use recent::Recent;
 use sources::Sources;
 use tags::Tags;
@@ -197,6 +199,8 @@ struct Entry {
     last_good: Option<Mono>,
     /// What was last told of its state.
     told: Option<Told>,
+    /// What an operator has said of what it shows.
+    said: Option<Said>,
     /// What its last mark says.
     marked: Option<Marked>,
     /// Status values that nobody mapped and that have been named.
@@ -218,6 +222,7 @@ struct Told {
     code: Option<Value>,
     quality: Quality,
     product: Option<Value>,
+    reason: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -425,6 +430,8 @@ impl Engine {
 
     /// Publishes and records the state of a device if it is not what was last told.
     fn tell_state(&mut self, index: usize) {
+        self.outdate_reason(index);
+        let reason = self.reason_id(index).cloned();
         let entry = &mut self.devices[index];
         let Some(machine) = &entry.machine else {
             return;
@@ -434,6 +441,7 @@ impl Engine {
             && told.state == machine.state()
             && told.quality == quality
             && told.product.as_ref() == machine.product()
+            && told.reason == reason
             && !is_another_fault(told, machine.state(), machine.code())
         {
             return;
@@ -443,6 +451,7 @@ impl Engine {
             code: machine.code().cloned(),
             quality,
             product: machine.product().cloned(),
+            reason,
         };
         let since = machine.since();
         let before = entry.told.replace(now.clone());
@@ -450,7 +459,9 @@ impl Engine {
         self.act(Action::Publish(Current::Now(device_index(index))));
         let changed = match &before {
             Some(told) => {
-                told.state != now.state || is_another_fault(told, now.state, now.code.as_ref())
+                told.state != now.state
+                    || is_another_fault(told, now.state, now.code.as_ref())
+                    || (now.reason.is_some() && told.reason != now.reason)
             }
             None => now.state != State::Unknown,
         };
@@ -461,7 +472,7 @@ impl Engine {
                 device: device.id.clone(),
                 from,
                 to: now.state,
-                cause: view::cause(&device.model, now.code.as_ref()).map(|code| (*code.en).into()),
+                cause: self.cause(index).map(|cause| cause.en.into()),
                 code: now.code,
                 quality,
             };
@@ -521,6 +532,7 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             late: None,
             last_good: None,
             told: None,
+            said: None,
             marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),

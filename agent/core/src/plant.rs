@@ -31,6 +31,8 @@ pub struct Plant {
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
     pub alarms: Vec<Alarm>,
+    /// What the reason buttons of the I/O board mean.
+    pub buttons: [Option<ReasonButton>; 3],
     /// The horns, each with its lamps.
     pub horns: Vec<Horn>,
     /// Largest payload of a record, in bytes: what tags have come to is told in several if it must.
@@ -43,6 +45,15 @@ impl Plant {
     /// The device with this index.
     pub fn device(&self, index: DeviceIndex) -> &Device {
         &self.devices[usize::from(index.0)]
+    }
+
+    /// The reason with this id, if a button stands for it.
+    pub fn reason(&self, id: &str) -> Option<&StopReason> {
+        let mut buttons = self.buttons.iter().flatten();
+        buttons.find_map(|button| match &button.means {
+            Means::Stop(reason) if *reason.id == *id => Some(reason),
+            Means::Stop(_) => None,
+        })
     }
 
     /// Every calendar, the one that counts where none is named first.
@@ -308,6 +319,42 @@ impl Model {
 pub struct Code {
     /// The raw value.
     pub value: i64,
+    /// In English.
+    pub en: Box<str>,
+    /// In Chinese.
+    pub zh: Box<str>,
+}
+
+/// Why a machine does what it does, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause<'a> {
+    /// In English.
+    pub en: &'a str,
+    /// In Chinese.
+    pub zh: &'a str,
+}
+
+/// A reason button of the I/O board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReasonButton {
+    /// What a press says.
+    pub means: Means,
+    /// Of which devices.
+    pub devices: Box<[DeviceIndex]>,
+}
+
+/// What a press of a reason button says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Means {
+    /// Why machines stand.
+    Stop(StopReason),
+}
+
+/// Why a machine stands, as operators say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopReason {
+    /// What it is called in the history; unique among the buttons, or the same reason.
+    pub id: Arc<str>,
     /// In English.
     pub en: Box<str>,
     /// In Chinese.

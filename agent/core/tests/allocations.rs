@@ -205,6 +205,7 @@ fn plant() -> Plant {
         devices: devices.collect(),
         alarms: alarms.collect(),
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }

@@ -118,6 +118,7 @@ fn plant() -> Plant {
         devices: devices.collect(),
         alarms: vec![],
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9_000,
         cfg: 0,
     }

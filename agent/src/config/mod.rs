@@ -161,7 +161,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let link_sections = sections(&mut root, &mut others, "link");
     let before = out.count();
     let mut links = links::links(link_sections, base, out);
-    let has_board = board::add(&mut root, &mut links);
+    let board = board::add(&mut root, &mut links);
+    let has_board = board.is_there;
     // Links that copies of one device made stand in one place.
     out.merge_copies(before);
     let profiles = sections(&mut root, &mut others, "profile");
@@ -179,7 +180,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let follow = with_state.map(|device| (device.id.clone(), device.calendar));
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
-    board::need(&devices, has_board, out);
+    let buttons = board::buttons(board, &devices, out);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
     let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
     let horn_sections = root.one_or_more("horn");
@@ -250,6 +251,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             devices,
             alarms,
             horns,
+            buttons,
             max_payload,
             cfg: 0,
         },

@@ -129,6 +129,7 @@ fn settings(port: u16) -> Settings {
             ],
             alarms: vec![],
             horns: vec![],
+            buttons: Default::default(),
             max_payload: 9000,
             cfg: 0,
         },

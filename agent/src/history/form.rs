@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Length and checksum.
 const FRAME: usize = 8;
@@ -105,6 +105,7 @@ enum StoredMark {
         state: State,
         code: Option<Value>,
         quality: Quality,
+        reason: Option<u32>,
         again: bool,
     },
     Plan {
@@ -279,6 +280,7 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
             state,
             code,
             quality,
+            reason,
             again,
         } => StoredMark::Shows {
             device: names.index(&device),
@@ -287,6 +289,7 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
             state,
             code,
             quality,
+            reason: reason.map(|reason| names.index(&reason)),
             again,
         },
         Mark::Plan {
@@ -322,6 +325,7 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
             state,
             code,
             quality,
+            reason,
             again,
         } => Mark::Shows {
             device: names.id(device)?,
@@ -330,6 +334,10 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
             state,
             code,
             quality,
+            reason: match reason {
+                Some(reason) => Some(names.id(reason)?),
+                None => None,
+            },
             again,
         },
         StoredMark::Plan {

@@ -251,9 +251,23 @@ impl Shift {
                 };
                 tracing::info!("acknowledge button of the board: {alarms} alarms {what}");
             }
-            wire::Button::Reason1 | wire::Button::Reason2 | wire::Button::Reason3 => {
-                tracing::info!("a reason button of the board was pressed, and has no meaning");
+            wire::Button::Reason1 => self.gave_reason(at, 0),
+            wire::Button::Reason2 => self.gave_reason(at, 1),
+            wire::Button::Reason3 => self.gave_reason(at, 2),
+        }
+    }
+
+    /// A reason button was pressed, however long.
+    fn gave_reason(&mut self, at: Mono, button: usize) {
+        let number = button + 1;
+        match self.engine.handle_reason(at, button) {
+            Some(machines) => {
+                tracing::info!("reason button {number} of the board: of {machines} machines");
             }
+            None => tracing::info!(
+                "reason button {number} of the board was pressed and means nothing; `reason{number}` \
+                 of [board] says what it means"
+            ),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::age::TimesOf;
 use super::past::{Gone, calendar_with_id};
+use super::reasons::Said;
 use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
 use crate::alarm::{Alarm, AlarmState};
@@ -62,6 +63,8 @@ struct StoredDevice {
     /// See [`crate::plant::Device::publishes`].
     publishes: TierSet,
     ledger: Ledger,
+    /// What an operator has said of what it shows.
+    said: Option<Said>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -190,6 +193,7 @@ impl Engine {
                     calendar: self.plant.calendar_at(device.calendar).id.clone(),
                     publishes: device.publishes,
                     ledger: entry.machine.as_ref()?.ledger().clone(),
+                    said: entry.said.clone(),
                 })
             })
             .collect();
@@ -271,6 +275,9 @@ impl Engine {
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }
+        }
+        for stored in &devices {
+            self.say_again(&stored.id, stored.said.clone());
         }
         let plant = Arc::clone(&self.plant);
         let (tags_start, tags_passed_ms) = before.tags_minute;

@@ -7,7 +7,7 @@ use crate::message::{
     AlarmMessage, DeviceStatus, Doing, InfoMessage, Lately, LinkStatus, NowMessage, StateMessage,
     TagStatus,
 };
-use crate::plant::{Code, Device, Model, Plant};
+use crate::plant::{Cause, Device, Plant, StopReason};
 use crate::record::Run;
 use crate::sample::{Quality, Reason, Value};
 use crate::summary::{ShiftRun, Sum, Tier};
@@ -94,7 +94,7 @@ impl Engine {
             previous: machine.previous(),
             since: self.timeline.label(machine.since()),
             code: machine.code(),
-            cause: cause(&settings.model, machine.code()),
+            cause: self.cause(usize::from(device.0)),
             quality: machine.quality(),
             product: machine.product(),
         })
@@ -212,7 +212,7 @@ impl Engine {
             state: machine.state(),
             since: self.timeline.label(machine.since()),
             code: machine.code(),
-            cause: cause(&device.model, machine.code()),
+            cause: self.cause(usize::from(index.0)),
         });
         let quality = match self.machine(index) {
             Some(machine) => machine.quality(),
@@ -285,10 +285,21 @@ impl Engine {
     }
 }
 
-/// What a raw status value means.
-pub(super) fn cause<'m>(model: &'m Model, code: Option<&Value>) -> Option<&'m Code> {
-    let Some(Value::Int(raw)) = code else {
-        return None;
-    };
-    model.codes.iter().find(|code| code.value == *raw)
+impl Engine {
+    /// Why a machine does what it shows: what an operator has said of it, or else what its raw status
+    /// value means.
+    pub(super) fn cause(&self, index: usize) -> Option<Cause<'_>> {
+        if let Some(StopReason { en, zh, .. }) = self.reason(index) {
+            return Some(Cause { en, zh });
+        }
+        let Some(Value::Int(raw)) = self.devices[index].machine.as_ref()?.code() else {
+            return None;
+        };
+        let codes = &self.plant.devices[index].model.codes;
+        let code = codes.iter().find(|code| code.value == *raw)?;
+        Some(Cause {
+            en: &code.en,
+            zh: &code.zh,
+        })
+    }
 }

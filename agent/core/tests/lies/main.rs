@@ -126,6 +126,7 @@ fn plant(every_ms: u64, rated: Option<u64>) -> Plant {
         devices: vec![device],
         alarms: vec![],
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }

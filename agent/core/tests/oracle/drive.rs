@@ -179,6 +179,7 @@ pub fn plant(stream: &Stream) -> Plant {
         devices: devices.map(|(at, machine)| device(at, machine)).collect(),
         alarms: vec![],
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9_000,
         cfg: 0,
     }

@@ -38,7 +38,7 @@ const PLACES: [(&[&str], &str); 17] = [
     (&["## `[[alarm]]`"], "[[alarm]]\n"),
     (&["## `[http]`"], "[http]\n"),
     (
-        &["### `[board]`"],
+        &["## `[board]`"],
         "[board]                           # the microcontroller I/O board\n",
     ),
     (&["### `[sms]`"], "[sms]\n"),

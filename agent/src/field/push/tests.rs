@@ -68,6 +68,7 @@ fn plant() -> Plant {
         devices: vec![device("saw", 0), device("press-1", 1), device("press-2", 1)],
         alarms: vec![],
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }

@@ -76,6 +76,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         devices: models.iter().zip(1..).map(device).collect(),
         alarms: vec![],
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }
