@@ -5,11 +5,15 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod notices;
 mod order;
+mod own;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
+pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
+pub use own::OwnReports;
 
 use crate::annunciator::horn::Horns;
 use crate::board::{self, Watched};
@@ -119,6 +123,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     let (asks, ask_queue) = Asks::channel();
     let (orders, order_queue) = Orders::channel();
+    let (desks, word_queue) = Desks::new();
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let open = from_field.clone();
@@ -179,6 +184,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
+    let own = OwnReports::new();
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
@@ -206,6 +212,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
+            desks,
+            own: own.clone(),
         },
         opened.losses,
     );
@@ -215,6 +223,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         journal: loss_queue,
         asks: ask_queue,
         orders: order_queue,
+        words: word_queue,
     };
     let tally = shift.work(field_queue, told, stop).await;
     field.tasks.shutdown().await;

@@ -165,9 +165,12 @@ impl Inputs {
                 ..answer
             }),
             // The configuration lets no state ask for these.
-            Rule::State { .. } | Rule::NoData(_) | Rule::Suspect(_) | Rule::Figure => {
-                Err(Reason::Missing)
-            }
+            Rule::State { .. }
+            | Rule::NoData(_)
+            | Rule::Suspect(_)
+            | Rule::Own(_)
+            | Rule::Call(_)
+            | Rule::Figure => Err(Reason::Missing),
         }
     }
 }

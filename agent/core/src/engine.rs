@@ -14,10 +14,13 @@ mod commands;
 mod course;
 mod footprint;
 mod horns;
+mod hygiene;
 mod ingest;
 mod late;
 mod marks;
 mod newest;
+mod notices;
+mod own;
 mod past;
 mod reasons;
 mod recent;
@@ -32,9 +35,11 @@ pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
 use crate::alarm::Alarm;
+use crate::annunciate::Channel;
 use crate::annunciate::horn::Horns;
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
+use crate::hygiene::Hygiene;
 use crate::late::Late;
 use crate::limits;
 use crate::machine::Machine;
@@ -84,6 +89,9 @@ pub enum Action {
     Checkpoint,
     /// A current value changed: publish what holds now.
     Publish(Current),
+    /// There may be something to tell on this channel: its worker is to ask
+    /// [`Engine::next_notice`].
+    Notices(Channel),
     /// What is to be heard and lit changed: [`Engine::horns`].
     Horn,
     /// The quality of a tag changed for a reason that lies in its data: tell the log.
@@ -142,6 +150,11 @@ pub struct Engine {
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
+    /// The alarm of each link, if it has one.
+    link_alarms: Box<[Option<u16>]>,
+    /// What was reported of the gateway itself.
+    reports: own::Reports,
+    hygiene: Hygiene,
     alarms: Vec<Alarm>,
     /// Alarms that are no longer configured, with their activations: if they come back, they go
     /// on counting.
@@ -276,6 +289,9 @@ impl Engine {
             sources: Sources::new(&plant),
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
+            link_alarms: own::link_alarms(&plant),
+            reports: own::Reports::default(),
+            hygiene: Hygiene::new(plant.alarms.len(), now.mono, timeline.label(now.mono)),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
@@ -333,6 +349,7 @@ impl Engine {
                 self.advance(index, now.mono);
                 self.tell_state(index);
             }
+            self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
         } else if self
             .alarm_deadline
@@ -356,6 +373,7 @@ impl Engine {
             });
             let link = self.plant.links[usize::from(link.0)].id.clone();
             self.event(at, Event::Link { link, up, why });
+            self.judge_all(at);
         }
     }
 

@@ -20,6 +20,8 @@ pub mod state;
 
 pub mod summary;
 
+pub mod call;
+pub mod own;
 pub mod rule;
 
 pub mod line;
@@ -47,8 +49,7 @@ pub mod window;
 pub mod kpi;
 
 pub mod alarm;
-
-pub mod annunciate;
+pub mod hygiene;
 
 pub mod record;
 
@@ -60,5 +61,7 @@ pub mod late;
 pub mod message;
 
 pub mod sms;
+
+pub mod annunciate;
 
 pub mod engine;

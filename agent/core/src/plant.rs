@@ -1,11 +1,15 @@
 //! The whole of what is configured, checked: what the configuration parser hands out and the
 //! engine is built from. Nothing in here can be wrong any more.
 
+mod builtin;
+mod roster;
 mod states;
 
+pub use roster::{Budget, Channel, Language, Recipient, Roster};
 pub use states::{Derived, Match, Moving, Otherwise, Rates, StateMap, States};
 
 use crate::calendar::{Calendar, CalendarIndex};
+use crate::call::Call;
 use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
@@ -33,6 +37,8 @@ pub struct Plant {
     pub alarms: Vec<Alarm>,
     /// What the reason buttons of the I/O board mean.
     pub buttons: [Option<ReasonButton>; 3],
+    /// Who is told of alarms.
+    pub roster: Roster,
     /// The horns, each with its lamps.
     pub horns: Vec<Horn>,
     /// Largest payload of a record, in bytes: what tags have come to is told in several if it must.
@@ -52,8 +58,16 @@ impl Plant {
         let mut buttons = self.buttons.iter().flatten();
         buttons.find_map(|button| match &button.means {
             Means::Stop(reason) if *reason.id == *id => Some(reason),
-            Means::Stop(_) => None,
+            Means::Stop(_) | Means::Call(_) => None,
         })
+    }
+
+    /// The id of what an alarm belongs to: of a device, or [`GATEWAY`].
+    pub fn owner_id(&self, owner: Owner) -> &str {
+        match owner {
+            Owner::Device(index) => &self.device(index).id,
+            Owner::Gateway => GATEWAY,
+        }
     }
 
     /// Every calendar, the one that counts where none is named first.
@@ -348,6 +362,8 @@ pub struct ReasonButton {
 pub enum Means {
     /// Why machines stand.
     Stop(StopReason),
+    /// Somebody is called.
+    Call(Call),
 }
 
 /// Why a machine stands, as operators say it.
@@ -375,12 +391,34 @@ pub enum Priority {
     High,
 }
 
-/// One alarm of one device.
+/// The id that stands for the gateway itself where a device is named; no device may have it.
+pub const GATEWAY: &str = "gateway";
+
+/// Whose an alarm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A machine.
+    Device(DeviceIndex),
+    /// The gateway itself: the agent's own alarms.
+    Gateway,
+}
+
+impl Owner {
+    /// The machine, if it is one.
+    pub const fn device(self) -> Option<DeviceIndex> {
+        match self {
+            Owner::Device(device) => Some(device),
+            Owner::Gateway => None,
+        }
+    }
+}
+
+/// One alarm of one device, or of the gateway.
 #[derive(Debug, Clone)]
 pub struct Alarm {
-    /// The device it belongs to.
-    pub device: DeviceIndex,
-    /// Its id within the device.
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its id within its owner.
     pub id: Arc<str>,
     /// How urgent.
     pub priority: Priority,
@@ -445,7 +483,9 @@ impl Horn {
     /// Whether an alarm is heard and seen on it.
     pub fn is_for(&self, alarm: &Alarm) -> bool {
         let devices = self.devices.as_deref();
-        let here = devices.is_none_or(|devices| devices.contains(&alarm.device));
+        let owner = alarm.owner.device();
+        let here =
+            devices.is_none_or(|devices| owner.is_some_and(|device| devices.contains(&device)));
         here && alarm.priority >= self.from_priority
     }
 }

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of the stored form.
-pub const STORED_VERSION: u8 = 4;
+pub const STORED_VERSION: u8 = 5;
 
 /// Which run of the agent made a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -294,4 +294,6 @@ pub struct Done {
     pub act: Act,
     /// Until when it is shelved.
     pub until: Option<Wall>,
+    /// Milliseconds since the step of a call before this one.
+    pub took_ms: Option<u64>,
 }

@@ -4,6 +4,8 @@
 //! parentheses; `press-1.state` names another device. Bad or missing data is *undecided*
 //! (Kleene logic): it neither raises nor clears.
 
+use crate::call::Call;
+use crate::own::Own;
 use crate::sample::Value;
 use crate::state::State;
 use crate::tag::{DeviceIndex, TagIndex};
@@ -41,6 +43,10 @@ pub enum Rule {
     NoData(DeviceIndex),
     /// A source of the device lies (see [`crate::tag::Detector`]).
     Suspect(DeviceIndex),
+    /// A condition of the gateway itself; never written, made for the agent's own alarms.
+    Own(Own),
+    /// What people say: called, and not solved yet; never written, made for calls.
+    Call(Call),
     /// A figure over a window; always undecided, reported as not active.
     Figure,
     /// Both.
@@ -126,12 +132,18 @@ pub trait World {
     fn no_data(&self, device: DeviceIndex) -> bool;
     /// Whether a source of a device lies, `None` while it says nothing.
     fn suspect(&self, device: DeviceIndex) -> Option<bool>;
+    /// Whether a condition of the gateway itself holds, `None` while nobody has said so.
+    fn own(&self, own: Own) -> Option<bool>;
 }
 
 impl Rule {
     /// The answer now, `None` if undecided. `active` says whether the alarm stands, for the deadband.
     pub fn evaluate(&self, world: &impl World, active: bool) -> Option<bool> {
-        self.answer(world, if active { 1.0 } else { 0.0 })
+        match self {
+            // It holds until people say otherwise.
+            Rule::Call(_) => Some(active),
+            rule => rule.answer(world, if active { 1.0 } else { 0.0 }),
+        }
     }
 
     /// `widen` says by how many deadbands each comparison is met before its limit: by one where
@@ -151,7 +163,8 @@ impl Rule {
             } => limit.compare(*op, &world.value(*device, *tag)?, widen),
             Rule::NoData(device) => Some(world.no_data(*device)),
             Rule::Suspect(device) => world.suspect(*device),
-            Rule::Figure => None,
+            Rule::Own(own) => world.own(*own),
+            Rule::Figure | Rule::Call(_) => None,
             Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -171,7 +184,9 @@ impl Rule {
         match self {
             Rule::And(a, b) | Rule::Or(a, b) => a.subject().or_else(|| b.subject()),
             Rule::Not(a) => a.subject(),
-            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) => None,
+            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) | Rule::Own(_) | Rule::Call(_) => {
+                None
+            }
             leaf => Some(leaf),
         }
     }
@@ -183,6 +198,14 @@ impl Rule {
                 limit: Limit::Number { limit, .. },
                 ..
             } => Some(*limit),
+            _ => None,
+        }
+    }
+
+    /// The device whose silence this leaf asks for.
+    pub const fn silence_of(&self) -> Option<DeviceIndex> {
+        match self {
+            Rule::NoData(device) => Some(*device),
             _ => None,
         }
     }

@@ -117,6 +117,7 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: vec![],
+        roster: Default::default(),
         horns: vec![],
         buttons: Default::default(),
         max_payload: 9_000,

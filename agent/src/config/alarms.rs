@@ -1,13 +1,16 @@
 //! `[[alarm]]`: one condition, spread over the devices it is for.
 
+use super::builtin;
 use super::glob::glob_matches;
+use super::links::LinkPart;
 use super::nearest::suggest;
 use super::report::Finding;
 use super::rules::{When, when};
 use super::values::{boolean, delay, duration, id, label, number, one_of, some, text};
 use super::walk::{At, Findings, Item, Section};
 use crate::settings::NotActive;
-use andon_core::plant::{Alarm, Device, Priority};
+use andon_core::own::Own;
+use andon_core::plant::{Alarm, Device, Owner, Priority};
 use andon_core::rule::{self, Op, Rule};
 use andon_core::tag::DeviceIndex;
 use std::collections::HashSet;
@@ -37,10 +40,12 @@ struct AlarmPart {
     text_zh: Option<Arc<str>>,
 }
 
-/// The alarms of every device, and the sections that are not active.
+/// The alarms of every device and of the gateway, which has one for each of `own` and for each link;
+/// and the sections that are not active.
 pub(super) fn alarms(
     sections: Vec<Section<'_>>,
     devices: &[Device],
+    (own, links): (Vec<Own>, &[LinkPart]),
     text: &str,
     out: &Findings,
 ) -> (Vec<Alarm>, Vec<NotActive>) {
@@ -48,7 +53,12 @@ pub(super) fn alarms(
     let mut not_active = Vec::new();
     let mut ids: Vec<At<Arc<str>>> = Vec::new();
     let mut seen: HashSet<(DeviceIndex, Arc<str>)> = HashSet::new();
+    let mut changes = Vec::new();
     for section in sections {
+        if builtin::is_meant(&section) {
+            changes.extend(builtin::change(section));
+            continue;
+        }
         let Some(part) = alarm(section, text) else {
             continue;
         };
@@ -75,6 +85,7 @@ pub(super) fn alarms(
         }
         ids.push(part.id);
     }
+    alarms.extend(builtin::alarms(own, links, changes, out));
     (alarms, not_active)
 }
 
@@ -158,7 +169,10 @@ fn suppress(
         );
     }
     for (device, rule) in rules {
-        if let Some(alarm) = alarms.iter_mut().find(|alarm| alarm.device == device) {
+        if let Some(alarm) = alarms
+            .iter_mut()
+            .find(|alarm| alarm.owner == Owner::Device(device))
+        {
             alarm.suppress_when = Some(rule);
         }
     }
@@ -176,7 +190,7 @@ fn deadband(item: &Item<'_>) -> Option<f64> {
 }
 
 /// A text with `{device}` and `{name}` to be filled in.
-fn template(item: &Item<'_>) -> Option<Arc<str>> {
+pub(super) fn template(item: &Item<'_>) -> Option<Arc<str>> {
     let text = label(item)?;
     let mut rest: &str = &text;
     while let Some((_, after)) = rest.split_once('{') {
@@ -330,7 +344,7 @@ impl AlarmPart {
         let en = self.text_en.as_deref().map(fill);
         let zh = self.text_zh.as_deref().map(fill);
         Alarm {
-            device: index,
+            owner: Owner::Device(index),
             id: id.clone(),
             priority: self.priority,
             when,

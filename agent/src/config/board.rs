@@ -6,9 +6,10 @@ use super::links::{KindPart, LinkPart};
 use super::nearest::suggest;
 use super::report::Finding;
 use super::serial::baud;
-use super::values::{boolean, id, label, serial_port, some, text};
+use super::values::{boolean, id, label, one_of, serial_port, some, text};
 use super::walk::{At, Findings, Item, Section};
 use crate::settings::{BOARD, Board};
+use andon_core::call::Call;
 use andon_core::plant::{Device, Means, ReasonButton, StopReason};
 use andon_core::tag::{DeviceIndex, Source};
 use std::sync::Arc;
@@ -24,6 +25,13 @@ const REASONS: [(&str, &str, &str); 3] = [
     ("no-material", "no material", "缺料"),
     ("breakdown", "breakdown", "故障"),
     ("changeover", "changeover", "换型"),
+];
+
+/// What can be called for.
+const CALLS: [(&str, Call); 3] = [
+    (Call::Material.as_str(), Call::Material),
+    (Call::Quality.as_str(), Call::Quality),
+    (Call::Maintenance.as_str(), Call::Maintenance),
 ];
 
 /// What is said of the board besides its link, before devices are known.
@@ -94,7 +102,15 @@ fn board(mut section: Section<'_>) -> (Option<LinkPart>, [Option<ButtonPart>; 3]
 fn button(item: &Item<'_>) -> Option<ButtonPart> {
     let example = "a table such as `{ stop = \"no-material\", devices = [\"press-*\"] }`";
     let mut section = item.section(example)?;
-    let stop = section.need("stop", "stop = \"no-material\"", id);
+    let stop = section.place("stop", id);
+    let call = section.place("call", one_of(&CALLS));
+    if let (false, false) = (section.has("stop"), section.has("call")) {
+        let what = "this does not say what the button means";
+        let hint = "add `stop = \"no-material\"`, or `call = \"maintenance\"`";
+        section
+            .out()
+            .mistake(Finding::at(item.span.clone(), what).hint(hint));
+    }
     let en = section.read("en", label);
     let zh = section.read("zh", label);
     let glob = |item: &Item<'_>| {
@@ -110,9 +126,27 @@ fn button(item: &Item<'_>) -> Option<ButtonPart> {
     );
     let out = section.out();
     section.finish();
-    let stop = stop?;
+    let means = match (stop, call) {
+        (Some(stop), Some(call)) => {
+            let what = "a button either says why machines stand or calls somebody";
+            let hint = "leave `stop` or `call` out";
+            let finding = Finding::at(call.span, what).hint(hint);
+            out.mistake(finding.also(stop.span, "the reason"));
+            return None;
+        }
+        (Some(stop), None) => Means::Stop(reason(&stop, en, zh, out)?),
+        (None, call) => {
+            let call = call?;
+            if en.is_some() || zh.is_some() {
+                let what = "a call has its texts already";
+                let hint = "leave `en` and `zh` out; an [[alarm]] changes how a call is told";
+                out.mistake(Finding::at(call.span, what).hint(hint));
+            }
+            Means::Call(call.value)
+        }
+    };
     Some(ButtonPart {
-        means: Means::Stop(reason(&stop, en, zh, out)?),
+        means,
         globs: globs?.value,
     })
 }
@@ -157,16 +191,24 @@ pub(super) fn buttons(
     need(devices, part.is_there, out);
     part.buttons.map(|button| {
         let ButtonPart { means, globs } = button?;
-        let devices = matched(&globs, devices, out);
+        let with_state = matches!(means, Means::Stop(_));
+        let devices = matched(&globs, devices, with_state, out);
         Some(ReasonButton { means, devices })
     })
 }
 
-fn matched(globs: &[At<String>], devices: &[Device], out: &Findings) -> Box<[DeviceIndex]> {
+/// The devices of a button; those `with_state` alone, if it is about that.
+fn matched(
+    globs: &[At<String>],
+    devices: &[Device],
+    with_state: bool,
+    out: &Findings,
+) -> Box<[DeviceIndex]> {
+    let fits = |device: &&Device| !with_state || device.model.state.is_some();
     for glob in globs {
         let hits = |id: &str| glob_matches(&glob.value, id);
-        let mut with_state = devices.iter().filter(|device| device.model.state.is_some());
-        if with_state.any(|device| hits(&device.id)) || out.lost_any(hits) {
+        let mut fitting = devices.iter().filter(fits);
+        if fitting.any(|device| hits(&device.id)) || out.lost_any(hits) {
             continue;
         }
         let (what, hint) = match devices.iter().find(|device| hits(&device.id)) {
@@ -190,7 +232,7 @@ fn matched(globs: &[At<String>], devices: &[Device], out: &Findings) -> Box<[Dev
         globs.any(|glob| glob_matches(&glob.value, &device.id))
     };
     let all = (0..).map(DeviceIndex).zip(devices);
-    let meant = all.filter(|(_, device)| device.model.state.is_some() && is_meant(device));
+    let meant = all.filter(|(_, device)| fits(device) && is_meant(device));
     meant.map(|(index, _)| index).collect()
 }
 

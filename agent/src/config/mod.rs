@@ -9,6 +9,7 @@
 mod addresses;
 mod alarms;
 mod board;
+mod builtin;
 mod buses;
 mod calendar;
 mod called;
@@ -181,8 +182,10 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
     let buttons = board::buttons(board, &devices, out);
+    let own = builtin::own(&root);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let (mut alarms, alarms_not_active) = alarms::alarms(alarm_sections, &devices, text, out);
+    let (mut alarms, alarms_not_active) =
+        alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
     let horn_sections = root.one_or_more("horn");
     let around = Around {
         has_board,
@@ -250,6 +253,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
+            roster: Default::default(),
             horns,
             buttons,
             max_payload,

@@ -128,6 +128,7 @@ fn settings(port: u16) -> Settings {
                 device(1, register),
             ],
             alarms: vec![],
+            roster: Default::default(),
             horns: vec![],
             buttons: Default::default(),
             max_payload: 9000,

@@ -8,6 +8,7 @@
 
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
+use super::notices::Word;
 use super::order::{Given, Promises};
 use crate::annunciator::horn::Teller;
 use crate::clock;
@@ -66,7 +67,7 @@ pub(super) struct Shift {
     /// How records are relabelled that were made before the clock was set, until that is on disk.
     relabel: Option<Relabel>,
     /// The disk takes nothing now.
-    failing: bool,
+    pub(super) failing: bool,
     /// The history takes nothing now.
     history_failing: bool,
     /// The outbox's thread has ended, and will take nothing any more.
@@ -74,6 +75,8 @@ pub(super) struct Shift {
     warnings: Warnings,
     /// Late readings that were passed over, as far as the log tells of them, and when it told so.
     passed_over: (u64, Option<Mono>),
+    /// Damage of the store that its alarm has told.
+    pub(super) damages: u64,
 }
 
 /// What the engine's task is told and asked besides readings.
@@ -84,6 +87,8 @@ pub(super) struct Told {
     pub(super) asks: mpsc::Receiver<Ask>,
     /// Orders.
     pub(super) orders: mpsc::Receiver<Given>,
+    /// What those say who tell people of alarms.
+    pub(super) words: mpsc::Receiver<Word>,
 }
 
 /// What others follow.
@@ -102,6 +107,7 @@ enum Wake {
     Journal(Event),
     Ask(Ask),
     Order(Given),
+    Word(Word),
     Field(Option<FromField>),
     Time,
 }
@@ -138,6 +144,7 @@ impl Shift {
                 untold: 0,
             },
             passed_over: (0, None),
+            damages: 0,
         };
         let currents: Vec<Current> = shift.engine.currents().collect();
         for current in currents {
@@ -169,6 +176,7 @@ impl Shift {
                 done = committed(&mut self.commit) => Wake::Committed(done),
                 Some(event) = told.journal.recv() => Wake::Journal(event),
                 Some(given) = told.orders.recv() => Wake::Order(given),
+                Some(word) = told.words.recv() => Wake::Word(word),
                 Some(ask) = told.asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
                 () = sleep_until(deadline) => Wake::Time,
@@ -184,6 +192,7 @@ impl Shift {
                 Wake::Journal(event) => self.tell(event),
                 Wake::Ask(ask) => self.answer(ask),
                 Wake::Order(given) => self.obey(given),
+                Wake::Word(word) => self.attend(word),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
             self.keep_time();
@@ -251,16 +260,16 @@ impl Shift {
                 };
                 tracing::info!("acknowledge button of the board: {alarms} alarms {what}");
             }
-            wire::Button::Reason1 => self.gave_reason(at, 0),
-            wire::Button::Reason2 => self.gave_reason(at, 1),
-            wire::Button::Reason3 => self.gave_reason(at, 2),
+            wire::Button::Reason1 => self.button(at, 0, press),
+            wire::Button::Reason2 => self.button(at, 1, press),
+            wire::Button::Reason3 => self.button(at, 2, press),
         }
     }
 
-    /// A reason button was pressed, however long.
-    fn gave_reason(&mut self, at: Mono, button: usize) {
+    /// A reason button was pressed.
+    fn button(&mut self, at: Mono, button: usize, press: Press) {
         let number = button + 1;
-        match self.engine.handle_reason(at, button) {
+        match self.engine.handle_button(at, button, press) {
             Some(machines) => {
                 tracing::info!("reason button {number} of the board: of {machines} machines");
             }
@@ -294,6 +303,8 @@ impl Shift {
             self.watches
                 .pulse
                 .send_modify(|beats| *beats = beats.wrapping_add(1));
+            self.act(now.mono);
+            self.look_at_gateway(now.mono);
             self.tell_health();
             self.tell_passed_over(now.mono);
         }
@@ -320,6 +331,7 @@ impl Shift {
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
+                Action::Notices(channel) => self.beside.desks.wake(channel),
                 Action::Horn => self.watches.horns.tell(self.engine.horns()),
                 Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
             }
@@ -348,7 +360,8 @@ impl Shift {
             Current::Alarm(index) => {
                 let alarm = &self.engine.plant().alarms[usize::from(index)];
                 let payload = self.engine.alarm(index).and_then(|alarm| json(&alarm));
-                (format!("{}/alarm/{}", id(alarm.device), alarm.id), payload)
+                let owner = self.engine.plant().owner_id(alarm.owner);
+                (format!("{owner}/alarm/{}", alarm.id), payload)
             }
         };
         if payload.is_some() || clear {

@@ -28,17 +28,22 @@ pub enum Pressed {
     Reset(usize),
 }
 
+/// Somebody at the board, whoever that is.
+pub(super) const fn by_button() -> Act {
+    Act {
+        by: None,
+        via: Via::Board,
+        why: None,
+    }
+}
+
 impl Engine {
     /// The acknowledge button was pressed: what sounds is silent after a short press, and what is to be
     /// acknowledged is after the next one, or after a long one; what is latched goes after a press that
     /// was held. A press that comes just when another alarm begins to sound silences that, and
     /// acknowledges nothing that nobody has seen.
     pub fn handle_press(&mut self, at: Mono, press: Press) -> Pressed {
-        let act = Act {
-            by: None,
-            via: Via::Board,
-            why: None,
-        };
+        let act = by_button();
         match press {
             Press::Short => match self.handle_silence(at, act.clone()) {
                 0 => self.acknowledge_all(at, &act),

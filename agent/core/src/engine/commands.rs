@@ -90,13 +90,27 @@ impl Engine {
         let place = usize::from(index);
         let label = self.timeline.label(at);
         let latched = self.plant.alarms[place].latched;
+        let is_call = self.plant.alarms[place].is_call();
+        if !is_call && matches!(verb, Verb::Call | Verb::Solve) {
+            return Err(Refusal::NotACall);
+        }
+        let took_ms = match verb {
+            Verb::Acknowledge if is_call => self.since_raised(index, at),
+            Verb::Solve => self.since_step(index, at),
+            _ => None,
+        };
         let change = self.alarms[place].act(verb, occurrence, act.clone(), latched, (at, label))?;
         let shelved_until = self.alarms[place].shelved_until();
         let until = match verb {
             Verb::Shelve(_) => shelved_until.map(|until| self.timeline.label(until)),
             _ => None,
         };
-        let done = Done { verb, act, until };
+        let done = Done {
+            verb,
+            act,
+            until,
+            took_ms,
+        };
         self.tell_alarm(index, Some(change), Some(Box::new(done)), at);
         self.act(Action::Publish(Current::Alarm(index)));
         if let Some(until) = shelved_until {
@@ -153,7 +167,7 @@ impl Engine {
     fn alarm_index(&self, id: &str) -> Option<u16> {
         let (device, alarm) = id.split_once('.')?;
         let found = self.plant.alarms.iter().position(|settings| {
-            *settings.id == *alarm && *self.plant.device(settings.device).id == *device
+            *settings.id == *alarm && *self.plant.owner_id(settings.owner) == *device
         });
         found.and_then(|index| u16::try_from(index).ok())
     }

@@ -4,11 +4,16 @@
 //! what the machine tells itself is what is accounted. It holds until the status tells something else,
 //! over time in which nothing is known too, and over a restart.
 
-use super::Engine;
+use super::board::by_button;
+use super::{Command, Engine, Press};
+use crate::alarm::Verb;
+use crate::call::Call;
 use crate::plant::{Means, StopReason};
 use crate::sample::Value;
 use crate::state::State;
+use crate::tag::DeviceIndex;
 use crate::time::Mono;
+use alloc::format;
 use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
 
@@ -29,15 +34,45 @@ const fn may_have_reason(state: State) -> bool {
 }
 
 impl Engine {
-    /// A reason button of the board was pressed, 0 the first: says for how many machines that stand it
-    /// now is the reason; none if the button has no meaning.
-    pub fn handle_reason(&mut self, at: Mono, button: usize) -> Option<usize> {
+    /// A reason button of the board was pressed, 0 the first: says for how many machines that was of
+    /// any use; none if the button has no meaning.
+    ///
+    /// Of a call a short press calls, a long one says that somebody has arrived, and one that was held
+    /// that it is solved. A reason is said by any of them.
+    pub fn handle_button(&mut self, at: Mono, button: usize, press: Press) -> Option<usize> {
         self.roll(at);
         let plant = Arc::clone(&self.plant);
         let button = plant.buttons.get(button)?.as_ref()?;
-        let Means::Stop(reason) = &button.means;
+        Some(match &button.means {
+            Means::Stop(reason) => self.say(at, reason, &button.devices),
+            Means::Call(call) => self.call(at, *call, press, &button.devices),
+        })
+    }
+
+    fn call(&mut self, at: Mono, call: Call, press: Press, devices: &[DeviceIndex]) -> usize {
+        let verb = match press {
+            Press::Short => Verb::Call,
+            Press::Long => Verb::Acknowledge,
+            Press::Held => Verb::Solve,
+        };
         let mut count = 0;
-        for device in button.devices.iter() {
+        for device in devices {
+            let command = Command {
+                id: format!("{}.{}", self.plant.device(*device).id, call.id()).into(),
+                verb,
+                occurrence: None,
+                act: by_button(),
+            };
+            // Who has been called already is not called twice.
+            count += usize::from(self.handle_command(at, command).is_ok());
+        }
+        count
+    }
+
+    /// Says why machines stand, as far as they do.
+    fn say(&mut self, at: Mono, reason: &StopReason, devices: &[DeviceIndex]) -> usize {
+        let mut count = 0;
+        for device in devices {
             let index = usize::from(device.0);
             self.advance(index, at);
             let entry = &mut self.devices[index];
@@ -56,7 +91,7 @@ impl Engine {
             }
             self.tell_state(index);
         }
-        Some(count)
+        count
     }
 
     /// Forgets what was said of something that the machine shows no more.

@@ -178,6 +178,7 @@ pub fn plant(stream: &Stream) -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.map(|(at, machine)| device(at, machine)).collect(),
         alarms: vec![],
+        roster: Default::default(),
         horns: vec![],
         buttons: Default::default(),
         max_payload: 9_000,

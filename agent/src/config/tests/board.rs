@@ -1,6 +1,7 @@
 //! `[board]`: its port, the tags that its inputs are, and its buttons.
 
 use super::*;
+use andon_core::call::Call;
 use andon_core::plant::{Means, Model, States};
 use andon_core::tag::Pin;
 use std::collections::BTreeMap;
@@ -160,7 +161,9 @@ fn buttons_say_why_machines_stand() {
         panic!("{:?}", settings.plant.buttons);
     };
     let said = |button: &andon_core::plant::ReasonButton| {
-        let Means::Stop(reason) = &button.means;
+        let Means::Stop(reason) = &button.means else {
+            panic!("a call");
+        };
         let ids = button.devices.iter();
         let ids = ids.map(|device| settings.plant.device(*device).id.to_string());
         (
@@ -180,8 +183,37 @@ fn buttons_say_why_machines_stand() {
 }
 
 #[test]
+fn a_button_may_call_from_machines_without_a_state_too() {
+    let keys = "reason2 = { call = \"maintenance\", devices = [\"*\"] }";
+    let settings = loaded(keys, "");
+    let button = settings.plant.buttons[1].as_ref().unwrap();
+    assert_eq!(button.means, Means::Call(Call::Maintenance));
+    assert_eq!(button.devices.len(), settings.plant.devices.len());
+}
+
+#[test]
+fn a_board_that_is_lost_has_one_alarm_of_the_name_that_everybody_knows() {
+    let settings = loaded("", "");
+    let ids = settings.plant.alarms.iter().map(|alarm| &*alarm.id);
+    let of_board: Vec<&str> = ids.filter(|id| id.contains("board")).collect();
+    assert_eq!(of_board, ["board-lost"]);
+}
+
+#[test]
 fn a_button_that_means_nothing_is_told() {
     for (button, what) in [
+        (
+            "{ devices = [\"*\"] }",
+            "this does not say what the button means",
+        ),
+        (
+            "{ stop = \"breakdown\", call = \"quality\", devices = [\"*\"] }",
+            "a button either says why machines stand or calls somebody",
+        ),
+        (
+            "{ call = \"quality\", en = \"look\", devices = [\"*\"] }",
+            "a call has its texts already",
+        ),
         (
             "{ stop = \"tool\", devices = [\"*\"] }",
             "what does `tool` mean to people?",

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::alarm::{AlarmState, Via};
+use crate::call::Call;
 use crate::plant::{Means, ReasonButton, StopReason};
 use crate::sample::Sample;
 use crate::tag::Pin;
@@ -52,7 +53,7 @@ impl Bench {
     }
 
     fn reason(&mut self, ms: u64, button: usize) -> Option<usize> {
-        let machines = self.engine.handle_reason(at(ms), button);
+        let machines = self.engine.handle_button(at(ms), button, Press::Short);
         self.drain();
         machines
     }
@@ -301,6 +302,40 @@ fn a_reason_outlives_silence_and_a_restart() {
     bench.read(13_000, [2, 0, 0]);
     bench.read(14_000, [3, 0, 0]);
     assert_eq!(bench.engine.state(DeviceIndex(0)).unwrap().cause, None);
+}
+
+/// Short calls, long says that somebody has arrived, held that it is solved.
+#[test]
+fn a_button_calls_somebody_and_tells_that_they_came_and_that_it_is_solved() {
+    let mut plant = with_board();
+    let call = plant::Alarm::of_call(DeviceIndex(0), &plant.devices[0], Call::Material);
+    plant.alarms.push(call);
+    plant.buttons[1] = Some(ReasonButton {
+        means: Means::Call(Call::Material),
+        devices: [DeviceIndex(0)].into(),
+    });
+    let mut bench = Bench::left(plant, now(0), None);
+    bench.read(0, [2, 0, 0]);
+    for (ms, press, did, state) in [
+        (100, Press::Short, 1, AlarmState::UnackActive),
+        (200, Press::Short, 0, AlarmState::UnackActive),
+        (300, Press::Long, 1, AlarmState::AckActive),
+        (400, Press::Held, 1, AlarmState::Normal),
+        (500, Press::Held, 0, AlarmState::Normal),
+    ] {
+        let done = bench.engine.handle_button(at(ms), 1, press);
+        bench.drain();
+        assert_eq!((done, bench.alarms()[3]), (Some(did), state), "{ms} ms");
+    }
+    let vias: Vec<Via> = bench
+        .records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Event(Event::Alarm { done, .. }) => done.as_ref().map(|done| done.act.via),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(vias, [Via::Board; 3]);
 }
 
 impl Bench {

@@ -75,6 +75,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         links: vec![Link::network("plc")],
         devices: models.iter().zip(1..).map(device).collect(),
         alarms: vec![],
+        roster: Default::default(),
         horns: vec![],
         buttons: Default::default(),
         max_payload: 9000,
