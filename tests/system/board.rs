@@ -82,6 +82,7 @@ text_zh = "一号冲压机 故障停机"
 [board]
 port = {port:?}
 optional = true
+reason1 = {{ stop = "no-material", devices = ["press-1"] }}
 
 [horn]
 through = ["board"]
@@ -169,6 +170,7 @@ fn the_board_sounds_is_pressed_and_outlives_the_agent() -> Outcome {
         assert!(text.contains(part), "no {part} in {text}");
     }
 
+    said_why_it_stands(&mut bench)?;
     heard_and_lit(&mut bench)?;
     acknowledged_by_its_button(&mut bench)?;
 
@@ -202,6 +204,25 @@ fn the_board_sounds_is_pressed_and_outlives_the_agent() -> Outcome {
 /// Green alone: no alarm, and an agent that lives.
 const fn is_calm(outputs: Outputs) -> bool {
     outputs.green && !outputs.red && !outputs.yellow && !outputs.buzzer
+}
+
+/// A press holds until the status tells something else, and is the cause meanwhile.
+fn said_why_it_stands(bench: &mut Bench) -> Outcome {
+    let state = "press-1/state";
+    bench.presses.set(1, json!({ "status": status::DELAYED }))?;
+    bench.recorder.wait_current(state, "state", "delayed")?;
+    bench.board.press(1, 200);
+    let said = bench.recorder.wait_current(state, "cause", "no material")?;
+    assert_eq!(
+        (&said["cause_zh"], &said["state"]),
+        (&json!("缺料"), &json!("delayed"))
+    );
+    bench
+        .presses
+        .set(1, json!({ "status": status::PRODUCING }))?;
+    let works = bench.recorder.wait_current(state, "state", "producing")?;
+    assert_eq!(works["cause"], Value::Null, "{works:?}");
+    Ok(())
 }
 
 fn heard_and_lit(bench: &mut Bench) -> Outcome {

@@ -11,6 +11,7 @@
 
 pub mod command;
 pub mod desk;
+mod inputs;
 mod port;
 mod session;
 mod signal;
@@ -22,12 +23,12 @@ use crate::field::outlet::{EngineGone, Outlet};
 use crate::field::{FromField, until};
 use crate::settings::{Board, LinkKind, Output, Settings};
 use andon_core::annunciate::horn::Horn;
-use andon_core::plant::Plant;
-use andon_core::sample::{Reading, Reason, Sample, Value};
-use andon_core::tag::{DeviceIndex, LinkIndex, Pin, Source, TagIndex};
+use andon_core::sample::{Reading, Reason};
+use andon_core::tag::{LinkIndex, Pin};
 use andon_core::time::Mono;
-use andon_wire::{INPUTS, Inputs, Signal};
+use andon_wire::{Inputs, Signal};
 use desk::{Desk, Errand, Shared};
+use inputs::{Reader, reading};
 use session::{Heard, Session, Trouble};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -110,71 +111,10 @@ struct Parts {
     errands: mpsc::Receiver<Errand>,
 }
 
-/// A device with the inputs of the board that are its tags.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Reader {
-    device: DeviceIndex,
-    tags: Vec<(TagIndex, Pin)>,
-}
-
-impl Reader {
-    /// Every device that has any.
-    fn all(plant: &Plant) -> Vec<Reader> {
-        let devices = (0..).map(DeviceIndex).zip(&plant.devices);
-        let reader = |(device, settings): (DeviceIndex, &andon_core::plant::Device)| {
-            let tags = (0..).map(TagIndex).zip(&settings.model.tags);
-            let pin = |(index, tag): (TagIndex, &andon_core::tag::Tag)| match tag.source {
-                Source::Board(pin) => Some((index, pin)),
-                Source::Modbus(_) | Source::Message(_) => None,
-            };
-            let tags: Vec<_> = tags.filter_map(pin).collect();
-            (!tags.is_empty()).then_some(Reader { device, tags })
-        };
-        devices.filter_map(reader).collect()
-    }
-
-    fn readings(&self, read: impl Fn(Pin) -> Reading) -> Vec<(TagIndex, Sample)> {
-        let sample = |&(tag, pin): &(TagIndex, Pin)| {
-            let reading = read(pin);
-            (
-                tag,
-                Sample {
-                    reading,
-                    time: None,
-                },
-            )
-        };
-        self.tags.iter().map(sample).collect()
-    }
-}
-
-/// What an input is.
-fn reading(inputs: &Inputs, pin: Pin) -> Reading {
-    let of = |number: u8| usize::from(number);
-    let value = match pin {
-        Pin::Level(number) => inputs.levels.get(of(number)).map(|on| Ok(Value::Bool(*on))),
-        Pin::Count(number) => inputs.counts.get(of(number)).map(|count| {
-            let count = i64::try_from(*count);
-            count.map(Value::Int).map_err(|_| Reason::OutOfRange)
-        }),
-    };
-    match value {
-        Some(Ok(value)) => Reading::Good(value),
-        Some(Err(reason)) => Reading::Bad(reason),
-        None => Reading::Bad(Reason::Missing),
-    }
-}
-
 /// Runs the board's link; it ends when the engine no longer listens.
 async fn run(parts: Parts) -> EngineGone {
     let seed = u64::from(std::process::id());
-    let mut link = Link {
-        parts,
-        told: None,
-        untold: None,
-        is_down: false,
-        boot_id: None,
-    };
+    let mut link = Link::new(parts);
     let mut backoff = Backoff::new(AGAIN_MS, seed);
     loop {
         match link.attempt(&mut backoff).await {
@@ -214,6 +154,17 @@ struct Test {
 }
 
 impl Link {
+    /// A link that nobody was heard on.
+    const fn new(parts: Parts) -> Link {
+        Link {
+            parts,
+            told: None,
+            untold: None,
+            is_down: false,
+            boot_id: None,
+        }
+    }
+
     /// Opens the port and speaks with the board until that ends; then waits for a moment.
     async fn attempt(&mut self, backoff: &mut Backoff) -> Result<(), EngineGone> {
         let why = match port::open(&self.parts.board).await {
@@ -371,7 +322,7 @@ impl Link {
         } else if let Some((before, told_at)) = &self.told
             && !self.is_down
             && at.since(*told_at) < COUNTS_EVERY_MS
-            && !self.changes(before, inputs)
+            && !inputs::change(&self.parts.readers, before, inputs)
         {
             self.untold = Some((*inputs, at));
             return Ok(());
@@ -380,18 +331,6 @@ impl Link {
         self.told = Some((*inputs, at));
         self.is_down = false;
         self.send(at, |pin| reading(inputs, pin)).await
-    }
-
-    /// Whether an input that is a tag is on that was off, or the other way round.
-    fn changes(&self, before: &Inputs, inputs: &Inputs) -> bool {
-        let pins = self.parts.readers.iter().flat_map(|reader| &reader.tags);
-        let levels = pins.filter_map(|(_, pin)| match pin {
-            Pin::Level(number) => Some(usize::from(*number)),
-            Pin::Count(_) => None,
-        });
-        levels
-            .filter(|number| *number < INPUTS)
-            .any(|number| before.levels[number] != inputs.levels[number])
     }
 
     async fn send(&mut self, at: Mono, read: impl Fn(Pin) -> Reading) -> Result<(), EngineGone> {
