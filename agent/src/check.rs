@@ -1,6 +1,7 @@
 //! `andon check`: every mistake of a file, or what it comes to.
 
 mod calendars;
+mod horns;
 
 use crate::bus;
 use crate::clock;
@@ -100,6 +101,7 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
             sum(configured, "alarm"),
         ),
     );
+    horns::show(&mut text, settings);
     if let Some(http) = &settings.http {
         line(&mut text, "http", &address(&http.host, http.port));
     }
@@ -409,7 +411,7 @@ mod tests {
             "link shop      MQTT mqtt://127.0.0.1:1883, 2 topics: 1 device, 3 tags",
             "devices        4 with 16 tags, 10 alarms",
             "Asia/Shanghai, shifts day, night",
-            "  [horn]: no horn sounds",
+            "horn horn      sequence A, from medium: board",
             "of 32 MiB",
             "without the broker it lasts, an estimate",
         ] {
@@ -444,7 +446,7 @@ mod tests {
         let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(told["ok"], true);
         assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(0));
-        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(5));
+        assert_eq!(told["not_active"].as_array().map(Vec::len), Some(4));
         assert_eq!(told["disk"]["budget"], 64 << 20);
         let items = told["memory"].as_array().expect("a list");
         let sum: u64 = items

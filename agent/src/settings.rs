@@ -47,6 +47,17 @@ pub enum Output {
     Coil(Coil),
 }
 
+impl Output {
+    /// What it switches; none: sound and lamps.
+    pub const fn part(&self) -> Option<Part> {
+        match self {
+            Output::Board => None,
+            Output::Gpio(line) => Some(line.part),
+            Output::Coil(coil) => Some(coil.part),
+        }
+    }
+}
+
 /// What is switched by an output that switches one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -111,6 +122,16 @@ pub struct Sms {
     pub pin_file: Option<PathBuf>,
     /// The number of the service centre, where the card does not know it.
     pub service_centre: Option<String>,
+    /// Whether the agent starts without it.
+    pub optional: bool,
+    /// Between two messages.
+    pub pause: Duration,
+    /// How often it is asked for what has come, besides what it says by itself.
+    pub poll: Duration,
+    /// The network takes a message within this time, or nobody knows what became of it.
+    pub send_timeout: Duration,
+    /// The first wait before what failed is tried again; the next ones are longer.
+    pub retry: Duration,
 }
 
 /// A configured section whose function this version does not have.

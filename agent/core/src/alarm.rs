@@ -122,6 +122,8 @@ pub struct Alarm {
     pub cleared: Option<Wall>,
     /// The value that raised it.
     pub value: Option<Value>,
+    /// Whether it was raised while no other of its group stood; holds until all of them are normal.
+    pub first_out: bool,
     /// Who acknowledged it.
     ack: Option<Box<Act>>,
     shelf: Option<Box<Shelf>>,
@@ -379,6 +381,6 @@ impl Wait {
 }
 
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 #[cfg(test)]
 mod tests;

@@ -170,7 +170,10 @@ impl Inputs {
             | Rule::Suspect(_)
             | Rule::Own(_)
             | Rule::Call(_)
-            | Rule::Figure => Err(Reason::Missing),
+            | Rule::TagNoData(..)
+            | Rule::Figure { .. }
+            | Rule::Rate { .. }
+            | Rule::Lost => Err(Reason::Missing),
         }
     }
 }

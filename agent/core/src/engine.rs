@@ -7,11 +7,13 @@
 
 mod age;
 mod alarms;
+mod asked;
 mod board;
 mod checkpoint;
 mod closing;
 mod commands;
 mod course;
+mod first_out;
 mod footprint;
 mod horns;
 mod hygiene;
@@ -32,11 +34,13 @@ pub use board::{Press, Pressed};
 pub use checkpoint::Left;
 pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
+pub use horns::{HornTest, NoTest};
+pub use sources::{LEARNED_KEPT_EVERY_MS, watched};
 pub use view::Health;
 
 use crate::alarm::Alarm;
-use crate::annunciate::Channel;
 use crate::annunciate::horn::Horns;
+use crate::annunciate::{Annunciator, Channel};
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
 use crate::hygiene::Hygiene;
@@ -56,6 +60,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use asked::Asked;
 use course::Course;
 use marks::Marked;
 use newest::Newest;
@@ -142,11 +147,15 @@ pub struct Engine {
     stepped_ms: i64,
     next_housekeeping: Mono,
     labels_from: LabelsFrom,
+    /// When this run began to read.
+    begun: Mono,
     /// The moment of the newest input.
     now: Mono,
     devices: Vec<Entry>,
     newest: Newest,
     sources: Sources,
+    /// When what was learned of them was last kept.
+    learned_kept: Mono,
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
@@ -162,6 +171,8 @@ pub struct Engine {
     alarm_deadline: Option<Mono>,
     /// Which start of the I/O board its counts belong to, as far as it is known.
     board_boot: Option<u32>,
+    /// Who was told what.
+    people: Annunciator,
     horns: Horns,
     /// Alarms may have changed since the horns were worked out.
     horns_due: bool,
@@ -220,6 +231,8 @@ struct Entry {
     unmapped: Vec<Value>,
     /// Alarms that ask for this device.
     alarms: Vec<u16>,
+    /// What they ask for beyond its newest values.
+    asked: Asked,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
     /// The same of records of its tags.
@@ -284,9 +297,11 @@ impl Engine {
             stepped_ms: 0,
             next_housekeeping: now.mono,
             labels_from: LabelsFrom::default(),
+            begun: now.mono,
             now: start,
             newest: Newest::new(&plant),
             sources: Sources::new(&plant),
+            learned_kept: start,
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
             link_alarms: own::link_alarms(&plant),
@@ -296,6 +311,7 @@ impl Engine {
             retired: Vec::new(),
             alarm_deadline: None,
             board_boot: None,
+            people: Annunciator::new(&plant),
             horns: Horns::new(&plant),
             horns_due: true,
             actions: Queue::with_capacity(capacity),
@@ -351,11 +367,15 @@ impl Engine {
             }
             self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
         } else if self
             .alarm_deadline
             .is_some_and(|deadline| deadline <= now.mono)
         {
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
+        } else if self.people.wake().is_some_and(|wake| wake <= now.mono) {
+            self.look_after_people(now.mono);
         }
         let deadline = self.horns.deadline();
         self.horns_due |= deadline.is_some_and(|deadline| deadline <= now.mono);
@@ -400,7 +420,11 @@ impl Engine {
             .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
-        let deadlines = [self.alarm_deadline, self.horns.deadline()];
+        let deadlines = [
+            self.alarm_deadline,
+            self.people.wake(),
+            self.horns.deadline(),
+        ];
         let deadlines = deadlines.into_iter().flatten();
         deadlines.fold(edge, Mono::min)
     }
@@ -539,7 +563,8 @@ impl Engine {
 fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<Entry> {
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
-    for (index, device) in plant.devices.iter().enumerate() {
+    let asked = asked::asked(plant);
+    for ((index, device), asked) in plant.devices.iter().enumerate().zip(asked) {
         let course = courses.get(usize::from(device.calendar.0));
         let planned = course.is_none_or(|course| course.span.planned);
         entries.push(Entry {
@@ -554,6 +579,7 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
+            asked,
             summaries: [0; 4],
             tag_records: [0; 4],
             ended: Default::default(),

@@ -18,6 +18,7 @@ pub mod tag;
 pub mod calendar;
 pub mod state;
 
+pub mod kpi;
 pub mod summary;
 
 pub mod call;
@@ -44,12 +45,16 @@ pub mod machine;
 pub mod tag_sums;
 pub mod tiers;
 
+pub mod rolling;
+pub mod slope;
 pub mod window;
-
-pub mod kpi;
 
 pub mod alarm;
 pub mod hygiene;
+
+pub mod sms;
+
+pub mod annunciate;
 
 pub mod record;
 
@@ -59,9 +64,5 @@ pub mod segments;
 pub mod late;
 
 pub mod message;
-
-pub mod sms;
-
-pub mod annunciate;
 
 pub mod engine;

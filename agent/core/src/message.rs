@@ -123,6 +123,10 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
     )?;
     map.serialize_entry("capacity_producing", &summary.capacity.map(|c| c.producing))?;
     map.serialize_entry("capacity_uncounted", &summary.capacity.map(|c| c.uncounted))?;
+    if summary.unrated.planned_ms != 0 {
+        map.serialize_entry("unrated_ms", &summary.unrated.planned_ms)?;
+        map.serialize_entry("unrated_producing_ms", &summary.unrated.producing_ms)?;
+    }
     map.serialize_entry(
         "rated_per_h",
         &summary.capacity.map(|c| Thousandths(c.rate)),
@@ -259,6 +263,7 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             to,
             value,
             active,
+            first_out,
             done,
         } => {
             let word = done.as_ref().map_or("alarm", |done| done.verb.as_str());
@@ -271,6 +276,7 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("to", to.as_str())?;
             map.serialize_entry("active", active)?;
             map.serialize_entry("value", &value.as_ref().map(Raw))?;
+            map.serialize_entry("first_out", first_out)?;
             let Some(done) = done else { return Ok(()) };
             act_entries(map, Some(&done.act))?;
             map.serialize_entry("until_ms", &done.until)?;
@@ -284,6 +290,24 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("count", count)?;
             act_entries(map, Some(act))?;
             map.serialize_entry("until_ms", until)
+        }
+        Event::HornTest { horn, act, until } => {
+            map.serialize_entry("event", "horn-test")?;
+            map.serialize_entry("what", horn)?;
+            act_entries(map, Some(act))?;
+            map.serialize_entry("until_ms", until)
+        }
+        Event::Telling(telling) => {
+            map.serialize_entry("event", "notice")?;
+            map.serialize_entry("what", &telling.alarm)?;
+            map.serialize_entry("occurrence", &telling.occurrence)?;
+            map.serialize_entry("priority", &telling.priority)?;
+            map.serialize_entry("to", &telling.to)?;
+            map.serialize_entry("via", &telling.channel.map(|channel| channel.as_str()))?;
+            map.serialize_entry("kind", &telling.kind.map(|kind| kind.as_str()))?;
+            map.serialize_entry("outcome", &telling.outcome)?;
+            map.serialize_entry("why", &telling.why)?;
+            map.serialize_entry("count", &telling.count)
         }
         Event::Link { link, up, why } => {
             map.serialize_entry("event", "link")?;
@@ -595,8 +619,11 @@ impl Serialize for AlarmMessage<'_> {
         map.serialize_entry("cleared_ms", &alarm.cleared)?;
         map.serialize_entry("value", &alarm.value.as_ref().map(Raw))?;
         map.serialize_entry("limit", &settings.when.limit())?;
-        map.serialize_entry("text_en", &settings.text_en)?;
-        map.serialize_entry("text_zh", &settings.text_zh)?;
+        map.serialize_entry("group", &settings.group)?;
+        let first_out = settings.group.is_some() && alarm.first_out;
+        map.serialize_entry("first_out", &first_out)?;
+        map.serialize_entry("text_en", &settings.text_en(alarm.value.as_ref()))?;
+        map.serialize_entry("text_zh", &settings.text_zh(alarm.value.as_ref()))?;
         let who = alarm.who();
         let why = who.and_then(|act| act.why.as_deref());
         map.serialize_entry("by", &who.and_then(|act| act.by.as_deref()))?;

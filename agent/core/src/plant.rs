@@ -15,7 +15,10 @@ use crate::rule::Rule;
 use crate::sample::Value;
 use crate::summary::{Needs, TierSet};
 use crate::tag::{Counts, Detectors, DeviceIndex, LinkIndex, Summed, Table, Tag, TagIndex};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -326,6 +329,14 @@ impl Model {
         let at = self.tags.iter().position(|tag| &*tag.name == name)?;
         u16::try_from(at).ok().map(TagIndex)
     }
+
+    /// What a raw status value means, if somebody has written it down.
+    pub fn meaning(&self, value: Option<&Value>) -> Option<&Code> {
+        let Some(Value::Int(raw)) = value else {
+            return None;
+        };
+        self.codes.iter().find(|code| code.value == *raw)
+    }
 }
 
 /// What a raw status value means.
@@ -391,6 +402,17 @@ pub enum Priority {
     High,
 }
 
+impl Priority {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Priority::Low => "low",
+            Priority::Medium => "medium",
+            Priority::High => "high",
+        }
+    }
+}
+
 /// The id that stands for the gateway itself where a device is named; no device may have it.
 pub const GATEWAY: &str = "gateway";
 
@@ -430,11 +452,13 @@ pub struct Alarm {
     pub off_delay_ms: u64,
     /// Whether it stays until it is reset.
     pub latched: bool,
+    /// The first-out group that it belongs to: alarms with the same name here, of whatever device.
+    pub group: Option<Arc<str>>,
     /// While this holds, the alarm is suppressed by design.
     pub suppress_when: Option<Rule>,
-    /// Text for people, English, placeholders already filled.
+    /// Text for people, English; all placeholders but `{value}` are filled ([`Alarm::text_en`]).
     pub text_en: Box<str>,
-    /// Text for people, Chinese, placeholders already filled.
+    /// Text for people, Chinese; the same ([`Alarm::text_zh`]).
     pub text_zh: Box<str>,
 }
 
@@ -488,6 +512,37 @@ impl Horn {
             devices.is_none_or(|devices| owner.is_some_and(|device| devices.contains(&device)));
         here && alarm.priority >= self.from_priority
     }
+}
+
+impl Alarm {
+    /// The text for people in English, with the value that raised the alarm.
+    pub fn text_en(&self, value: Option<&Value>) -> Cow<'_, str> {
+        with_value(&self.text_en, value)
+    }
+
+    /// The text for people in Chinese, with the value that raised the alarm.
+    pub fn text_zh(&self, value: Option<&Value>) -> Cow<'_, str> {
+        with_value(&self.text_zh, value)
+    }
+}
+
+fn with_value<'t>(text: &'t str, value: Option<&Value>) -> Cow<'t, str> {
+    const PLACE: &str = "{value}";
+    if !text.contains(PLACE) {
+        return Cow::Borrowed(text);
+    }
+    let value = match value {
+        None => String::from("-"),
+        Some(Value::Bool(b)) => format!("{b}"),
+        Some(Value::Int(i)) => format!("{i}"),
+        Some(Value::Text(t)) => String::from(t.as_str()),
+        Some(Value::Float(f)) => {
+            let number = format!("{f:.3}");
+            let number = number.trim_end_matches('0').trim_end_matches('.');
+            String::from(if number == "-0" { "0" } else { number })
+        }
+    };
+    Cow::Owned(text.replace(PLACE, &value))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Conditions of alarms and of states: a small language with three-valued answers.
 //!
-//! `state == faulted`, `temperature > 620`, `door_open`, `status bit 3`, `no_data`, joined by `and`, `or`, `not` and
+//! `state == faulted`, `temperature > 620`, `door_open`, `status bit 3`, `no_data`, `no_data(temperature)`,
+//! `rate_per_min(temperature, "5 min") > 2`, `fault_rate_per_h > 3`, joined by `and`, `or`, `not` and
 //! parentheses; `press-1.state` names another device. Bad or missing data is *undecided*
 //! (Kleene logic): it neither raises nor clears.
 
 use crate::call::Call;
+use crate::kpi::Measure;
 use crate::own::Own;
 use crate::sample::Value;
 use crate::state::State;
@@ -41,20 +43,79 @@ pub enum Rule {
     },
     /// No good sample of any tag of the device.
     NoData(DeviceIndex),
+    /// No good sample of one tag.
+    TagNoData(DeviceIndex, TagIndex),
     /// A source of the device lies (see [`crate::tag::Detector`]).
     Suspect(DeviceIndex),
     /// A condition of the gateway itself; never written, made for the agent's own alarms.
     Own(Own),
     /// What people say: called, and not solved yet; never written, made for calls.
     Call(Call),
-    /// A figure over a window; always undecided, reported as not active.
-    Figure,
+    /// A figure over a rolling window compared with a limit.
+    Figure {
+        /// Whose.
+        device: DeviceIndex,
+        /// Which.
+        measure: Measure,
+        /// Length of the window in milliseconds.
+        over_ms: u64,
+        /// How.
+        op: Op,
+        /// With what.
+        limit: Limit,
+    },
+    /// How fast a tag moves compared with a limit.
+    Rate {
+        /// Whose.
+        device: DeviceIndex,
+        /// Which.
+        tag: TagIndex,
+        /// Over which time.
+        window_ms: u64,
+        /// Of what the limit speaks.
+        per: Per,
+        /// How.
+        op: Op,
+        /// With what.
+        limit: Limit,
+    },
+    /// Something whose definition is wrong: always undecided, and in no plant that runs.
+    Lost,
     /// Both.
     And(Box<Rule>, Box<Rule>),
     /// Either.
     Or(Box<Rule>, Box<Rule>),
     /// The opposite.
     Not(Box<Rule>),
+}
+
+/// The time that a rate of change is told for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// A second.
+    Second,
+    /// A minute.
+    Minute,
+    /// An hour.
+    Hour,
+}
+
+impl Per {
+    /// Each with the function that rules write for it.
+    pub const ALL: [(&'static str, Per); 3] = [
+        ("rate_per_s", Per::Second),
+        ("rate_per_min", Per::Minute),
+        ("rate_per_h", Per::Hour),
+    ];
+
+    /// Milliseconds.
+    pub const fn ms(self) -> f64 {
+        match self {
+            Per::Second => 1e3,
+            Per::Minute => 6e4,
+            Per::Hour => 3.6e6,
+        }
+    }
 }
 
 /// A comparison.
@@ -103,8 +164,9 @@ pub enum Name {
     NoData(DeviceIndex),
     /// `suspect` of a device.
     Suspect(DeviceIndex),
-    /// A figure of the contract, such as `fault_rate_per_h`.
-    Figure,
+    /// A figure of the contract, such as `fault_rate_per_h`, over a rolling window of so many
+    /// milliseconds.
+    Figure(DeviceIndex, Measure, u64),
     /// Something whose definition is wrong: any use of it may be right.
     Lost,
 }
@@ -128,8 +190,15 @@ pub trait World {
     fn is(&self, device: DeviceIndex, state: State) -> Option<bool>;
     /// The value of a tag, `None` unless usable now.
     fn value(&self, device: DeviceIndex, tag: TagIndex) -> Option<Value>;
-    /// Whether a device has no good sample.
-    fn no_data(&self, device: DeviceIndex) -> bool;
+    /// Whether a device has no good sample, `None` until reading it was tried.
+    fn no_data(&self, device: DeviceIndex) -> Option<bool>;
+    /// The same of one tag.
+    fn tag_no_data(&self, device: DeviceIndex, tag: TagIndex) -> Option<bool>;
+    /// A figure of a device over the last `over_ms`, `None` while it is null.
+    fn figure(&self, device: DeviceIndex, measure: Measure, over_ms: u64) -> Option<f64>;
+    /// How fast a tag moves, in its unit per millisecond over the last `window_ms`; `None` while that
+    /// cannot be said.
+    fn rate_per_ms(&self, device: DeviceIndex, tag: TagIndex, window_ms: u64) -> Option<f64>;
     /// Whether a source of a device lies, `None` while it says nothing.
     fn suspect(&self, device: DeviceIndex) -> Option<bool>;
     /// Whether a condition of the gateway itself holds, `None` while nobody has said so.
@@ -161,10 +230,14 @@ impl Rule {
                 op,
                 limit,
             } => limit.compare(*op, &world.value(*device, *tag)?, widen),
-            Rule::NoData(device) => Some(world.no_data(*device)),
+            Rule::NoData(device) => world.no_data(*device),
+            Rule::TagNoData(device, tag) => world.tag_no_data(*device, *tag),
             Rule::Suspect(device) => world.suspect(*device),
             Rule::Own(own) => world.own(*own),
-            Rule::Figure | Rule::Call(_) => None,
+            Rule::Figure { op, limit, .. } | Rule::Rate { op, limit, .. } => {
+                limit.compare(*op, &Value::Float(self.number(world)?), widen)
+            }
+            Rule::Call(_) | Rule::Lost => None,
             Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -179,14 +252,37 @@ impl Rule {
         }
     }
 
-    /// The first tag or state that the rule asks for: what an alarm shows as its value.
+    /// The figure or rate of a leaf that is about one, in the unit of its limit.
+    pub fn number(&self, world: &impl World) -> Option<f64> {
+        match self {
+            Rule::Figure {
+                device,
+                measure,
+                over_ms,
+                ..
+            } => world.figure(*device, *measure, *over_ms),
+            Rule::Rate {
+                device,
+                tag,
+                window_ms,
+                per,
+                ..
+            } => Some(world.rate_per_ms(*device, *tag, *window_ms)? * per.ms()),
+            _ => None,
+        }
+    }
+
+    /// The first tag, state, figure or rate that the rule asks for: what an alarm shows as its value.
     pub fn subject(&self) -> Option<&Rule> {
         match self {
             Rule::And(a, b) | Rule::Or(a, b) => a.subject().or_else(|| b.subject()),
             Rule::Not(a) => a.subject(),
-            Rule::Figure | Rule::NoData(_) | Rule::Suspect(_) | Rule::Own(_) | Rule::Call(_) => {
-                None
-            }
+            Rule::NoData(_)
+            | Rule::TagNoData(..)
+            | Rule::Suspect(_)
+            | Rule::Own(_)
+            | Rule::Call(_)
+            | Rule::Lost => None,
             leaf => Some(leaf),
         }
     }
@@ -194,10 +290,12 @@ impl Rule {
     /// The number that the condition compares with, if it has one.
     pub fn limit(&self) -> Option<f64> {
         match self.subject()? {
-            Rule::Tag {
-                limit: Limit::Number { limit, .. },
-                ..
-            } => Some(*limit),
+            Rule::Tag { limit, .. } | Rule::Figure { limit, .. } | Rule::Rate { limit, .. } => {
+                match limit {
+                    Limit::Number { limit, .. } => Some(*limit),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
@@ -224,9 +322,19 @@ impl Rule {
 
     /// Whether it asks for a figure over a window.
     pub fn needs_figures(&self) -> bool {
-        let mut needs = false;
-        self.for_each_leaf(&mut |leaf| needs |= matches!(leaf, Rule::Figure));
-        needs
+        self.has(|leaf| matches!(leaf, Rule::Figure { .. }))
+    }
+
+    /// Whether something in it is wrong.
+    pub fn has_lost(&self) -> bool {
+        self.has(|leaf| matches!(leaf, Rule::Lost))
+    }
+
+    /// Whether any leaf is one that `is_it`.
+    pub fn has(&self, is_it: impl Fn(&Rule) -> bool) -> bool {
+        let mut found = false;
+        self.for_each_leaf(&mut |leaf| found |= is_it(leaf));
+        found
     }
 }
 

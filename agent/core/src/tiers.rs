@@ -314,6 +314,11 @@ impl Tiers {
         self.summed.iter().any(|open| open.0.is_some())
     }
 
+    /// The open piece as far as its minutes have been closed.
+    pub fn open_piece(&self) -> Option<Closed> {
+        self.piece.0.as_ref().map(Parts::closed)
+    }
+
     /// The open window of a tier as far as its minutes have been closed.
     pub fn so_far(&self, tier: Tier) -> Option<Closed> {
         let at = SUMMED.iter().position(|summed| *summed == tier)?;

@@ -188,6 +188,7 @@ fn plant() -> Plant {
         on_delay_ms: 10_000,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),

@@ -16,12 +16,12 @@ mod port;
 mod session;
 mod signal;
 
-use crate::annunciator::horn::{Ended, Follow};
+use crate::annunciator::horn::{Ended, OnBoard};
 use crate::clock;
 use crate::field::backoff::Backoff;
 use crate::field::outlet::{EngineGone, Outlet};
 use crate::field::{FromField, until};
-use crate::settings::{Board, LinkKind, Output, Settings};
+use crate::settings::{Board, LinkKind, Settings};
 use andon_core::annunciate::horn::Horn;
 use andon_core::sample::{Reading, Reason};
 use andon_core::tag::{LinkIndex, Pin};
@@ -55,16 +55,9 @@ const TEST_ANSWER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Watched {
     /// The horn that sounds and shines through it, if one does.
-    pub horn: Option<Follow>,
+    pub horn: Option<OnBoard>,
     /// Changes whenever the engine's task has looked at the time.
     pub pulse: watch::Receiver<u64>,
-}
-
-/// The horn that sounds and shines through the board, by its place in
-/// [`andon_core::plant::Plant::horns`].
-pub fn horn(settings: &Settings) -> Option<usize> {
-    let mut horns = settings.horns.iter();
-    horns.position(|through| through.contains(&Output::Board))
 }
 
 /// Starts the link of the board among `tasks`, if there is one: where it is asked for.
@@ -275,9 +268,16 @@ impl Link {
         }
     }
 
+    /// How the horn does that sounds through it.
+    fn report(&self, outcome: Result<(), &str>) {
+        if let Some(horn) = &self.parts.watched.horn {
+            horn.report.tell(outcome);
+        }
+    }
+
     fn signal(&self) -> Signal {
         let horn = self.parts.watched.horn.as_ref();
-        horn.map_or_else(Signal::default, |horn| signal::of(&horn.now()))
+        horn.map_or_else(Signal::default, |horn| signal::of(&horn.follow.now()))
     }
 
     /// Passes on what the board has told.
@@ -309,7 +309,10 @@ impl Link {
                     .send(FromField::Pressed { at, event })
                     .await
             }
-            Heard::Carried => Ok(()),
+            Heard::Carried => {
+                self.report(Ok(()));
+                Ok(())
+            }
         }
     }
 
@@ -348,6 +351,7 @@ impl Link {
     /// There is no board.
     async fn down(&mut self, why: &str) -> Result<(), EngineGone> {
         self.parts.shared.update(|figures| figures.down(why));
+        self.report(Err(why));
         self.parts.outlet.down(why.to_owned()).await?;
         if let Some((inputs, at)) = self.untold.take() {
             // Should power be gone too, these were its last counts.
@@ -377,9 +381,9 @@ impl Test {
 }
 
 /// Waits until the horn does something else.
-async fn changed(horn: Option<&mut Follow>) -> Result<Horn, Ended> {
+async fn changed(horn: Option<&mut OnBoard>) -> Result<Horn, Ended> {
     match horn {
-        Some(horn) => horn.changed().await,
+        Some(horn) => horn.follow.changed().await,
         None => std::future::pending().await,
     }
 }

@@ -1,5 +1,7 @@
 //! `[[alarm]]`: one condition, spread over the devices it is for.
 
+mod hygiene;
+
 use super::builtin;
 use super::glob::glob_matches;
 use super::links::LinkPart;
@@ -8,13 +10,11 @@ use super::report::Finding;
 use super::rules::{When, when};
 use super::values::{boolean, delay, duration, id, label, number, one_of, some, text};
 use super::walk::{At, Findings, Item, Section};
-use crate::settings::NotActive;
 use andon_core::own::Own;
 use andon_core::plant::{Alarm, Device, Owner, Priority};
-use andon_core::rule::{self, Op, Rule};
+use andon_core::rule::{self, Rule};
 use andon_core::tag::DeviceIndex;
 use std::collections::HashSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Words for priorities.
@@ -29,28 +29,27 @@ struct AlarmPart {
     id: At<Arc<str>>,
     globs: Vec<At<String>>,
     when: At<When>,
-    over: Option<Range<usize>>,
+    over: Option<At<u64>>,
     deadband: f64,
     on_delay_ms: u64,
     off_delay_ms: u64,
     priority: Priority,
     latched: bool,
+    group: Option<Arc<str>>,
     suppress_when: Option<At<When>>,
     text_en: Option<Arc<str>>,
     text_zh: Option<Arc<str>>,
 }
 
-/// The alarms of every device and of the gateway, which has one for each of `own` and for each link;
-/// and the sections that are not active.
+/// The alarms of every device, and those of the gateway: one for each of `own`, and one for each link.
 pub(super) fn alarms(
     sections: Vec<Section<'_>>,
     devices: &[Device],
     (own, links): (Vec<Own>, &[LinkPart]),
     text: &str,
     out: &Findings,
-) -> (Vec<Alarm>, Vec<NotActive>) {
+) -> Vec<Alarm> {
     let mut alarms: Vec<Alarm> = Vec::new();
-    let mut not_active = Vec::new();
     let mut ids: Vec<At<Arc<str>>> = Vec::new();
     let mut seen: HashSet<(DeviceIndex, Arc<str>)> = HashSet::new();
     let mut changes = Vec::new();
@@ -74,19 +73,10 @@ pub(super) fn alarms(
             alarms.push(part.for_device(device, &devices[index], rule));
         }
         suppress(&part, &matched, devices, &mut alarms[before..], out);
-        if alarms[before..]
-            .iter()
-            .any(|alarm| alarm.when.needs_figures())
-        {
-            not_active.push(NotActive {
-                section: format!("[[alarm]] {}", part.id.value),
-                why: "needs figures over a window, which this version does not keep yet".into(),
-            });
-        }
         ids.push(part.id);
     }
     alarms.extend(builtin::alarms(own, links, changes, out));
-    (alarms, not_active)
+    alarms
 }
 
 fn duplicate(part: &AlarmPart, device: &Device, first: Option<&At<Arc<str>>>, out: &Findings) {
@@ -122,6 +112,7 @@ fn alarm(mut section: Section<'_>, source: &str) -> Option<AlarmPart> {
     let off_delay_ms = section.read("off_delay", delay).unwrap_or(0);
     let priority = section.read("priority", one_of(&PRIORITIES));
     let latched = section.read("latched", boolean).unwrap_or(false);
+    let group = section.read("group", group);
     let suppress_when = section.read("suppress_when", |item| {
         super::rules::when(item, source).map(|value| At {
             value,
@@ -138,12 +129,13 @@ fn alarm(mut section: Section<'_>, source: &str) -> Option<AlarmPart> {
         id: id?,
         globs: globs?.value,
         when: when?,
-        over: over.map(|at| at.span),
+        over,
         deadband,
         on_delay_ms,
         off_delay_ms,
         priority: priority.unwrap_or(Priority::Medium),
         latched,
+        group,
         suppress_when,
         text_en,
         text_zh,
@@ -189,23 +181,35 @@ fn deadband(item: &Item<'_>) -> Option<f64> {
     Some(width)
 }
 
-/// A text with `{device}` and `{name}` to be filled in.
+/// A text with `{device}`, `{name}`, `{value}` and `{limit}` to be filled in.
 pub(super) fn template(item: &Item<'_>) -> Option<Arc<str>> {
     let text = label(item)?;
-    let mut rest: &str = &text;
+    let hint = "use {device} for the id and {name} for the name of the device, {value} for what \
+                raised the alarm and {limit} for what it is compared with";
+    filled_with(item, &text, &["device", "name", "value", "limit"], hint)?;
+    Some(text)
+}
+
+/// The name of a group, in which `{device}` makes one of each device.
+fn group(item: &Item<'_>) -> Option<Arc<str>> {
+    let text = label(item)?;
+    let hint = "a group may have {device} in it: then each device has its own";
+    filled_with(item, &text, &["device"], hint)?;
+    Some(text)
+}
+
+fn filled_with(item: &Item<'_>, text: &str, names: &[&str], hint: &str) -> Option<()> {
+    let mut rest: &str = text;
     while let Some((_, after)) = rest.split_once('{') {
         let Some((name, after)) = after.split_once('}') else {
-            return item.wrong("a `{` is not closed", "write {device} or {name}");
+            return item.wrong("a `{` is not closed", hint);
         };
-        if !matches!(name, "device" | "name") {
-            return item.wrong(
-                format!("`{{{name}}}` stands for nothing"),
-                "use {device} for the id and {name} for the name of the device",
-            );
+        if !names.contains(&name) {
+            return item.wrong(format!("`{{{name}}}` stands for nothing"), hint);
         }
         rest = after;
     }
-    Some(text)
+    Some(())
 }
 
 /// The devices of an alarm, each with the condition as it reads there.
@@ -218,7 +222,7 @@ fn spread(
     let rules = rules(part, &part.when, matched, devices, out);
     if let Some((_, rule)) = rules.first() {
         check_over(part, rule, out);
-        warn_of_chatter(part, rule, out);
+        hygiene::warn(part, rule, devices, out);
     }
     rules
 }
@@ -234,7 +238,9 @@ fn rules(
     let mut rules = Vec::new();
     let mut wrong: Vec<(rule::Mistake, usize)> = Vec::new();
     for &device in matched {
-        match when.value.rule(part.deadband, device, devices, out) {
+        let over_ms = part.over.as_ref().map_or(0, |over| over.value);
+        let numbers = (part.deadband, over_ms);
+        match when.value.rule(numbers, device, devices, out) {
             Ok(rule) => rules.push((device, rule)),
             Err(mistake) => match wrong.iter_mut().find(|(other, _)| other.at == mistake.at) {
                 Some((_, more)) => *more += 1,
@@ -290,8 +296,7 @@ fn matched(part: &AlarmPart, devices: &[Device], out: &Findings) -> Vec<DeviceIn
 }
 
 fn check_over(part: &AlarmPart, rule: &Rule, out: &Findings) {
-    // Where the two differ, a name was lost.
-    if rule.needs_figures() != part.when.value.names_figure() {
+    if rule.has_lost() {
         return;
     }
     match (&part.over, rule.needs_figures()) {
@@ -304,7 +309,7 @@ fn check_over(part: &AlarmPart, rule: &Rule, out: &Findings) {
         ),
         (Some(over), false) => out.mistake(
             Finding::at(
-                over.clone(),
+                over.span.clone(),
                 "`over` is for figures, and this condition has none",
             )
             .hint("leave it out; `on_delay` says how long the condition must hold"),
@@ -313,31 +318,15 @@ fn check_over(part: &AlarmPart, rule: &Rule, out: &Findings) {
     }
 }
 
-/// A value that swings around its limit would raise and clear with each reading.
-fn warn_of_chatter(part: &AlarmPart, rule: &Rule, out: &Findings) {
-    let mut swings = false;
-    rule.for_each_leaf(&mut |leaf| {
-        swings |= matches!(leaf, Rule::Tag { op, .. } if !matches!(op, Op::Equal | Op::NotEqual));
-    });
-    if swings && part.deadband == 0.0 && part.off_delay_ms == 0 {
-        out.warn(
-            Finding::at(
-                part.when.span.clone(),
-                format!(
-                    "alarm `{}` may come and go with each reading",
-                    part.id.value
-                ),
-            )
-            .hint("add a `deadband` in the unit of the tag, or an `off_delay`"),
-        );
-    }
-}
-
 impl AlarmPart {
     fn for_device(&self, index: DeviceIndex, device: &Device, when: Rule) -> Alarm {
+        let limit = when
+            .limit()
+            .map_or(String::from("-"), |limit| limit.to_string());
         let fill = |text: &str| {
             text.replace("{device}", &device.id)
                 .replace("{name}", &device.name)
+                .replace("{limit}", &limit)
                 .into()
         };
         let id = &self.id.value;
@@ -351,6 +340,10 @@ impl AlarmPart {
             on_delay_ms: self.on_delay_ms,
             off_delay_ms: self.off_delay_ms,
             latched: self.latched,
+            group: self
+                .group
+                .as_ref()
+                .map(|group| group.replace("{device}", &device.id).into()),
             suppress_when: None,
             text_en: en.unwrap_or_else(|| format!("{}: {id}", device.id).into()),
             text_zh: zh.unwrap_or_else(|| format!("{}：{id}", device.name).into()),

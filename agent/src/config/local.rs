@@ -1,39 +1,22 @@
-//! `[http]`, and `[sms]`, whose modem can be tested: alarms send no messages in this version.
+//! `[http]` and `[sms]`.
 
-use super::sms;
+use super::sms::{self, SmsPart};
 use super::values::{host_port, text};
 use super::walk::Section;
-use crate::settings::{Http, NotActive, Sms};
+use crate::settings::Http;
 use std::path::Path;
 
 /// What is on the gateway itself.
 pub(super) struct Local {
-    /// The modem for text messages.
-    pub(super) sms: Option<Sms>,
-    /// What does not happen, because of which section.
-    pub(super) not_active: Vec<NotActive>,
+    /// The modem for text messages, and who gets them.
+    pub(super) sms: Option<SmsPart>,
 }
 
 /// Reads the sections; files are relative to `base`.
 pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
-    let mut not_active = Vec::new();
-    let mut modem = None;
-    let mut tell = |section: &str, why: &str| {
-        not_active.push(NotActive {
-            section: section.into(),
-            why: why.into(),
-        });
-    };
-    if let Some(section) = root.section("sms") {
-        modem = sms::sms(section, base);
-        tell(
-            "[sms]",
-            "alarms send no messages yet: they go to the broker only; `andon sms test` works",
-        );
-    }
+    let sms = root.section("sms");
     Local {
-        sms: modem,
-        not_active,
+        sms: sms.map(|section| sms::sms(section, base)),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The conditions of alarms: from the text of a rule to [`Rule`], with places in the file.
 
 use super::nearest::{nearest, suggest};
-use super::values::text;
+use super::values::{show_ms, text};
 use super::walk::{Findings, Item};
+use andon_core::kpi::Measure;
 use andon_core::plant::Device;
 use andon_core::rule::{self, Limit, Mistake, Name, Rule};
 use andon_core::state::State;
@@ -10,30 +11,12 @@ use andon_core::tag::{DeviceIndex, Kind, Tag, TagIndex};
 use std::cell::RefCell;
 use std::ops::Range;
 
-/// The figures of contract §2, as rules name them.
-const FIGURES: [&str; 14] = [
-    "availability",
-    "fault_time_ratio",
-    "allocation_efficiency",
-    "utilisation_efficiency",
-    "technical_efficiency",
-    "capacity_utilisation",
-    "oee",
-    "effectiveness",
-    "quality_ratio",
-    "fault_rate_per_h",
-    "mtbf_s",
-    "mttr_s",
-    "throughput_per_h",
-    "coverage",
-];
-
 /// What an engineer can still read; evaluation recurses over it.
 const LONGEST_RULE: usize = 1000;
 
 /// Whether a name in a rule is a figure over a window.
 pub(super) fn is_figure(name: &str) -> bool {
-    FIGURES.contains(&name)
+    Measure::from_name(name).is_some()
 }
 
 /// The text of a rule, and where its first byte stands if the file has it letter by letter.
@@ -82,16 +65,16 @@ pub(super) fn when(item: &Item<'_>, source: &str) -> Option<When> {
 }
 
 impl When {
-    /// The condition as it reads for one device.
+    /// The condition as it reads for one device; figures in it are taken over `over_ms`.
     pub(super) fn rule(
         &self,
-        deadband: f64,
+        (deadband, over_ms): (f64, u64),
         device: DeviceIndex,
         devices: &[Device],
         out: &Findings,
     ) -> Result<Rule, Mistake> {
         let rule = self.parse(deadband, |other, name| {
-            resolve(device, other, name, devices, out)
+            resolve((device, over_ms), other, name, devices, out)
         })?;
         let tag_of = |device: DeviceIndex, tag: TagIndex| {
             let tags = &devices[usize::from(device.0)].model.tags;
@@ -106,6 +89,14 @@ impl When {
         let rule = self.parse(0.0, |other, name| resolve_own(other, name, tags, out))?;
         let tag_of = |_, tag: TagIndex| &tags[usize::from(tag.0)];
         check_types(&rule, tag_of, &self.text)?;
+        if rule.has(|leaf| matches!(leaf, Rule::Rate { .. } | Rule::TagNoData(..))) {
+            return Err(Mistake {
+                at: 0,
+                len: self.text.len(),
+                what: "a state follows from values, not from rates or silence".into(),
+                hint: Some("compare tags; alarms may ask for rates and for `no_data`".into()),
+            });
+        }
         Ok(rule)
     }
 
@@ -144,11 +135,6 @@ impl When {
         })
     }
 
-    /// Whether the text names a figure (a name that was lost also stands as one).
-    pub(super) fn names_figure(&self) -> bool {
-        FIGURES.iter().any(|name| self.text.contains(name))
-    }
-
     /// The place in the file of a place in the rule; `whole` is that of the value.
     pub(super) fn span_of(&self, whole: &Range<usize>, at: usize, len: usize) -> Range<usize> {
         let Some(start) = self.start else {
@@ -168,7 +154,7 @@ fn better_hint(text: &str, mistake: &Mistake) -> Option<String> {
 }
 
 fn resolve(
-    device: DeviceIndex,
+    (device, over_ms): (DeviceIndex, u64),
     other: Option<&str>,
     name: &str,
     devices: &[Device],
@@ -208,15 +194,23 @@ fn resolve(
     if let Some(tag) = device.model.tag(name) {
         return Ok(Name::Tag(whose, tag));
     }
-    if is_figure(name) {
-        return Ok(Name::Figure);
+    if let Some(measure) = Measure::from_name(name) {
+        if device.model.state.is_some() {
+            return Ok(Name::Figure(whose, measure, over_ms));
+        }
+        if out.is_lost("state") {
+            return Ok(Name::Lost);
+        }
+        let what = format!("device `{}` has no state, and so no figures", device.id);
+        return Err((what, "add `[device.state]`, or match other devices".into()));
     }
     if out.is_lost(name) {
         return Ok(Name::Lost);
     }
     let tags = device.model.tags.iter().map(|tag| &*tag.name);
     let words = tags.chain(["state", "no_data", "suspect"]);
-    let hint = match nearest(name, words.clone().chain(FIGURES)) {
+    let figures = Measure::names().map(|name: &str| name);
+    let hint = match nearest(name, words.clone().chain(figures)) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => suggest(name, words, ""),
     };
@@ -265,14 +259,25 @@ fn check_types<'t>(
 ) -> Result<(), Mistake> {
     let mut wrong = None;
     rule.for_each_leaf(&mut |leaf| {
-        let Rule::Tag {
-            device, tag, limit, ..
-        } = leaf
-        else {
-            return;
+        let (tag, misfit) = match leaf {
+            Rule::Tag {
+                device, tag, limit, ..
+            } => {
+                let tag = tag_of(*device, *tag);
+                (tag, misfit(tag, limit))
+            }
+            Rule::Rate {
+                device,
+                tag,
+                window_ms,
+                ..
+            } => {
+                let tag = tag_of(*device, *tag);
+                (tag, rate_misfit(tag, *window_ms))
+            }
+            _ => return,
         };
-        let tag = tag_of(*device, *tag);
-        if let (None, Some((what, hint))) = (&wrong, misfit(tag, limit)) {
+        if let (None, Some((what, hint))) = (&wrong, misfit) {
             wrong = Some(Mistake {
                 at: place_of(&tag.name, text),
                 len: tag.name.len(),
@@ -304,6 +309,27 @@ fn misfit(tag: &Tag, limit: &Limit) -> Option<(String, String)> {
         _ => ("a number", "compare it with a number"),
     };
     Some((format!("`{}` is {is}", tag.name), hint.into()))
+}
+
+/// What is wrong with asking how fast a tag moves.
+fn rate_misfit(tag: &Tag, window_ms: u64) -> Option<(String, String)> {
+    let name = &tag.name;
+    if matches!(tag.kind(), Kind::Text | Kind::Bool) {
+        let what = format!("`{name}` is not a number, and has no rate");
+        return Some((what, "take the rate of a tag that is a number".into()));
+    }
+    if tag.role.is_some() {
+        let what = format!("`{name}` is a counter, which begins anew some time");
+        let hint = "ask for `throughput_per_h` over some time".into();
+        return Some((what, hint));
+    }
+    let shortest = tag.every_ms.saturating_mul(2);
+    (window_ms < shortest).then(|| {
+        (
+            format!("`{name}` is read less than twice in {}", show_ms(window_ms)),
+            format!("take the rate over at least {}", show_ms(shortest)),
+        )
+    })
 }
 
 /// What is wrong with asking for this bit of a tag.

@@ -181,8 +181,9 @@ pub fn start(
 /// A serial port that must be there and is not.
 #[derive(Debug)]
 pub struct MissingPort {
-    link: Arc<str>,
-    /// Which names the port.
+    /// As in the file: `link rs485`.
+    whose: String,
+    /// The key that names it.
     key: &'static str,
     path: PathBuf,
     why: std::io::Error,
@@ -191,7 +192,7 @@ pub struct MissingPort {
 impl fmt::Display for MissingPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let MissingPort {
-            link,
+            whose,
             key,
             path,
             why,
@@ -204,7 +205,7 @@ impl fmt::Display for MissingPort {
         };
         write!(
             f,
-            "link {link}: the serial port {} cannot be opened: {why}; {first}, correct \
+            "{whose}: the serial port {} cannot be opened: {why}; {first}, correct \
              `{key}`, or write `optional = true` to start without it",
             path.display()
         )
@@ -223,9 +224,17 @@ pub fn check_ports(settings: &Settings) -> Result<(), MissingPort> {
             _ => continue,
         };
         modbus::probe(path).map_err(|why| MissingPort {
-            link: link.id.clone(),
+            whose: format!("link {}", link.id),
             key,
             path: path.clone(),
+            why,
+        })?;
+    }
+    if let Some(sms) = settings.sms.as_ref().filter(|sms| !sms.optional) {
+        modbus::probe(&sms.modem).map_err(|why| MissingPort {
+            whose: "[sms]".to_owned(),
+            key: "modem",
+            path: sms.modem.clone(),
             why,
         })?;
     }

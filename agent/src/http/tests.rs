@@ -92,6 +92,7 @@ impl Bench {
             scripts: Arc::new(Scripts::open(&settings, &tx, stopped).await),
             errands: Errands::default(),
             board: None,
+            texts: None,
         };
         Bench {
             socket: TowerToHyperService::new(router().merge(control()).with_state(door.clone())),

@@ -2,6 +2,7 @@
 
 use super::{Action, Current, Engine};
 use crate::alarm::{AlarmState, Change, Happening};
+use crate::kpi::Measure;
 use crate::own::Own;
 use crate::plant::Plant;
 use crate::record::{Done, Event};
@@ -24,8 +25,11 @@ pub(super) fn watching(plant: &Plant, device: DeviceIndex) -> Vec<u16> {
                 asks |= match leaf {
                     Rule::State { device: of, .. }
                     | Rule::Tag { device: of, .. }
+                    | Rule::Rate { device: of, .. }
+                    | Rule::TagNoData(of, _)
                     | Rule::NoData(of)
                     | Rule::Suspect(of) => *of == device,
+                    // Figures are moved by time, each minute, and not by what is read.
                     _ => false,
                 };
             });
@@ -53,8 +57,27 @@ impl World for Engine {
         self.usable(device, tag)
     }
 
-    fn no_data(&self, device: DeviceIndex) -> bool {
-        self.is_silent(device)
+    /// Before anything was read, silence is known once the time has passed in which it would have been.
+    fn no_data(&self, device: DeviceIndex) -> Option<bool> {
+        let entry = &self.devices[usize::from(device.0)];
+        let stale_after = self.plant.device(device).stale_after_ms;
+        let is_silent = self.now.since(self.silent_since(device)) >= stale_after;
+        (is_silent || entry.last_good.is_some()).then_some(is_silent)
+    }
+
+    fn tag_no_data(&self, device: DeviceIndex, tag: TagIndex) -> Option<bool> {
+        let heard = self.devices[usize::from(device.0)].asked.heard(tag);
+        let silent_ms = self.now.since(self.tag_silent_since(device, tag));
+        let is_silent = silent_ms >= self.stale_after(device, tag);
+        (is_silent || heard.is_some()).then_some(is_silent)
+    }
+
+    fn figure(&self, device: DeviceIndex, measure: Measure, over_ms: u64) -> Option<f64> {
+        self.figure_over(device, measure, over_ms)
+    }
+
+    fn rate_per_ms(&self, device: DeviceIndex, tag: TagIndex, window_ms: u64) -> Option<f64> {
+        self.slope_of(device, tag, window_ms)
     }
 
     fn suspect(&self, device: DeviceIndex) -> Option<bool> {
@@ -180,7 +203,8 @@ impl Engine {
     /// Silence is known only afterwards: its delay counts from the last good sample.
     fn since(&self, when: &Rule, now: Mono) -> Mono {
         match when {
-            Rule::NoData(device) => self.devices[usize::from(device.0)].last_good.unwrap_or(now),
+            Rule::NoData(device) => self.silent_since(*device),
+            Rule::TagNoData(device, tag) => self.tag_silent_since(*device, *tag),
             _ => now,
         }
     }
@@ -199,6 +223,7 @@ impl Engine {
         self.horns_due = true;
         self.count_change(index, change, done.as_deref(), now);
         let Change { from, to } = change;
+        let first_out = self.is_first_out(index, to);
         let settings = &self.plant.alarms[usize::from(index)];
         let alarm = &self.alarms[usize::from(index)];
         let event = Event::Alarm {
@@ -210,9 +235,12 @@ impl Engine {
             to,
             value: self.subject(&settings.when),
             active: alarm.is_active(),
+            first_out,
             done,
         };
         self.event(now, event);
+        self.settle_first_out(index);
+        self.note_alarm(index, now);
         true
     }
 
@@ -228,7 +256,11 @@ impl Engine {
 
     /// The value that the condition speaks of; the raw code for a condition on a state.
     fn subject(&self, when: &Rule) -> Option<Value> {
-        match when.subject()? {
+        let subject = when.subject()?;
+        match subject {
+            Rule::Figure { .. } | Rule::Rate { .. } => subject
+                .number(self)
+                .map(|number| Value::Float(rounded(number))),
             Rule::Tag { device, tag, .. } => self.usable(*device, *tag),
             Rule::State { device, .. } => self.devices[usize::from(device.0)]
                 .machine
@@ -237,5 +269,16 @@ impl Engine {
                 .cloned(),
             _ => None,
         }
+    }
+}
+
+/// To four decimals, as figures are; what has none left to cut stays as it is.
+fn rounded(number: f64) -> f64 {
+    let units = number * 1e4;
+    if units.abs() < 1e15 {
+        let half = if units < 0.0 { -0.5 } else { 0.5 };
+        (units + half) as i64 as f64 / 1e4
+    } else {
+        number
     }
 }

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::machine::Label;
 use crate::plant::Device;
 use crate::record::{Body, Event, Relabel};
+use crate::rolling::Grain;
 use crate::summary::{ShiftRun, Sum, Summary, Tier, TierSet};
 use crate::tiers::{Closed, Ended, Piece, Window};
 use crate::time::{ClockState, Mono, Now, Wall};
@@ -144,6 +145,7 @@ impl Engine {
             };
             let (window, sum) = (self.window_of(&minute), minute.sum());
             let frames = self.frames_of(device.calendar, &window);
+            self.devices[index].asked.push(Grain::Minute, &window, &sum);
             self.publish(index, edge, minute);
             let mut ended = AllEnded::new();
             let cut = self.devices[index]
@@ -165,6 +167,8 @@ impl Engine {
                         self.publish(index, edge, summary);
                     }
                     Ended::Piece(piece) => {
+                        let asked = &mut self.devices[index].asked;
+                        asked.push(Grain::Piece, &piece.window, &piece.sum);
                         let head = head(piece.window, piece.cut, piece.ended);
                         let page = if head.ended.is_empty() {
                             &mut before
@@ -176,6 +180,7 @@ impl Engine {
                 }
             }
         }
+        self.renew_figures();
         let minute = self.end_minute_of_tags(edge, end, next);
         for index in self.calendar_indexes() {
             let closed = minute.and_then(|minute| self.close_tags(index, edge, minute));
@@ -207,6 +212,8 @@ impl Engine {
             self.keep(Leaf::Piece(pieces));
             self.keep_tags();
             self.mark_all_again(edge);
+        } else {
+            self.keep_learned_if_due(edge);
         }
         self.act(Action::Commit);
     }
@@ -229,7 +236,11 @@ impl Engine {
                         let summary = self.summary(device, tier, &closed);
                         self.publish(index, at, summary);
                     }
-                    Ended::Piece(piece) => put_piece(&mut pieces, &device.id, &piece),
+                    Ended::Piece(piece) => {
+                        let asked = &mut self.devices[index].asked;
+                        asked.push(Grain::Piece, &piece.window, &piece.sum);
+                        put_piece(&mut pieces, &device.id, &piece);
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What the core allocates at its start.
 
+use super::asked::{count_slopes, count_slots};
 use super::course::Course;
 use super::newest::Slot;
 use super::recent::Slots;
@@ -12,7 +13,9 @@ use crate::hygiene::Hygiene;
 use crate::late::{self, Late};
 use crate::limits::{actions, inputs, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
+use crate::rolling::{Rolling, Slot as Window};
 use crate::sample::Text;
+use crate::slope::{self, Slope};
 use crate::tag_sums::Track;
 use crate::tiers::Tiers;
 use crate::time::Wall;
@@ -89,6 +92,21 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Slots>(),
         },
         Allocation {
+            what: "minutes or hours that alarms take figures over",
+            count: count_slots(plant).0,
+            each: size_of::<Window>(),
+        },
+        Allocation {
+            what: "figures of alarms over them",
+            count: count_slots(plant).1,
+            each: size_of::<Rolling>(),
+        },
+        Allocation {
+            what: "readings that alarms take rates of change from",
+            count: count_slopes(plant),
+            each: size_of::<Slope>() + slope::BYTES,
+        },
+        Allocation {
             what: "windows of each calendar",
             count: plant.calendars().count(),
             each: size_of::<Course>() + size_of::<Option<Tiers>>() + size_of::<Calendar>() + 512,
@@ -121,6 +139,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "how many alarms there were in each minute of a day",
             count: 1,
             each: Hygiene::bytes(),
+        },
+        Allocation {
+            what: "who was told of which alarm",
+            count: usize::from(!plant.roster.recipients.is_empty()),
+            each: crate::annunciate::bytes(plant),
         },
         Allocation {
             what: "actions on their way",

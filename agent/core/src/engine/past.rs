@@ -1,20 +1,24 @@
 //! What the history says of windows that are still open: added up again at the start.
 
 use super::Engine;
+use super::asked::{Asked, asked};
 use super::checkpoint::{Checkpoint, EACH_GONE};
 use super::closing::{AllEnded, head, push};
 use super::recent::Recent;
 use crate::calendar::CalendarIndex;
-use crate::history::{Head, Leaf, OpenTags, Page, Rows, calendar_of_tags};
+use crate::history::{Head, Leaf, LearnedOf, OpenTags, Page, Rows, calendar_of_tags};
 use crate::machine::{Label, Ledger};
 use crate::plant::{Device, Plant};
 use crate::record::Body;
-use crate::summary::{Summary, TierSet};
+use crate::rolling::Grain;
+use crate::summary::{Needs, Summary, TierSet};
+use crate::tag::Counts;
 use crate::tiers::{Ended, Frames, Piece, Tiers};
 use crate::time::{Mono, Wall};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// What was found in the history.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(super) struct Past {
     frames: Vec<Option<(Head, Frames)>>,
     /// What tags had come to.
     open_tags: Vec<OpenTags>,
+    /// What was learned of sources.
+    learned: Vec<LearnedOf>,
     /// Devices that are not configured any more.
     pub(super) gone: Vec<Gone>,
     /// Number of the last page.
@@ -34,10 +40,14 @@ pub(super) struct Past {
 }
 
 /// What was found of one device.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct OfDevice {
     /// Its open windows.
     tiers: Tiers,
+    /// What alarms ask for.
+    asked: Asked,
+    /// Where the last minute and the last piece ended.
+    ends: [Option<Wall>; 2],
     /// Its last hours and days; none for a device that is gone.
     recent: Option<Recent>,
     /// Number of the page of its last piece: the minutes of earlier pages are in pieces.
@@ -50,16 +60,52 @@ pub(super) struct Gone {
     id: Arc<str>,
     /// The calendar that it followed, if that is known and still there.
     calendar: Option<CalendarIndex>,
-    /// The tiers that were published of it.
-    publishes: TierSet,
+    settings: Settings,
     past: OfDevice,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
 }
 
+/// What was configured of a device that its windows tell, or are told by: the last of them may be told
+/// when it is not configured any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Settings {
+    line: Option<Arc<str>>,
+    every_ms: u64,
+    needs: Needs,
+    /// See [`Device::third`].
+    third: Option<Counts>,
+    /// The tiers that were published of it.
+    publishes: TierSet,
+}
+
+impl Settings {
+    pub(super) fn of(device: &Device) -> Settings {
+        Settings {
+            line: device.line.clone(),
+            every_ms: device.model.every_ms,
+            needs: device.needs(),
+            third: device.third(),
+            publishes: device.publishes,
+        }
+    }
+
+    /// Those of a device of which only its windows are known.
+    const fn unknown() -> Settings {
+        Settings {
+            line: None,
+            every_ms: 0,
+            needs: Needs::NONE,
+            third: None,
+            publishes: TierSet::ALL,
+        }
+    }
+}
+
 impl OfDevice {
-    fn of(device: &Device) -> OfDevice {
+    fn of((device, asked): (&Device, Asked)) -> OfDevice {
         OfDevice {
+            asked,
             recent: device.model.state.is_some().then(Recent::new),
             ..OfDevice::default()
         }
@@ -67,11 +113,11 @@ impl OfDevice {
 }
 
 impl Gone {
-    pub(super) fn new(id: &Arc<str>, calendar: Option<CalendarIndex>, publishes: TierSet) -> Gone {
+    pub(super) fn new(id: &Arc<str>, calendar: Option<CalendarIndex>, settings: Settings) -> Gone {
         Gone {
             id: id.clone(),
             calendar,
-            publishes,
+            settings,
             past: OfDevice::default(),
             summaries: [0; 4],
         }
@@ -87,10 +133,16 @@ impl Past {
         before: Option<&Checkpoint>,
     ) -> Past {
         let mut past = Past {
-            devices: plant.devices.iter().map(OfDevice::of).collect(),
+            devices: plant
+                .devices
+                .iter()
+                .zip(asked(plant))
+                .map(OfDevice::of)
+                .collect(),
             tags: plant.calendars().map(|_| OfDevice::default()).collect(),
             frames: plant.calendars().map(|_| None).collect(),
             open_tags: Vec::new(),
+            learned: Vec::new(),
             gone: before.map_or_else(Vec::new, |before| before.gone(plant)),
             page: last.unwrap_or(0),
         };
@@ -103,6 +155,7 @@ impl Past {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
                 Leaf::Tags(tags) => past.open_tags = tags,
+                Leaf::Learned(_, learned) => past.learned = learned,
                 // The reader has applied what these say.
                 Leaf::MinuteAgain(_) | Leaf::PieceAgain(_) | Leaf::Relabel(_) => {}
                 Leaf::Marks(_) => {}
@@ -131,8 +184,17 @@ impl Past {
             let OfDevice {
                 tiers,
                 recent,
+                asked,
+                ends,
                 last_piece,
             } = of_device;
+            let grain = match are_pieces {
+                true => Grain::Piece,
+                false => Grain::Minute,
+            };
+            let end = &mut ends[usize::from(are_pieces)];
+            asked.recall(grain, *end, &head.window, &row.sum);
+            *end = Some(head.window.end);
             if number <= *last_piece {
                 continue;
             }
@@ -200,7 +262,7 @@ pub(super) fn calendar_with_id(plant: &Plant, id: &str) -> Option<CalendarIndex>
 fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>, calendar: Option<CalendarIndex>) -> usize {
     let known = gone.iter().position(|gone| gone.id == *id);
     known.unwrap_or_else(|| {
-        gone.push(Gone::new(id, calendar, TierSet::ALL));
+        gone.push(Gone::new(id, calendar, Settings::unknown()));
         gone.len() - 1
     })
 }
@@ -212,12 +274,15 @@ impl Engine {
         for (entry, of_device) in self.devices.iter_mut().zip(past.devices) {
             entry.tiers = of_device.tiers;
             entry.recent = of_device.recent;
+            entry.asked = of_device.asked;
         }
+        self.renew_figures();
         for (tiers, past) in self.tags.tiers.iter_mut().zip(past.tags) {
             if let Some(tiers) = tiers {
                 *tiers = past.tiers;
             }
         }
+        self.resume_learned(&past.learned);
         (past.gone, past.open_tags)
     }
 
@@ -270,8 +335,11 @@ impl Engine {
     fn tell_gone(&mut self, gone: &mut Gone, now: Mono, ended: Ended) {
         match ended {
             Ended::Tier(tier, closed) => {
-                let summary =
-                    self.summary_alone(&gone.id, gone.calendar, tier, &closed, &closed.sum);
+                let mut sum = closed.sum;
+                if let Some(third) = gone.settings.third {
+                    sum.derive(third);
+                }
+                let summary = self.summary_alone(&gone.id, gone.calendar, tier, &closed, &sum);
                 self.publish_gone(gone, now, summary);
             }
             Ended::Piece(piece) => self.keep_alone(&gone.id, &piece),
@@ -280,9 +348,16 @@ impl Engine {
 
     fn publish_gone(&mut self, gone: &mut Gone, now: Mono, summary: Summary) {
         self.tally.windows += 1;
-        if !gone.publishes.contains(summary.tier) {
+        let settings = &gone.settings;
+        if !settings.publishes.contains(summary.tier) {
             return;
         }
+        let summary = Summary {
+            line: settings.line.clone(),
+            every_ms: settings.every_ms,
+            needs: settings.needs,
+            ..summary
+        };
         let n = &mut gone.summaries[summary.tier as usize];
         *n += 1;
         self.store(now, *n, Body::Summary(Box::new(summary)));

@@ -45,11 +45,11 @@ impl Engine {
         let button = plant.buttons.get(button)?.as_ref()?;
         Some(match &button.means {
             Means::Stop(reason) => self.say(at, reason, &button.devices),
-            Means::Call(call) => self.call(at, *call, press, &button.devices),
+            Means::Call(call) => self.take_step(at, *call, press, &button.devices),
         })
     }
 
-    fn call(&mut self, at: Mono, call: Call, press: Press, devices: &[DeviceIndex]) -> usize {
+    fn take_step(&mut self, at: Mono, call: Call, press: Press, devices: &[DeviceIndex]) -> usize {
         let verb = match press {
             Press::Short => Verb::Call,
             Press::Long => Verb::Acknowledge,

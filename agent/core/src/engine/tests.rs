@@ -22,8 +22,10 @@ mod commands;
 mod derived;
 mod edges;
 mod history;
+mod horns;
 mod late;
 mod late_data;
+mod notices;
 mod own;
 mod power;
 mod rates;
@@ -132,6 +134,7 @@ fn plant() -> Plant {
         on_delay_ms,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),

@@ -10,7 +10,7 @@ use crate::message::{
 use crate::plant::{Cause, Device, Plant, StopReason};
 use crate::record::Run;
 use crate::rule::Rule;
-use crate::sample::{Quality, Reason, Value};
+use crate::sample::{Quality, Reason};
 use crate::summary::{ShiftRun, Sum, Tier};
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
 use crate::time::{ClockState, Mono, Wall};
@@ -297,11 +297,8 @@ impl Engine {
         if let Some(StopReason { en, zh, .. }) = self.reason(index) {
             return Some(Cause { en, zh });
         }
-        let Some(Value::Int(raw)) = self.devices[index].machine.as_ref()?.code() else {
-            return None;
-        };
-        let codes = &self.plant.devices[index].model.codes;
-        let code = codes.iter().find(|code| code.value == *raw)?;
+        let raw = self.devices[index].machine.as_ref()?.code();
+        let code = self.plant.devices[index].model.meaning(raw)?;
         Some(Cause {
             en: &code.en,
             zh: &code.zh,

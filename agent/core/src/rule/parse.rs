@@ -1,7 +1,8 @@
 //! From text to [`Rule`]: recursive descent, every mistake with its place.
 
-use super::{Limit, Mistake, Name, Op, Rule};
+use super::{Limit, Mistake, Name, Op, Per, Rule};
 use crate::state::State;
+use crate::tag::{DeviceIndex, TagIndex};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -11,6 +12,12 @@ pub type Resolve<'a> = dyn Fn(Option<&str>, &str) -> Result<Name, String> + 'a;
 
 /// Nesting deeper than this is refused: the evaluation recurses.
 const DEEPEST: u8 = 16;
+
+/// Rates of change are taken over times from this one on.
+const SHORTEST_RATE_MS: u64 = 1_000;
+
+/// Up to this one.
+const LONGEST_RATE_MS: u64 = 24 * 3_600_000;
 
 /// Parses `text`. `deadband` applies to every numeric limit in it.
 pub fn parse(text: &str, deadband: f64, resolve: &Resolve<'_>) -> Result<Rule, Mistake> {
@@ -56,6 +63,19 @@ impl Token<'_> {
             hint: hint.map(ToString::to_string),
         }
     }
+}
+
+/// A time as in `5 min`.
+fn milliseconds(text: &str) -> Option<u64> {
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number: u64 = text[..text.len() - digits.len()].parse().ok()?;
+    let unit = match digits.trim() {
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(unit)
 }
 
 fn is_word(c: char) -> bool {
@@ -148,11 +168,14 @@ impl<'a> Parser<'a> {
                 Some("such as `state == faulted`, `temperature > 80` or `no_data`"),
             ));
         }
-        let (device, name) = match subject.text.rsplit_once('.') {
-            Some((device, name)) => (Some(device), name),
-            None => (None, subject.text),
-        };
-        let name = (self.resolve)(device, name).map_err(|what| subject.mistake(what, None))?;
+        let per = Per::ALL.iter().find(|(name, _)| *name == subject.text);
+        if let (Some((_, per)), "(") = (per, self.peek().text) {
+            return self.rate(*per, subject);
+        }
+        if subject.text == "no_data" && self.take("(") {
+            return self.tag_no_data();
+        }
+        let name = self.name(subject)?;
         match name {
             Name::NoData(device) => return Ok(Rule::NoData(device)),
             Name::Suspect(device) => return Ok(Rule::Suspect(device)),
@@ -168,29 +191,15 @@ impl<'a> Parser<'a> {
                         limit: Limit::Bool(true),
                     });
                 }
-                Name::Lost => return Ok(Rule::Figure),
+                Name::Lost => return Ok(Rule::Lost),
                 _ => {}
             }
         }
         if self.take("bit") {
             return self.bit(name);
         }
-        let op_token = self.next();
-        let op = match op_token.text {
-            "==" => Op::Equal,
-            "!=" => Op::NotEqual,
-            "<" => Op::Less,
-            "<=" => Op::LessEqual,
-            ">" => Op::Greater,
-            ">=" => Op::GreaterEqual,
-            "=" => return Err(op_token.mistake("`=` is not a comparison", Some("use `==`"))),
-            _ => {
-                return Err(op_token.mistake(
-                    format!("expected a comparison after `{}`", subject.text),
-                    Some("one of == != < <= > >="),
-                ));
-            }
-        };
+        let op_token = self.peek();
+        let op = self.op(subject)?;
         let operand = self.next();
         match name {
             Name::State(device) => {
@@ -231,9 +240,111 @@ impl<'a> Parser<'a> {
                     limit,
                 })
             }
-            Name::Figure | Name::Lost => self.limit(operand).map(|_| Rule::Figure),
+            Name::Figure(device, measure, over_ms) => Ok(Rule::Figure {
+                device,
+                measure,
+                over_ms,
+                op,
+                limit: self.number(operand, "a figure")?,
+            }),
+            Name::Lost => self.limit(operand).map(|_| Rule::Lost),
             Name::NoData(device) => Ok(Rule::NoData(device)),
             Name::Suspect(device) => Ok(Rule::Suspect(device)),
+        }
+    }
+
+    fn name(&self, token: Token<'a>) -> Result<Name, Mistake> {
+        let (device, name) = match token.text.rsplit_once('.') {
+            Some((device, name)) => (Some(device), name),
+            None => (None, token.text),
+        };
+        (self.resolve)(device, name).map_err(|what| token.mistake(what, None))
+    }
+
+    fn op(&mut self, subject: Token<'a>) -> Result<Op, Mistake> {
+        let token = self.next();
+        Ok(match token.text {
+            "==" => Op::Equal,
+            "!=" => Op::NotEqual,
+            "<" => Op::Less,
+            "<=" => Op::LessEqual,
+            ">" => Op::Greater,
+            ">=" => Op::GreaterEqual,
+            "=" => return Err(token.mistake("`=` is not a comparison", Some("use `==`"))),
+            _ => {
+                return Err(token.mistake(
+                    format!("expected a comparison after `{}`", subject.text),
+                    Some("one of == != < <= > >="),
+                ));
+            }
+        })
+    }
+
+    fn expect(&mut self, sign: &str, hint: &str) -> Result<(), Mistake> {
+        let token = self.next();
+        if token.text == sign {
+            return Ok(());
+        }
+        Err(token.mistake(format!("expected `{sign}`"), Some(hint)))
+    }
+
+    /// A tag between parentheses, or something lost.
+    fn tag(&mut self, hint: &str) -> Result<Option<(DeviceIndex, TagIndex)>, Mistake> {
+        let token = self.next();
+        if !token.text.starts_with(is_word) {
+            return Err(token.mistake("expected a tag", Some(hint)));
+        }
+        match self.name(token)? {
+            Name::Tag(device, tag) => Ok(Some((device, tag))),
+            Name::Lost => Ok(None),
+            _ => Err(token.mistake(format!("`{}` is not a tag", token.text), Some(hint))),
+        }
+    }
+
+    /// What follows `no_data(`.
+    fn tag_no_data(&mut self) -> Result<Rule, Mistake> {
+        const HINT: &str =
+            "such as `no_data(temperature)`, or `no_data` alone for the whole device";
+        let tag = self.tag(HINT)?;
+        self.expect(")", HINT)?;
+        Ok(tag.map_or(Rule::Lost, |(device, tag)| Rule::TagNoData(device, tag)))
+    }
+
+    /// What follows `rate_per_min`.
+    fn rate(&mut self, per: Per, subject: Token<'a>) -> Result<Rule, Mistake> {
+        const HINT: &str = "such as `rate_per_min(temperature, '5 min') > 2`";
+        self.expect("(", HINT)?;
+        let tag = self.tag(HINT)?;
+        self.expect(",", HINT)?;
+        let token = self.next();
+        let text = token.text.trim_matches(['"', '\'']);
+        let window_ms = (token.text.len() == text.len() + 2)
+            .then(|| milliseconds(text))
+            .flatten()
+            .filter(|ms| (SHORTEST_RATE_MS..=LONGEST_RATE_MS).contains(ms))
+            .ok_or_else(|| {
+                let what = format!("`{}` is not a time to take a rate over", token.text);
+                token.mistake(what, Some("from '1 s' to '24 h', in quotes: '5 min'"))
+            })?;
+        self.expect(")", HINT)?;
+        let op = self.op(subject)?;
+        let operand = self.next();
+        let limit = self.number(operand, "a rate")?;
+        Ok(tag.map_or(Rule::Lost, |(device, tag)| Rule::Rate {
+            device,
+            tag,
+            window_ms,
+            per,
+            op,
+            limit,
+        }))
+    }
+
+    /// A limit that must be a number.
+    fn number(&self, token: Token<'_>, what: &str) -> Result<Limit, Mistake> {
+        match self.limit(token)? {
+            limit @ Limit::Number { .. } => Ok(limit),
+            _ => Err(token.mistake(format!("{what} is a number"), Some("compare it with one"))),
         }
     }
 
@@ -252,8 +363,8 @@ impl<'a> Parser<'a> {
                 op: Op::Equal,
                 limit: Limit::Bit(bit),
             }),
-            (Name::Figure | Name::Lost, Some(_)) => Ok(Rule::Figure),
-            (Name::State(_) | Name::NoData(_) | Name::Suspect(_), Some(_)) => {
+            (Name::Lost, Some(_)) => Ok(Rule::Lost),
+            (_, Some(_)) => {
                 Err(token.mistake("only tags have bits", Some("such as `status bit 3`")))
             }
         }

@@ -16,7 +16,9 @@ fn resolve(device: Option<&str>, name: &str) -> Result<Name, String> {
         "suspect" => Ok(Name::Suspect(device)),
         "temperature" => Ok(Name::Tag(device, TagIndex(0))),
         "mode" => Ok(Name::Tag(device, TagIndex(1))),
-        "fault_rate_per_h" => Ok(Name::Figure),
+        _ if let Some(measure) = Measure::from_name(name) => {
+            Ok(Name::Figure(device, measure, 8 * 3_600_000))
+        }
         other => Err(format!("no tag `{other}`")),
     }
 }
@@ -31,6 +33,8 @@ struct Shop {
     state: Option<State>,
     temperature: Option<Value>,
     mode: Option<Value>,
+    figure: Option<f64>,
+    rate_per_ms: Option<f64>,
 }
 
 impl World for Shop {
@@ -40,8 +44,19 @@ impl World for Shop {
     fn value(&self, _: DeviceIndex, tag: TagIndex) -> Option<Value> {
         [&self.temperature, &self.mode][usize::from(tag.0)].clone()
     }
-    fn no_data(&self, _: DeviceIndex) -> bool {
-        self.temperature.is_none()
+    fn no_data(&self, _: DeviceIndex) -> Option<bool> {
+        Some(self.temperature.is_none())
+    }
+    fn tag_no_data(&self, _: DeviceIndex, tag: TagIndex) -> Option<bool> {
+        Some([&self.temperature, &self.mode][usize::from(tag.0)].is_none())
+    }
+    fn figure(&self, _: DeviceIndex, _: Measure, over_ms: u64) -> Option<f64> {
+        assert_eq!(over_ms, 8 * 3_600_000);
+        self.figure
+    }
+    fn rate_per_ms(&self, _: DeviceIndex, _: TagIndex, window_ms: u64) -> Option<f64> {
+        assert_eq!(window_ms, 300_000);
+        self.rate_per_ms
     }
     fn suspect(&self, _: DeviceIndex) -> Option<bool> {
         self.temperature.as_ref().map(|_| self.mode.is_none())
@@ -213,6 +228,95 @@ fn mistakes_name_their_place() {
     assert!(parse(&"(".repeat(1000), 0.0, &resolve).is_err());
 }
 
+#[test]
+fn figures_and_rates_are_compared_like_values() {
+    let mut shop = Shop::default();
+    let figure = "press-2.fault_rate_per_h > 30 and not availability_high >= 90";
+    assert_eq!(
+        parsed(figure).evaluate(&shop, false),
+        None,
+        "null is undecided"
+    );
+    shop.figure = Some(35.0);
+    assert_eq!(parsed(figure).evaluate(&shop, false), Some(true));
+    shop.figure = Some(25.0);
+    assert_eq!(
+        parsed("fault_rate_per_h > 30").evaluate(&shop, false),
+        Some(false)
+    );
+    // Active, it clears only the deadband below the limit.
+    assert_eq!(
+        parsed("fault_rate_per_h > 30").evaluate(&shop, true),
+        Some(true)
+    );
+    assert_eq!(parsed("failures > 24").limit(), Some(24.0));
+
+    let rate = "rate_per_min(temperature, '5 min') > 12";
+    assert_eq!(parsed(rate).evaluate(&shop, false), None);
+    for (per_ms, expected) in [(0.0003, true), (0.0001, false), (-0.01, false)] {
+        shop.rate_per_ms = Some(per_ms);
+        assert_eq!(
+            parsed(rate).evaluate(&shop, false),
+            Some(expected),
+            "{per_ms}"
+        );
+        for same in [
+            "rate_per_h(press-1.temperature, \"5 min\") > 720",
+            "rate_per_s(temperature,'300 s')>0.2",
+        ] {
+            assert_eq!(
+                parsed(same).evaluate(&shop, false),
+                Some(expected),
+                "{same}"
+            );
+        }
+    }
+    assert_eq!(
+        parsed("rate_per_h(temperature, '5 min') < -1").limit(),
+        Some(-1.0)
+    );
+}
+
+#[test]
+fn the_silence_of_one_tag_is_a_condition() {
+    let shop = Shop {
+        mode: Some(Value::Bool(true)),
+        ..Shop::default()
+    };
+    let of = |text: &str| parsed(text).evaluate(&shop, false);
+    assert_eq!(of("no_data(temperature)"), Some(true));
+    assert_eq!(
+        of("no_data(press-2.mode) or not no_data(temperature)"),
+        Some(false)
+    );
+    assert_eq!(of("no_data and (no_data(temperature))"), Some(true));
+}
+
+#[test]
+fn mistakes_in_functions_name_their_place() {
+    for (text, at) in [
+        ("rate_per_min(", 13),
+        ("rate_per_min(state, '5 min') > 2", 13),
+        ("rate_per_min(temperature) > 2", 24),
+        ("rate_per_min(temperature, 5 min) > 2", 26),
+        ("rate_per_min(temperature, '5 days') > 2", 26),
+        ("rate_per_min(temperature, '0 s') > 2", 26),
+        ("rate_per_min(temperature, '25 h') > 2", 26),
+        ("rate_per_min(temperature, '5 min' > 2", 34),
+        ("rate_per_min(temperature, '5 min')", 34),
+        ("rate_per_min(temperature, '5 min') > true", 37),
+        ("no_data(state)", 8),
+        ("no_data()", 8),
+        ("no_data(temperature", 19),
+        ("oee == 'good'", 7),
+        ("oee", 3),
+        ("oee bit 3", 8),
+    ] {
+        let mistake = parse(text, 0.0, &resolve).map(|rule| panic!("{text}: {rule:?}"));
+        assert_eq!(mistake.unwrap_err().at, at, "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in "\\PC{0,60}") {
@@ -222,7 +326,7 @@ proptest! {
     #[test]
     fn no_jumble_of_words_panics(words in proptest::collection::vec(
         prop::sample::select(vec!["state", "==", "faulted", "(", ")", "not", "and", "or",
-            "temperature", ">", "3", "'x", "no_data", "suspect", "press-2.", ".", "<="]), 0..20)) {
+            "temperature", ">", "3", "'x", "no_data", "rate_per_min", ",", "'5 min'", "oee", "suspect", "press-2.", ".", "<="]), 0..20)) {
         let _ = parse(&words.join(" "), 0.0, &resolve);
     }
 }

@@ -149,7 +149,7 @@ impl DerivedPart {
             match when.value.over(tags, out) {
                 Ok(rule) => {
                     warn_if_unreachable(&rules, &rule, when, out);
-                    told &= !rule.needs_figures();
+                    told &= !rule.has_lost();
                     rules.push((rule, *state));
                 }
                 Err(mistake) => {

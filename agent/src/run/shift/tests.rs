@@ -86,6 +86,7 @@ fn silent() -> plant::Alarm {
         on_delay_ms: 0,
         off_delay_ms: 0,
         latched: false,
+        group: None,
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
@@ -112,8 +113,10 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
+        outputs: watch::channel(Vec::new()).1,
         desks: Desks::new().0,
         own: OwnReports::new(),
+        texts: None,
     };
     Shift::new(
         engine,
