@@ -10,7 +10,6 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -97,7 +96,7 @@ impl Board {
         settings.make_raw();
         tcsetattr(&far, OptionalActions::Now, &settings)?;
         locked(&self.bench).line = Some(Line {
-            near: File::from(OwnedFd::from(near)),
+            near: File::from(near),
             _far: far,
         });
         let new = self.port.with_extension("new");
