@@ -119,6 +119,7 @@ fn plant() -> Plant {
         alarms: vec![],
         roster: Default::default(),
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9_000,
         cfg: 0,
     }
