@@ -167,7 +167,7 @@ impl Agent {
         history.commit(self.pages).await.unwrap();
         let left = Left::Newest(&checkpoint);
         let opened = history::open(dir, limits, left.last_page()).unwrap();
-        let past = opened.past().collect();
+        let past = opened.past(0).collect();
         let mut again = Agent::start(&self.plant, next, Some(left), past);
         self.records.append(&mut again.records);
         again.records = self.records;
