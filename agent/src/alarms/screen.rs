@@ -157,7 +157,11 @@ fn priority(word: &str) -> (&str, &'static str) {
 
 /// The state in words, English and Chinese.
 fn state(alarm: &Alarm) -> (String, String) {
+    let is_call = alarm.id.contains(".call-");
     let (en, zh) = match &*alarm.state {
+        "unack-active" if is_call => ("called, nobody has arrived", "已呼叫，未到场"),
+        "ack-active" if is_call => ("arrived, not solved", "已到场，未解决"),
+        "normal" if is_call && alarm.cleared_ms.is_some() => ("solved", "已解决"),
         "normal" => ("normal", "正常"),
         "unack-active" => ("active, not acknowledged", "报警中，未确认"),
         "ack-active" => ("active, acknowledged", "报警中，已确认"),

@@ -14,7 +14,8 @@ use std::ops::Range;
 /// What an engineer can still read; evaluation recurses over it.
 const LONGEST_RULE: usize = 1000;
 
-/// Whether a name in a rule is a figure over a window.
+/// Whether a name in a rule is a figure over a window, or one of its bounds. The parts that figures are
+/// made of are as well names of tags, such as `good`.
 pub(super) fn is_figure(name: &str) -> bool {
     let measure = Measure::from_name(name);
     measure.is_some_and(|measure| !matches!(measure, Measure::Part(_)))
@@ -114,9 +115,19 @@ impl When {
             })
         };
         let text = &self.text;
-        rule::parse(text, deadband, &resolve).map_err(|mistake| Mistake {
-            hint: better_hint(text, &mistake).or(hint.take()).or(mistake.hint),
-            ..mistake
+        rule::parse(text, deadband, &resolve).map_err(|mistake| {
+            let unknown = hint.take();
+            // A name that nobody knows hides a parenthesis that is missing behind it. What else the
+            // grammar says without names follows from the wrong one.
+            if let (Some(_), Err(behind)) = (&unknown, self.grammar(deadband))
+                && behind.what == "expected `)`"
+            {
+                return behind;
+            }
+            Mistake {
+                hint: better_hint(text, &mistake).or(unknown).or(mistake.hint),
+                ..mistake
+            }
         })
     }
 

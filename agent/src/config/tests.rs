@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod board;
+mod builtin;
 mod calendars;
 mod documented;
 mod files;
@@ -21,6 +22,7 @@ mod horns;
 mod many;
 mod mistakes;
 mod mutations;
+mod people;
 mod serial;
 mod states;
 mod tags;
@@ -301,7 +303,8 @@ fn press_line_alarms_are_spread_over_their_devices() {
     let ids: Vec<(u16, &str)> = plant
         .alarms
         .iter()
-        .filter_map(|a| Some((a.owner.device()?.0, &*a.id)))
+        .filter(|a| !a.is_builtin())
+        .map(|a| (a.owner.device().unwrap().0, &*a.id))
         .collect();
     assert_eq!(
         ids,
@@ -511,8 +514,8 @@ fn line_ends_and_byte_order_marks_of_windows_change_nothing() {
         .settings
         .plant;
     assert_eq!(plant.devices.len(), 4);
-    let of_devices = plant.alarms.iter().filter(|alarm| !alarm.is_builtin());
-    assert_eq!(of_devices.count(), 10);
+    let configured = plant.alarms.iter().filter(|alarm| !alarm.is_builtin());
+    assert_eq!(configured.count(), 10);
 }
 
 #[test]

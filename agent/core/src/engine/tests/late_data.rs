@@ -228,6 +228,41 @@ fn a_product_that_is_read_late_is_made_from_its_time_on() {
 }
 
 #[test]
+fn late_time_goes_on_to_what_comes_in_time_without_a_gap() {
+    let mut bench = Bench::left(publishing(), now(0), None);
+    bench.hears(&told(STATUS, 2, 0, 0));
+    // Read each second while the link was down; the last three of them are no later than `stale_after`.
+    let arrives = 60_400;
+    let batch: Vec<Told> = (10..=60)
+        .map(|second| {
+            told(
+                STATUS,
+                if second < 58 { 2 } else { 3 },
+                second * 1000,
+                arrives,
+            )
+        })
+        .collect();
+    bench.pass(arrives - 1);
+    bench.hear_at(arrives, &batch);
+    for second in 61..=125 {
+        bench.hears(&told(STATUS, 3, second * 1000, second * 1000));
+    }
+    let newest = bench.newest();
+    let times = |minute: usize| windows(&newest, Tier::Minute)[minute].times;
+    let unknown = 10_000 - STALE;
+    assert_eq!(
+        times(0).of(State::Unknown),
+        unknown,
+        "before the first that was kept"
+    );
+    assert_eq!(times(0).of(State::Producing), 58_000 - unknown);
+    assert_eq!(times(0).of(State::Delayed), 2_000);
+    assert_eq!(times(1).of(State::Unknown), 0);
+    is_consistent(&bench);
+}
+
+#[test]
 fn longer_windows_that_were_told_are_told_again_and_are_sums() {
     let mut bench = Bench::left(publishing(), now(0), None);
     // 14:14 to 15:05, silent over the full hour.
