@@ -163,6 +163,17 @@ fn own_alarms(own: Vec<Own>, links: &[LinkPart], changes: &[Change], out: &Findi
     alarms.into_iter().map(|(.., alarm)| alarm).collect()
 }
 
+/// The alarm of a link. The I/O board is one, and has a name that everybody knows.
+fn of_link(own: Own, link: &LinkPart) -> Alarm {
+    match link.kind {
+        KindPart::Board(_) => Alarm {
+            when: Rule::Own(own),
+            ..Alarm::of_gateway(Own::BoardLost, "")
+        },
+        _ => Alarm::of_gateway(own, &link.id),
+    }
+}
+
 fn calls(devices: &[Device], changes: &[Change], out: &Findings) -> Vec<Alarm> {
     for glob in changes.iter().flat_map(|change| &change.calls_of).flatten() {
         let hits = |id: &str| glob_matches(&glob.value, id);
@@ -193,17 +204,6 @@ fn calls(devices: &[Device], changes: &[Change], out: &Findings) -> Vec<Alarm> {
         }
     }
     alarms
-}
-
-/// The alarm of a link. The I/O board is one, and has a name that everybody knows.
-fn of_link(own: Own, link: &LinkPart) -> Alarm {
-    match link.kind {
-        KindPart::Board(_) => Alarm {
-            when: Rule::Own(own),
-            ..Alarm::of_gateway(Own::BoardLost, "")
-        },
-        _ => Alarm::of_gateway(own, &link.id),
-    }
 }
 
 impl Change {
