@@ -307,7 +307,9 @@ fn check_over(part: &AlarmPart, rule: &Rule, out: &Findings) {
 
 impl AlarmPart {
     fn for_device(&self, index: DeviceIndex, device: &Device, when: Rule) -> Alarm {
-        let limit = when.limit().map_or(String::from("-"), |limit| limit.to_string());
+        let limit = when
+            .limit()
+            .map_or(String::from("-"), |limit| limit.to_string());
         let fill = |text: &str| {
             text.replace("{device}", &device.id)
                 .replace("{name}", &device.name)

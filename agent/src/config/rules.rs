@@ -14,9 +14,11 @@ use std::ops::Range;
 /// What an engineer can still read; evaluation recurses over it.
 const LONGEST_RULE: usize = 1000;
 
-/// Whether a name in a rule is a figure over a window.
+/// Whether a name in a rule is a figure over a window, or one of its bounds. The parts that figures are
+/// made of are as well names of tags, such as `good`.
 pub(super) fn is_figure(name: &str) -> bool {
-    Measure::from_name(name).is_some()
+    let measure = Measure::from_name(name);
+    measure.is_some_and(|measure| !matches!(measure, Measure::Part(_)))
 }
 
 /// The text of a rule, and where its first byte stands if the file has it letter by letter.

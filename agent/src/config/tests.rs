@@ -19,6 +19,7 @@ mod files;
 mod many;
 mod mistakes;
 mod mutations;
+mod rules;
 mod serial;
 mod states;
 mod tags;
@@ -378,8 +379,6 @@ fn press_line_says_what_is_not_active() {
     assert_eq!(
         told,
         [
-            "[[alarm]] fault-rate: needs figures over a window, which this version does not keep \
-             yet",
             "[board]: this version does not speak to the I/O board",
             "[horn]: no horn sounds: alarms go to the broker only",
             "[sms]: alarms send no messages yet: they go to the broker only; `andon sms test` works",
@@ -390,10 +389,15 @@ fn press_line_says_what_is_not_active() {
 }
 
 #[test]
-fn press_line_has_one_warning() {
+fn press_line_has_two_warnings() {
     let warnings = press_line().warnings;
     let told: Vec<_> = warnings.entries().collect();
-    assert_eq!(told.len(), 1, "{warnings}");
+    assert_eq!(told.len(), 2, "{warnings}");
+    let message = &told[1].message;
+    assert!(
+        message.contains("`fault-rate` may come and go with each minute"),
+        "{message}"
+    );
     assert_eq!((told[0].line, told[0].column), (Some(45), Some(11)));
 }
 

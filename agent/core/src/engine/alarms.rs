@@ -229,9 +229,9 @@ impl Engine {
     fn subject(&self, when: &Rule) -> Option<Value> {
         let subject = when.subject()?;
         match subject {
-            Rule::Figure { .. } | Rule::Rate { .. } => {
-                subject.number(self).map(|number| Value::Float(rounded(number)))
-            }
+            Rule::Figure { .. } | Rule::Rate { .. } => subject
+                .number(self)
+                .map(|number| Value::Float(rounded(number))),
             Rule::Tag { device, tag, .. } => self.usable(*device, *tag),
             Rule::State { device, .. } => self.devices[usize::from(device.0)]
                 .machine

@@ -36,9 +36,11 @@ impl Engine {
         let group = self.plant.alarms[at].group.as_ref()?;
         let all = self.alarms.iter().zip(&self.plant.alarms).enumerate();
         let mut others = all.filter(|(other, _)| *other != at);
-        Some(others.any(|(_, (alarm, settings))| {
-            settings.group.as_ref() == Some(group) && stands(alarm)
-        }))
+        Some(
+            others.any(|(_, (alarm, settings))| {
+                settings.group.as_ref() == Some(group) && stands(alarm)
+            }),
+        )
     }
 }
 

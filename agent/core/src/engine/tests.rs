@@ -25,6 +25,7 @@ mod late_data;
 mod power;
 mod rates;
 mod restart;
+mod ruled;
 mod shown;
 mod source_time;
 mod sources;

@@ -117,7 +117,10 @@ impl Measure {
     pub const fn needs_rate(self) -> bool {
         match self {
             Measure::Value(key) | Measure::Low(key) | Measure::High(key) => {
-                matches!(key, Key::CapacityUtilisation | Key::Oee | Key::Effectiveness)
+                matches!(
+                    key,
+                    Key::CapacityUtilisation | Key::Oee | Key::Effectiveness
+                )
             }
             Measure::Part(_) => false,
         }

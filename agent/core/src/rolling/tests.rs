@@ -33,6 +33,11 @@ fn spent(state: State, ms: u64) -> Sum {
     sum
 }
 
+const ALL: Keeps = Keeps {
+    counts: true,
+    labels: true,
+};
+
 fn of(rolling: &Rolling, name: &str) -> Option<f64> {
     let needs = Needs {
         coverage: 5_000,
@@ -44,7 +49,7 @@ fn of(rolling: &Rolling, name: &str) -> Option<f64> {
 
 /// Minutes of these states, and what has come of them.
 fn after(over_ms: u64, states: &[(State, i64)]) -> Rolling {
-    let mut rolling = Rolling::new(over_ms);
+    let mut rolling = Rolling::new(over_ms, ALL);
     let mut at = 0;
     for (state, minutes) in states {
         for _ in 0..*minutes {
@@ -59,13 +64,21 @@ fn after(over_ms: u64, states: &[(State, i64)]) -> Rolling {
 #[test]
 fn it_is_the_sum_of_the_minutes_in_it_and_of_no_other() {
     let hours = |states: &[(State, i64)]| after(8 * HOUR_MS, states);
-    let rolling = hours(&[(State::Idle, 900), (State::Producing, 360), (State::Faulted, 120)]);
+    let rolling = hours(&[
+        (State::Idle, 900),
+        (State::Producing, 360),
+        (State::Faulted, 120),
+    ]);
     assert_eq!(rolling.sum().times.total(), 8 * HOUR_MS);
     assert_eq!(of(&rolling, "availability"), Some(0.75));
     assert_eq!(of(&rolling, "failures"), Some(120.0));
     assert_eq!(of(&rolling, "fault_rate_per_h"), Some(20.0));
     let rolling = hours(&[(State::Faulted, 1), (State::Producing, 480)]);
-    assert_eq!(of(&rolling, "failures"), Some(0.0), "it has left the window");
+    assert_eq!(
+        of(&rolling, "failures"),
+        Some(0.0),
+        "it has left the window"
+    );
     let rolling = hours(&[(State::Faulted, 1), (State::Producing, 479)]);
     assert_eq!(of(&rolling, "failures"), Some(1.0));
 }
@@ -84,13 +97,20 @@ fn what_was_not_recorded_yet_is_unknown_and_never_zero() {
     assert_eq!(of(&rolling, "capacity_utilisation_high"), Some(1.0));
     let rolling = after(8 * HOUR_MS, &[(State::Producing, 240)]);
     assert_eq!(of(&rolling, "availability"), Some(1.0));
-    assert_eq!(of(&Rolling::new(HOUR_MS), "coverage"), Some(0.0));
+    assert_eq!(of(&Rolling::new(HOUR_MS, ALL), "coverage"), Some(0.0));
 }
 
 #[test]
 fn without_planned_time_there_is_no_figure() {
     let rolling = after(HOUR_MS, &[(State::Producing, 60), (State::PlannedStop, 60)]);
-    for name in ["availability", "oee", "faulted_ms", "failures", "coverage", "oee_low"] {
+    for name in [
+        "availability",
+        "oee",
+        "faulted_ms",
+        "failures",
+        "coverage",
+        "oee_low",
+    ] {
         assert_eq!(of(&rolling, name), None, "{name}");
     }
     assert_eq!(of(&rolling, "planned_stop_ms"), Some(3.6e6));
@@ -105,7 +125,10 @@ fn a_late_correction_reaches_the_minute_that_it_is_about() {
         rolling.correct(&window(minute * MINUTE, MINUTE), &sum);
     }
     // What is not in it, or another run over the same labels, corrects nothing.
-    rolling.correct(&window(999 * MINUTE, MINUTE), &spent(State::Faulted, MINUTE_MS));
+    rolling.correct(
+        &window(999 * MINUTE, MINUTE),
+        &spent(State::Faulted, MINUTE_MS),
+    );
     let mut other = window(50 * MINUTE, MINUTE);
     other.fold = 1;
     rolling.correct(&other, &spent(State::Faulted, MINUTE_MS));
@@ -140,13 +163,16 @@ fn of_a_long_silence_counts_what_lies_in_the_window() {
 #[test]
 fn days_are_made_of_pieces_and_the_one_that_is_open() {
     let over_ms = 31 * DAY_MS;
-    let mut rolling = Rolling::new(over_ms);
+    let mut rolling = Rolling::new(over_ms, ALL);
     for hour in 0..31 * 24 + 100 {
         let state = match hour {
             0..100 => State::Faulted,
             _ => State::Producing,
         };
-        rolling.push(&window(hour * 60 * MINUTE, 60 * MINUTE), &spent(state, HOUR_MS));
+        rolling.push(
+            &window(hour * 60 * MINUTE, 60 * MINUTE),
+            &spent(state, HOUR_MS),
+        );
     }
     rolling.renew(Some(&spent(State::Producing, 1_800_000)));
     // It reaches back up to an hour further: 743 h and a half are not 31 days.
@@ -181,6 +207,44 @@ fn every_name_is_understood_and_no_other() {
     assert_eq!(Measure::from_name("oee"), Some(Measure::Value(Key::Oee)));
 }
 
+#[test]
+fn without_counts_the_times_are_the_same_and_take_less() {
+    let few = Keeps {
+        counts: false,
+        labels: false,
+    };
+    let (mut rolling, mut all) = (Rolling::new(HOUR_MS, few), Rolling::new(HOUR_MS, ALL));
+    for minute in 0..100 {
+        let state = State::ALL[usize::try_from(minute % 5).unwrap()];
+        for rolling in [&mut rolling, &mut all] {
+            rolling.push(&window(minute * MINUTE, MINUTE), &spent(state, MINUTE_MS));
+            rolling.renew(None);
+        }
+        assert_eq!(rolling.sum().times, all.sum().times);
+        assert_eq!(rolling.sum().failures, all.sum().failures);
+    }
+    assert!(2 * bytes(HOUR_MS, few) < bytes(HOUR_MS, ALL));
+}
+
+#[test]
+fn a_long_window_is_split_into_what_it_is_made_of() {
+    let mut long = spent(State::Unknown, 10 * MINUTE_MS);
+    long.times.add(State::Producing, 90_000);
+    long.times.add(State::PlannedStop, 7);
+    (long.failures, long.parts.total) = (3, Some(8));
+    let mut rolling = Rolling::new(HOUR_MS, ALL);
+    rolling.push(&window(0, 690_007), &long);
+    assert_eq!(rolling.spent.len(), 12);
+    let mut sum = Sum::default();
+    for at in 0..12 {
+        let slot = rolling.slot(at);
+        assert!(slot.times.total() <= MINUTE_MS);
+        sum.add(&slot);
+    }
+    assert_eq!((sum.times, sum.failures), (long.times, 3));
+    assert_eq!((sum.parts.total, sum.capacity), (Some(8), long.capacity));
+}
+
 fn any_sum() -> impl Strategy<Value = Sum> {
     let states = proptest::sample::select(&State::ALL[..]);
     let times = proptest::collection::vec((states, 0_u64..20_000), 1..4);
@@ -212,7 +276,7 @@ proptest! {
         minutes in 1_u64..90,
     ) {
         let over_ms = minutes * MINUTE_MS;
-        let mut rolling = Rolling::new(over_ms);
+        let mut rolling = Rolling::new(over_ms, ALL);
         for (at, sum) in sums.iter().enumerate() {
             let start = i64::try_from(at).unwrap() * MINUTE;
             rolling.push(&window(start, MINUTE), sum);

@@ -303,7 +303,8 @@ impl<'a> Parser<'a> {
 
     /// What follows `no_data(`.
     fn tag_no_data(&mut self) -> Result<Rule, Mistake> {
-        const HINT: &str = "such as `no_data(temperature)`, or `no_data` alone for the whole device";
+        const HINT: &str =
+            "such as `no_data(temperature)`, or `no_data` alone for the whole device";
         let tag = self.tag(HINT)?;
         self.expect(")", HINT)?;
         Ok(tag.map_or(Rule::Lost, |(device, tag)| Rule::TagNoData(device, tag)))

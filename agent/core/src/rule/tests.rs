@@ -229,28 +229,49 @@ fn mistakes_name_their_place() {
 fn figures_and_rates_are_compared_like_values() {
     let mut shop = Shop::default();
     let figure = "press-2.fault_rate_per_h > 30 and not availability_high >= 90";
-    assert_eq!(parsed(figure).evaluate(&shop, false), None, "null is undecided");
+    assert_eq!(
+        parsed(figure).evaluate(&shop, false),
+        None,
+        "null is undecided"
+    );
     shop.figure = Some(35.0);
     assert_eq!(parsed(figure).evaluate(&shop, false), Some(true));
     shop.figure = Some(25.0);
-    assert_eq!(parsed("fault_rate_per_h > 30").evaluate(&shop, false), Some(false));
+    assert_eq!(
+        parsed("fault_rate_per_h > 30").evaluate(&shop, false),
+        Some(false)
+    );
     // Active, it clears only the deadband below the limit.
-    assert_eq!(parsed("fault_rate_per_h > 30").evaluate(&shop, true), Some(true));
+    assert_eq!(
+        parsed("fault_rate_per_h > 30").evaluate(&shop, true),
+        Some(true)
+    );
     assert_eq!(parsed("failures > 24").limit(), Some(24.0));
 
     let rate = "rate_per_min(temperature, '5 min') > 12";
     assert_eq!(parsed(rate).evaluate(&shop, false), None);
     for (per_ms, expected) in [(0.0003, true), (0.0001, false), (-0.01, false)] {
         shop.rate_per_ms = Some(per_ms);
-        assert_eq!(parsed(rate).evaluate(&shop, false), Some(expected), "{per_ms}");
+        assert_eq!(
+            parsed(rate).evaluate(&shop, false),
+            Some(expected),
+            "{per_ms}"
+        );
         for same in [
             "rate_per_h(press-1.temperature, \"5 min\") > 720",
             "rate_per_s(temperature,'300 s')>0.2",
         ] {
-            assert_eq!(parsed(same).evaluate(&shop, false), Some(expected), "{same}");
+            assert_eq!(
+                parsed(same).evaluate(&shop, false),
+                Some(expected),
+                "{same}"
+            );
         }
     }
-    assert_eq!(parsed("rate_per_h(temperature, '5 min') < -1").limit(), Some(-1.0));
+    assert_eq!(
+        parsed("rate_per_h(temperature, '5 min') < -1").limit(),
+        Some(-1.0)
+    );
 }
 
 #[test]
@@ -261,7 +282,10 @@ fn the_silence_of_one_tag_is_a_condition() {
     };
     let of = |text: &str| parsed(text).evaluate(&shop, false);
     assert_eq!(of("no_data(temperature)"), Some(true));
-    assert_eq!(of("no_data(press-2.mode) or not no_data(temperature)"), Some(false));
+    assert_eq!(
+        of("no_data(press-2.mode) or not no_data(temperature)"),
+        Some(false)
+    );
     assert_eq!(of("no_data and (no_data(temperature))"), Some(true));
 }
 

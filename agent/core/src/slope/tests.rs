@@ -23,7 +23,10 @@ fn a_steady_climb_has_its_rate_once_the_window_has_passed() {
         if second * 1000 < WINDOW - WINDOW / STEPS {
             assert_eq!(rate, None, "at {second} s");
         } else {
-            assert!((rate.unwrap() - 2.0).abs() < 1e-9, "at {second} s: {rate:?}");
+            assert!(
+                (rate.unwrap() - 2.0).abs() < 1e-9,
+                "at {second} s: {rate:?}"
+            );
         }
     }
 }
@@ -55,7 +58,13 @@ fn a_gap_leaves_the_rate_undecided_until_the_window_is_known_again() {
         slope.take(second as f64, Mono(second * 1000));
         known.push((second, rate(&slope)));
     }
-    let at = |wanted: u64| known.iter().find(|(second, _)| *second == wanted).unwrap().1;
+    let at = |wanted: u64| {
+        known
+            .iter()
+            .find(|(second, _)| *second == wanted)
+            .unwrap()
+            .1
+    };
     assert_eq!(at(1800), None, "over 20 min and not 5");
     assert_eq!(at(2000), None);
     assert!((at(2101).unwrap() - 60.0).abs() < 1e-9);

@@ -50,7 +50,8 @@ fn chatters(part: &AlarmPart, rule: &Rule) -> Option<(&'static str, &'static str
         return Some(("may come and go with each reading", hint));
     }
     if rule.has(|leaf| matches!(leaf, Rule::Figure { op, .. } if is_ordered(op))) {
-        let hint = "add a `deadband` in the unit of the figure (0.02 for a ratio), or an `off_delay`";
+        let hint =
+            "add a `deadband` in the unit of the figure (0.02 for a ratio), or an `off_delay`";
         return Some(("may come and go with each minute", hint));
     }
     None
@@ -97,7 +98,13 @@ fn decides_nothing(leaf: &Rule, devices: &[Device]) -> Option<(String, String)> 
                 return Some(never_equal(&tag.name));
             }
             let (least, most) = range_of(tag)?;
-            outside(&tag.name, *op, limit, (least, most), "the `range` of the tag")
+            outside(
+                &tag.name,
+                *op,
+                limit,
+                (least, most),
+                "the `range` of the tag",
+            )
         }
         Rule::Rate { op, .. } if is_exact(*op) => Some(never_equal("a rate")),
         Rule::Figure {

@@ -55,7 +55,7 @@ fn plant() -> Plant {
             manners: Manners::default(),
             model: Arc::new(model),
             rated_rate: None,
-            stale_after_ms: 3_000,
+            stale_after_ms: 0,
             late_ms: 0,
             publishes: andon_core::summary::TierSet::ALL,
             publishes_tags: andon_core::summary::TierSet::NONE,
@@ -72,7 +72,7 @@ fn plant() -> Plant {
     }
 }
 
-/// An alarm that is raised at once: nobody reads the device.
+/// An alarm that is raised at once: nobody reads the device, and its data is stale at once.
 fn silent() -> plant::Alarm {
     plant::Alarm {
         device: DeviceIndex(0),
