@@ -81,6 +81,8 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
     files(&mut text, &loaded.files);
     links(&mut text, settings);
     let sum = |count: usize, noun| plural(count, noun);
+    let configured = plant.alarms.iter().filter(|alarm| !alarm.is_builtin());
+    let configured = configured.count();
     line(
         &mut text,
         "devices",
@@ -95,7 +97,7 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
                     .sum(),
                 "tag"
             ),
-            sum(plant.alarms.len(), "alarm"),
+            sum(configured, "alarm"),
         ),
     );
     if let Some(http) = &settings.http {

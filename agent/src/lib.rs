@@ -6,6 +6,7 @@
 //! push, on the network and, for `status` and other commands, on the `control` socket.
 
 pub mod alarms;
+pub mod annunciator;
 pub(crate) mod broker;
 mod bus;
 pub mod check;

@@ -5,12 +5,17 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod notices;
 mod order;
+mod own;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
+pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
+pub use own::OwnReports;
 
+use crate::annunciator::horn::Horns;
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
@@ -26,7 +31,7 @@ use andon_core::plant::Plant;
 use andon_core::record::Run;
 use andon_core::time::Now;
 use ask::Beside;
-use shift::{OutboxEnded, Shift, Told};
+use shift::{OutboxEnded, Shift, Told, Watches};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -117,6 +122,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     let (asks, ask_queue) = Asks::channel();
     let (orders, order_queue) = Orders::channel();
+    let (desks, word_queue) = Desks::new();
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
@@ -168,7 +174,9 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let current = CurrentValues::open(&data_dir, &plant.gateway);
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
+    let (tell_horns, _horns) = Horns::new(plant.horns.len());
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
+    let own = OwnReports::new();
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
@@ -187,11 +195,16 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         store.clone(),
         history,
         current,
-        to_uplink,
+        Watches {
+            health: to_uplink,
+            horns: tell_horns,
+        },
         Beside {
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
+            desks,
+            own: own.clone(),
         },
         opened.losses,
     );
@@ -201,6 +214,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         journal: loss_queue,
         asks: ask_queue,
         orders: order_queue,
+        words: word_queue,
     };
     let tally = shift.work(field_queue, told, stop).await;
     field.tasks.shutdown().await;

@@ -72,6 +72,18 @@ pub(crate) fn span(ms: u64) -> String {
     }
 }
 
+/// The same in Chinese.
+pub(crate) fn span_zh(ms: u64) -> String {
+    let s = ms / 1000;
+    match s {
+        0 => format!("{ms} 毫秒"),
+        1..60 => format!("{s} 秒"),
+        60..3600 => format!("{} 分 {} 秒", s / 60, s % 60),
+        3600..86_400 => format!("{} 小时 {} 分", s / 3600, s / 60 % 60),
+        _ => format!("{} 天 {} 小时", s / 86_400, s / 3600 % 24),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -224,15 +224,20 @@ impl Alarm {
         self.shelf.as_ref()?.rest.deadline()
     }
 
-    /// Whether it wants to be heard at `now`.
+    /// Whether it wants to be heard at `now`: nobody has acknowledged it, and its sound is not stopped.
     pub fn sounds(&self, now: Mono) -> bool {
-        self.state().is_unacknowledged() && self.silent_until.is_none_or(|until| until <= now)
+        self.state().is_unacknowledged() && self.silenced_until(now).is_none()
     }
 
-    /// Until when its sound is stopped, if it is.
+    /// Until when its sound is stopped, if it waits for an acknowledgement and would be heard.
     pub fn silent_until(&self, now: Mono) -> Option<Mono> {
-        self.silent_until
-            .filter(|until| *until > now && self.state().is_unacknowledged())
+        self.silenced_until(now)
+            .filter(|_| self.state().is_unacknowledged())
+    }
+
+    /// Until when its sound is stopped, whether it has one or not.
+    pub fn silenced_until(&self, now: Mono) -> Option<Mono> {
+        self.silent_until.filter(|until| *until > now)
     }
 
     /// Stops its sound, and changes nothing else.
@@ -313,7 +318,11 @@ impl Alarm {
                 self.silent_until = None;
             }
             Happening::Clear => self.cleared = Some(at),
-            Happening::Acknowledge => self.acked = Some(at),
+            Happening::Acknowledge => {
+                self.acked = Some(at);
+                // It is quiet anyhow; that it is gone later is to be heard where horns ring back.
+                self.silent_until = None;
+            }
             Happening::Occur | Happening::Return | Happening::Reset => {}
         }
         Some(Change {

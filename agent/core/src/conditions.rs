@@ -167,8 +167,10 @@ impl Inputs {
             // The configuration lets no state ask for these.
             Rule::State { .. }
             | Rule::NoData(_)
-            | Rule::TagNoData(..)
             | Rule::Suspect(_)
+            | Rule::Own(_)
+            | Rule::Call(_)
+            | Rule::TagNoData(..)
             | Rule::Figure { .. }
             | Rule::Rate { .. }
             | Rule::Lost => Err(Reason::Missing),

@@ -14,10 +14,14 @@ mod commands;
 mod course;
 mod first_out;
 mod footprint;
+mod horns;
+mod hygiene;
 mod ingest;
 mod late;
 mod marks;
 mod newest;
+mod notices;
+mod own;
 mod past;
 mod recent;
 mod sources;
@@ -30,8 +34,11 @@ pub use footprint::{Allocation, allocations};
 pub use view::Health;
 
 use crate::alarm::Alarm;
+use crate::annunciate::Channel;
+use crate::annunciate::horn::Horns;
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
+use crate::hygiene::Hygiene;
 use crate::late::Late;
 use crate::limits;
 use crate::machine::Machine;
@@ -81,6 +88,11 @@ pub enum Action {
     Checkpoint,
     /// A current value changed: publish what holds now.
     Publish(Current),
+    /// There may be something to tell on this channel: its worker is to ask
+    /// [`Engine::next_notice`].
+    Notices(Channel),
+    /// What is to be heard and lit changed: [`Engine::horns`].
+    Horn,
     /// The quality of a tag changed for a reason that lies in its data: tell the log.
     Quality(DeviceIndex, TagIndex, Quality),
 }
@@ -139,11 +151,19 @@ pub struct Engine {
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
+    /// The alarm of each link, if it has one.
+    link_alarms: Box<[Option<u16>]>,
+    /// What was reported of the gateway itself.
+    reports: own::Reports,
+    hygiene: Hygiene,
     alarms: Vec<Alarm>,
     /// Alarms that are no longer configured, with their activations: if they come back, they go
     /// on counting.
     retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
+    horns: Horns,
+    /// Alarms may have changed since the horns were worked out.
+    horns_due: bool,
     actions: Queue<Action>,
     /// What devices did since the last page that tells so.
     marks: Vec<Mark>,
@@ -268,9 +288,14 @@ impl Engine {
             sources: Sources::new(&plant),
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
+            link_alarms: own::link_alarms(&plant),
+            reports: own::Reports::default(),
+            hygiene: Hygiene::new(plant.alarms.len(), now.mono, timeline.label(now.mono)),
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
+            horns: Horns::new(&plant),
+            horns_due: true,
             actions: Queue::with_capacity(capacity),
             marks: Vec::new(),
             page: past.page,
@@ -322,6 +347,7 @@ impl Engine {
                 self.advance(index, now.mono);
                 self.tell_state(index);
             }
+            self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
         } else if self
             .alarm_deadline
@@ -329,6 +355,8 @@ impl Engine {
         {
             self.judge_all(now.mono);
         }
+        let deadline = self.horns.deadline();
+        self.horns_due |= deadline.is_some_and(|deadline| deadline <= now.mono);
     }
 
     /// A link came up or went down.
@@ -343,6 +371,7 @@ impl Engine {
             });
             let link = self.plant.links[usize::from(link.0)].id.clone();
             self.event(at, Event::Link { link, up, why });
+            self.judge_all(at);
         }
     }
 
@@ -352,8 +381,11 @@ impl Engine {
         self.event(at, event);
     }
 
-    /// What is to be done next.
+    /// What is to be done next; what is heard comes before all else.
     pub fn poll_action(&mut self) -> Option<Action> {
+        if self.look_at_horns() {
+            return Some(Action::Horn);
+        }
         if self.actions.is_empty() {
             self.turn_marks();
         }
@@ -366,8 +398,9 @@ impl Engine {
             .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
-        self.alarm_deadline
-            .map_or(edge, |deadline| deadline.min(edge))
+        let deadlines = [self.alarm_deadline, self.horns.deadline()];
+        let deadlines = deadlines.into_iter().flatten();
+        deadlines.fold(edge, Mono::min)
     }
 
     /// What has passed through.

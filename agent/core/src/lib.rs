@@ -21,6 +21,8 @@ pub mod state;
 pub mod kpi;
 pub mod summary;
 
+pub mod call;
+pub mod own;
 pub mod rule;
 
 pub mod line;
@@ -48,6 +50,7 @@ pub mod slope;
 pub mod window;
 
 pub mod alarm;
+pub mod hygiene;
 
 pub mod record;
 
@@ -59,5 +62,7 @@ pub mod late;
 pub mod message;
 
 pub mod sms;
+
+pub mod annunciate;
 
 pub mod engine;

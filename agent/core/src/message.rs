@@ -3,8 +3,10 @@
 //! Every payload is a flat JSON object; the types here serialise to it with `serde_json`. What is
 //! shown on the gateway itself has the same form (`shown`).
 
+mod hygiene;
 mod shown;
 
+pub use hygiene::{FrequentAlarm, HygieneMessage};
 pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
 use crate::alarm::{Act, Alarm};
@@ -273,7 +275,11 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("first_out", first_out)?;
             let Some(done) = done else { return Ok(()) };
             act_entries(map, Some(&done.act))?;
-            map.serialize_entry("until_ms", &done.until)
+            map.serialize_entry("until_ms", &done.until)?;
+            match done.took_ms {
+                Some(took_ms) => map.serialize_entry("took_ms", &took_ms),
+                None => Ok(()),
+            }
         }
         Event::Silence { act, count, until } => {
             map.serialize_entry("event", "silence")?;
@@ -560,12 +566,14 @@ pub struct AlarmMessage<'a> {
     pub gateway: &'a Gateway,
     /// The present run.
     pub run: &'a Run,
-    /// Whose.
-    pub device: &'a Device,
+    /// Id of the device whose it is, or of the gateway.
+    pub device: &'a str,
     /// As configured.
     pub settings: &'a plant::Alarm,
     /// As it stands.
     pub alarm: &'a Alarm,
+    /// What was reported with its condition, if it is one of the gateway's own.
+    pub reported: Option<&'a str>,
     /// Until when it is shelved, if it is.
     pub until: Option<Wall>,
 }
@@ -575,8 +583,8 @@ impl Serialize for AlarmMessage<'_> {
         let (settings, alarm) = (self.settings, self.alarm);
         let mut map = serializer.serialize_map(None)?;
         head(&mut map, self.gateway, self.run)?;
-        map.serialize_entry("id", &format!("{}.{}", self.device.id, settings.id))?;
-        map.serialize_entry("device", &self.device.id)?;
+        map.serialize_entry("id", &format!("{}.{}", self.device, settings.id))?;
+        map.serialize_entry("device", self.device)?;
         map.serialize_entry("alarm", &settings.id)?;
         map.serialize_entry("occurrence", &alarm.occurrence)?;
         map.serialize_entry("priority", &settings.priority)?;
@@ -594,7 +602,11 @@ impl Serialize for AlarmMessage<'_> {
         map.serialize_entry("first_out", &first_out)?;
         map.serialize_entry("text_en", &settings.text_en(alarm.value.as_ref()))?;
         map.serialize_entry("text_zh", &settings.text_zh(alarm.value.as_ref()))?;
-        act_entries(&mut map, alarm.who())?;
+        let who = alarm.who();
+        let why = who.and_then(|act| act.why.as_deref());
+        map.serialize_entry("by", &who.and_then(|act| act.by.as_deref()))?;
+        map.serialize_entry("via", &who.map(|act| act.via))?;
+        map.serialize_entry("why", &why.or(self.reported))?;
         map.serialize_entry("until_ms", &self.until)?;
         map.serialize_entry("count", &alarm.count)?;
         map.end()

@@ -1,8 +1,11 @@
 //! The whole of what is configured, checked: what the configuration parser hands out and the
 //! engine is built from. Nothing in here can be wrong any more.
 
+mod builtin;
+mod roster;
 mod states;
 
+pub use roster::{Budget, Channel, Language, Recipient, Roster};
 pub use states::{Derived, Match, Moving, Otherwise, Rates, StateMap, States};
 
 use crate::calendar::{Calendar, CalendarIndex};
@@ -34,6 +37,10 @@ pub struct Plant {
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
     pub alarms: Vec<Alarm>,
+    /// Who is told of alarms.
+    pub roster: Roster,
+    /// The horns, each with its lamps.
+    pub horns: Vec<Horn>,
     /// Largest payload of a record, in bytes: what tags have come to is told in several if it must.
     pub max_payload: usize,
     /// Short hash of the configuration, on every record.
@@ -44,6 +51,14 @@ impl Plant {
     /// The device with this index.
     pub fn device(&self, index: DeviceIndex) -> &Device {
         &self.devices[usize::from(index.0)]
+    }
+
+    /// The id of what an alarm belongs to: of a device, or [`GATEWAY`].
+    pub fn owner_id(&self, owner: Owner) -> &str {
+        match owner {
+            Owner::Device(index) => &self.device(index).id,
+            Owner::Gateway => GATEWAY,
+        }
     }
 
     /// Every calendar, the one that counts where none is named first.
@@ -329,12 +344,34 @@ pub enum Priority {
     High,
 }
 
-/// One alarm of one device.
+/// The id that stands for the gateway itself where a device is named; no device may have it.
+pub const GATEWAY: &str = "gateway";
+
+/// Whose an alarm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A machine.
+    Device(DeviceIndex),
+    /// The gateway itself: the agent's own alarms.
+    Gateway,
+}
+
+impl Owner {
+    /// The machine, if it is one.
+    pub const fn device(self) -> Option<DeviceIndex> {
+        match self {
+            Owner::Device(device) => Some(device),
+            Owner::Gateway => None,
+        }
+    }
+}
+
+/// One alarm of one device, or of the gateway.
 #[derive(Debug, Clone)]
 pub struct Alarm {
-    /// The device it belongs to.
-    pub device: DeviceIndex,
-    /// Its id within the device.
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its id within its owner.
     pub id: Arc<str>,
     /// How urgent.
     pub priority: Priority,
@@ -354,6 +391,58 @@ pub struct Alarm {
     pub text_en: Box<str>,
     /// Text for people, Chinese; the same ([`Alarm::text_zh`]).
     pub text_zh: Box<str>,
+}
+
+/// How a horn and its lamps follow an alarm (ISA-18.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Sequence {
+    /// A, automatic reset: what was acknowledged goes out when its condition is gone.
+    #[default]
+    Automatic,
+    /// M, manual reset: the lamp stays until a person resets the alarm.
+    Manual,
+    /// R, ringback: the same, and a tone and a slow flash tell that the condition is gone.
+    Ringback,
+}
+
+impl Sequence {
+    /// The letter of the standard.
+    pub const fn letter(self) -> char {
+        match self {
+            Sequence::Automatic => 'A',
+            Sequence::Manual => 'M',
+            Sequence::Ringback => 'R',
+        }
+    }
+
+    /// Whether its alarms stay until a person resets them.
+    pub const fn latches(self) -> bool {
+        matches!(self, Sequence::Manual | Sequence::Ringback)
+    }
+}
+
+/// One horn with its lamps: which alarms are heard and seen on it, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Horn {
+    /// Its id.
+    pub id: Arc<str>,
+    /// How it follows them.
+    pub sequence: Sequence,
+    /// Those of a lower priority are neither heard nor seen on it.
+    pub from_priority: Priority,
+    /// The devices whose alarms it tells; none: every one, and the gateway itself.
+    pub devices: Option<Box<[DeviceIndex]>>,
+}
+
+impl Horn {
+    /// Whether an alarm is heard and seen on it.
+    pub fn is_for(&self, alarm: &Alarm) -> bool {
+        let devices = self.devices.as_deref();
+        let owner = alarm.owner.device();
+        let here =
+            devices.is_none_or(|devices| owner.is_some_and(|device| devices.contains(&device)));
+        here && alarm.priority >= self.from_priority
+    }
 }
 
 impl Alarm {

@@ -296,4 +296,6 @@ pub struct Done {
     pub act: Act,
     /// Until when it is shelved.
     pub until: Option<Wall>,
+    /// Milliseconds since the step of a call before this one.
+    pub took_ms: Option<u64>,
 }

@@ -5,7 +5,9 @@
 //! parentheses; `press-1.state` names another device. Bad or missing data is *undecided*
 //! (Kleene logic): it neither raises nor clears.
 
+use crate::call::Call;
 use crate::kpi::Measure;
+use crate::own::Own;
 use crate::sample::Value;
 use crate::state::State;
 use crate::tag::{DeviceIndex, TagIndex};
@@ -45,6 +47,10 @@ pub enum Rule {
     TagNoData(DeviceIndex, TagIndex),
     /// A source of the device lies (see [`crate::tag::Detector`]).
     Suspect(DeviceIndex),
+    /// A condition of the gateway itself; never written, made for the agent's own alarms.
+    Own(Own),
+    /// What people say: called, and not solved yet; never written, made for calls.
+    Call(Call),
     /// A figure over a rolling window compared with a limit.
     Figure {
         /// Whose.
@@ -195,12 +201,18 @@ pub trait World {
     fn rate_per_ms(&self, device: DeviceIndex, tag: TagIndex, window_ms: u64) -> Option<f64>;
     /// Whether a source of a device lies, `None` while it says nothing.
     fn suspect(&self, device: DeviceIndex) -> Option<bool>;
+    /// Whether a condition of the gateway itself holds, `None` while nobody has said so.
+    fn own(&self, own: Own) -> Option<bool>;
 }
 
 impl Rule {
     /// The answer now, `None` if undecided. `active` says whether the alarm stands, for the deadband.
     pub fn evaluate(&self, world: &impl World, active: bool) -> Option<bool> {
-        self.answer(world, if active { 1.0 } else { 0.0 })
+        match self {
+            // It holds until people say otherwise.
+            Rule::Call(_) => Some(active),
+            rule => rule.answer(world, if active { 1.0 } else { 0.0 }),
+        }
     }
 
     /// `widen` says by how many deadbands each comparison is met before its limit: by one where
@@ -221,10 +233,11 @@ impl Rule {
             Rule::NoData(device) => world.no_data(*device),
             Rule::TagNoData(device, tag) => world.tag_no_data(*device, *tag),
             Rule::Suspect(device) => world.suspect(*device),
+            Rule::Own(own) => world.own(*own),
             Rule::Figure { op, limit, .. } | Rule::Rate { op, limit, .. } => {
                 limit.compare(*op, &Value::Float(self.number(world)?), widen)
             }
-            Rule::Lost => None,
+            Rule::Call(_) | Rule::Lost => None,
             Rule::And(a, b) => match (a.answer(world, widen), b.answer(world, widen)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -264,7 +277,12 @@ impl Rule {
         match self {
             Rule::And(a, b) | Rule::Or(a, b) => a.subject().or_else(|| b.subject()),
             Rule::Not(a) => a.subject(),
-            Rule::NoData(_) | Rule::TagNoData(..) | Rule::Suspect(_) | Rule::Lost => None,
+            Rule::NoData(_)
+            | Rule::TagNoData(..)
+            | Rule::Suspect(_)
+            | Rule::Own(_)
+            | Rule::Call(_)
+            | Rule::Lost => None,
             leaf => Some(leaf),
         }
     }
@@ -278,6 +296,14 @@ impl Rule {
                     _ => None,
                 }
             }
+            _ => None,
+        }
+    }
+
+    /// The device whose silence this leaf asks for.
+    pub const fn silence_of(&self) -> Option<DeviceIndex> {
+        match self {
+            Rule::NoData(device) => Some(*device),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use andon_core::engine::Engine;
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::{
-    Alarm, Derived, Device, Gateway, Link, Manners, Match, Model, Moving, Otherwise, Plant,
+    Alarm, Derived, Device, Gateway, Link, Manners, Match, Model, Moving, Otherwise, Owner, Plant,
     Priority, Rates, StateMap, States,
 };
 use andon_core::record::Run;
@@ -181,7 +181,7 @@ fn plant() -> Plant {
         .expect("the rule is right")
     };
     let alarms = (0..DEVICES).map(|n| Alarm {
-        device: DeviceIndex(n),
+        owner: Owner::Device(DeviceIndex(n)),
         id: "high".into(),
         priority: Priority::High,
         when: when(DeviceIndex(n)),
@@ -205,6 +205,8 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: alarms.collect(),
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

@@ -117,6 +117,8 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.collect(),
         alarms: vec![],
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9_000,
         cfg: 0,
     }

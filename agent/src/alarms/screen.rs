@@ -2,7 +2,7 @@
 //! first, the most urgent before others.
 
 use super::{Alarm, Alarms};
-use crate::screen::{COLUMNS, line, plural, span, width, wrapped};
+use crate::screen::{COLUMNS, line, plural, span, span_zh, width, wrapped};
 use andon_core::alarm::AlarmState;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
@@ -73,8 +73,12 @@ fn head(text: &mut String, alarms: &Alarms) {
         wrapped(text, "  ", 4, &words);
     }
     if let Some(until) = alarms.silent_until_ms {
-        let rest = span(u64::try_from(until - ts).unwrap_or(0));
-        let words = format!("the sound is stopped for another {rest}. 已消音，剩余 {rest}。");
+        let rest = u64::try_from(until - ts).unwrap_or(0);
+        let words = format!(
+            "the sound is stopped for another {}. 已消音，剩余 {}。",
+            span(rest),
+            span_zh(rest)
+        );
         wrapped(text, "  ", 4, &words);
     }
     text.push('\n');
@@ -221,7 +225,7 @@ mod tests {
             "\
 gw-press-1: 3 not normal, 1 to be acknowledged. 3 个报警，1 个待确认。
   2 sounding, high at most. 2 个鸣响，最高级别 高。
-  the sound is stopped for another 1 min 30 s. 已消音，剩余 1 min 30 s。
+  the sound is stopped for another 1 min 30 s. 已消音，剩余 1 分 30 秒。
 
 press-2.fault    no. 31    high   高  2 min 0 s ago, 3 times, first 首发
     gone, not acknowledged  已恢复，未确认

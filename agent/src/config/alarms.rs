@@ -2,13 +2,16 @@
 
 mod hygiene;
 
+use super::builtin;
 use super::glob::glob_matches;
+use super::links::LinkPart;
 use super::nearest::suggest;
 use super::report::Finding;
 use super::rules::{When, when};
 use super::values::{boolean, delay, duration, id, label, number, one_of, some, text};
 use super::walk::{At, Findings, Item, Section};
-use andon_core::plant::{Alarm, Device, Priority};
+use andon_core::own::Own;
+use andon_core::plant::{Alarm, Device, Owner, Priority};
 use andon_core::rule::{self, Rule};
 use andon_core::tag::DeviceIndex;
 use std::collections::HashSet;
@@ -38,17 +41,23 @@ struct AlarmPart {
     text_zh: Option<Arc<str>>,
 }
 
-/// The alarms of every device.
+/// The alarms of every device, and those of the gateway: one for each of `own`, and one for each link.
 pub(super) fn alarms(
     sections: Vec<Section<'_>>,
     devices: &[Device],
+    (own, links): (Vec<Own>, &[LinkPart]),
     text: &str,
     out: &Findings,
 ) -> Vec<Alarm> {
     let mut alarms: Vec<Alarm> = Vec::new();
     let mut ids: Vec<At<Arc<str>>> = Vec::new();
     let mut seen: HashSet<(DeviceIndex, Arc<str>)> = HashSet::new();
+    let mut changes = Vec::new();
     for section in sections {
+        if builtin::is_meant(&section) {
+            changes.extend(builtin::change(section));
+            continue;
+        }
         let Some(part) = alarm(section, text) else {
             continue;
         };
@@ -66,6 +75,7 @@ pub(super) fn alarms(
         suppress(&part, &matched, devices, &mut alarms[before..], out);
         ids.push(part.id);
     }
+    alarms.extend(builtin::alarms(own, links, changes, out));
     alarms
 }
 
@@ -151,7 +161,10 @@ fn suppress(
         );
     }
     for (device, rule) in rules {
-        if let Some(alarm) = alarms.iter_mut().find(|alarm| alarm.device == device) {
+        if let Some(alarm) = alarms
+            .iter_mut()
+            .find(|alarm| alarm.owner == Owner::Device(device))
+        {
             alarm.suppress_when = Some(rule);
         }
     }
@@ -169,7 +182,7 @@ fn deadband(item: &Item<'_>) -> Option<f64> {
 }
 
 /// A text with `{device}`, `{name}`, `{value}` and `{limit}` to be filled in.
-fn template(item: &Item<'_>) -> Option<Arc<str>> {
+pub(super) fn template(item: &Item<'_>) -> Option<Arc<str>> {
     let text = label(item)?;
     let hint = "use {device} for the id and {name} for the name of the device, {value} for what \
                 raised the alarm and {limit} for what it is compared with";
@@ -320,7 +333,7 @@ impl AlarmPart {
         let en = self.text_en.as_deref().map(fill);
         let zh = self.text_zh.as_deref().map(fill);
         Alarm {
-            device: index,
+            owner: Owner::Device(index),
             id: id.clone(),
             priority: self.priority,
             when,

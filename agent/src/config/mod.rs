@@ -9,6 +9,7 @@
 mod addresses;
 mod alarms;
 mod board;
+mod builtin;
 mod buses;
 mod calendar;
 mod called;
@@ -177,8 +178,9 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let follow = with_state.map(|device| (device.id.clone(), device.calendar));
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
+    let own = builtin::own(&root);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let alarms = alarms::alarms(alarm_sections, &devices, text, out);
+    let alarms = alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
     for mut other in others {
         other.take("devices_csv");
         other.finish();
@@ -235,6 +237,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
+            roster: Default::default(),
+            horns: Vec::new(),
             max_payload,
             cfg: 0,
         },

@@ -128,6 +128,8 @@ fn settings(port: u16) -> Settings {
                 device(1, register),
             ],
             alarms: vec![],
+            roster: Default::default(),
+            horns: vec![],
             max_payload: 9000,
             cfg: 0,
         },

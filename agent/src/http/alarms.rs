@@ -100,7 +100,7 @@ fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
             let ids: Vec<String> = plant
                 .alarms
                 .iter()
-                .map(|alarm| format!("{}.{}", plant.device(alarm.device).id, alarm.id))
+                .map(|alarm| format!("{}.{}", plant.owner_id(alarm.owner), alarm.id))
                 .collect();
             let hint = suggest(
                 id,

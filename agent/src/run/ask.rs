@@ -4,6 +4,8 @@
 //! no longer than it takes to write one device's tags, or a line for each link and device, and
 //! while as many questions wait as there is room for, the next waits to be asked.
 
+use super::notices::Desks;
+use super::own::OwnReports;
 use super::shift::Shift;
 use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
@@ -53,7 +55,7 @@ pub struct Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoAnswer;
 
-/// What is told besides what the engine knows.
+/// What stands beside the engine.
 #[derive(Debug)]
 pub(super) struct Beside {
     /// When the run began.
@@ -62,6 +64,10 @@ pub(super) struct Beside {
     pub(super) reach: watch::Receiver<Reach>,
     /// How well the Modbus links do.
     pub(super) meters: Meters,
+    /// Where people are told of alarms.
+    pub(super) desks: Desks,
+    /// How the parts of the gateway are.
+    pub(super) own: OwnReports,
 }
 
 /// Where questions are put; clones put them to the same engine.

@@ -126,6 +126,8 @@ pub(super) struct Promises {
     made: Vec<Promise>,
     /// For what is on its way to the disk.
     pending: Vec<Promise>,
+    /// Who waits for the next commit, and for the one that is on its way, however it ends.
+    waits: [Vec<oneshot::Sender<()>>; 2],
 }
 
 #[derive(Debug)]
@@ -140,13 +142,24 @@ impl Promises {
         self.made.push(Promise { answer, json });
     }
 
+    /// `done` is to be told when everything that was asked to be stored so far is on disk, or is not.
+    pub(super) fn wait(&mut self, done: oneshot::Sender<()>) {
+        self.waits[0].push(done);
+    }
+
     /// A commit takes everything so far.
     pub(super) fn committing(&mut self) {
         self.pending.append(&mut self.made);
+        let [made, pending] = &mut self.waits;
+        pending.append(made);
     }
 
     /// How that commit ended.
     pub(super) fn committed(&mut self, result: Result<(), &str>) {
+        for done in self.waits[1].drain(..) {
+            // Whoever waited may have gone meanwhile.
+            let _ = done.send(());
+        }
         for Promise { answer, json } in self.pending.drain(..) {
             let told = match result {
                 Ok(()) => Ok(json),

@@ -8,7 +8,9 @@
 
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
+use super::notices::Word;
 use super::order::{Given, Promises};
+use crate::annunciator::horn::Teller;
 use crate::clock;
 use crate::field::{Answer, FromField};
 use crate::history::{History, NotKept};
@@ -57,14 +59,14 @@ pub(super) struct Shift {
     history: History,
     pub(super) beside: Beside,
     current: CurrentValues,
-    health: watch::Sender<Health>,
+    watches: Watches,
     staging: Staging,
     pub(super) promises: Promises,
     commit: Option<JoinHandle<Commit>>,
     /// How records are relabelled that were made before the clock was set, until that is on disk.
     relabel: Option<Relabel>,
     /// The disk takes nothing now.
-    failing: bool,
+    pub(super) failing: bool,
     /// The history takes nothing now.
     history_failing: bool,
     /// The outbox's thread has ended, and will take nothing any more.
@@ -72,6 +74,8 @@ pub(super) struct Shift {
     warnings: Warnings,
     /// Late readings that were passed over, as far as the log tells of them, and when it told so.
     passed_over: (u64, Option<Mono>),
+    /// Damage of the store that its alarm has told.
+    pub(super) damages: u64,
 }
 
 /// What the engine's task is told and asked besides readings.
@@ -82,6 +86,16 @@ pub(super) struct Told {
     pub(super) asks: mpsc::Receiver<Ask>,
     /// Orders.
     pub(super) orders: mpsc::Receiver<Given>,
+    /// What those say who tell people of alarms.
+    pub(super) words: mpsc::Receiver<Word>,
+}
+
+/// What others follow.
+pub(super) struct Watches {
+    /// How the gateway is, for `status`.
+    pub(super) health: watch::Sender<Health>,
+    /// What is to be heard and lit.
+    pub(super) horns: Teller,
 }
 
 enum Wake {
@@ -90,6 +104,7 @@ enum Wake {
     Journal(Event),
     Ask(Ask),
     Order(Given),
+    Word(Word),
     Field(Option<FromField>),
     Time,
 }
@@ -101,7 +116,7 @@ impl Shift {
         store: Store,
         history: History,
         current: CurrentValues,
-        health: watch::Sender<Health>,
+        watches: Watches,
         beside: Beside,
         losses: Vec<Event>,
     ) -> Shift {
@@ -112,7 +127,7 @@ impl Shift {
             history,
             beside,
             current,
-            health,
+            watches,
             staging: Staging::new(now),
             promises: Promises::default(),
             commit: None,
@@ -126,6 +141,7 @@ impl Shift {
                 untold: 0,
             },
             passed_over: (0, None),
+            damages: 0,
         };
         let currents: Vec<Current> = shift.engine.currents().collect();
         for current in currents {
@@ -157,6 +173,7 @@ impl Shift {
                 done = committed(&mut self.commit) => Wake::Committed(done),
                 Some(event) = told.journal.recv() => Wake::Journal(event),
                 Some(given) = told.orders.recv() => Wake::Order(given),
+                Some(word) = told.words.recv() => Wake::Word(word),
                 Some(ask) = told.asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
                 () = sleep_until(deadline) => Wake::Time,
@@ -172,6 +189,7 @@ impl Shift {
                 Wake::Journal(event) => self.tell(event),
                 Wake::Ask(ask) => self.answer(ask),
                 Wake::Order(given) => self.obey(given),
+                Wake::Word(word) => self.attend(word),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
             self.keep_time();
@@ -241,6 +259,8 @@ impl Shift {
             let now = clock::now();
             self.catch_up(now.mono);
             self.engine.handle_time(now);
+            self.act(now.mono);
+            self.look_at_gateway(now.mono);
             self.tell_health();
             self.tell_passed_over(now.mono);
         }
@@ -267,6 +287,8 @@ impl Shift {
                 Action::Commit => self.staging.hurry(),
                 Action::Checkpoint => self.staging.checkpoint(),
                 Action::Publish(current) => self.publish(current, true),
+                Action::Notices(channel) => self.beside.desks.wake(channel),
+                Action::Horn => self.watches.horns.tell(self.engine.horns()),
                 Action::Quality(device, tag, quality) => self.warn(now, device, tag, quality),
             }
         }
@@ -294,7 +316,8 @@ impl Shift {
             Current::Alarm(index) => {
                 let alarm = &self.engine.plant().alarms[usize::from(index)];
                 let payload = self.engine.alarm(index).and_then(|alarm| json(&alarm));
-                (format!("{}/alarm/{}", id(alarm.device), alarm.id), payload)
+                let owner = self.engine.plant().owner_id(alarm.owner);
+                (format!("{owner}/alarm/{}", alarm.id), payload)
             }
         };
         if payload.is_some() || clear {
@@ -316,7 +339,7 @@ impl Shift {
 
     fn tell_health(&self) {
         let new = Shift::health(&self.engine);
-        self.health.send_if_modified(|old| {
+        self.watches.health.send_if_modified(|old| {
             let changed = *old != new;
             *old = new;
             changed

@@ -71,6 +71,7 @@ impl Queue {
         if let Err(error) = self.quarantine.keep(bad) {
             tracing::warn!("cannot keep a damaged part of the outbox: {error}");
         }
+        self.found_damage(&bad.why);
         if let Some(head) = &bad.head {
             let why = format!("damaged in the outbox: {}", bad.why);
             let lost = [head.positions()].into_iter().collect();
@@ -83,10 +84,17 @@ impl Queue {
         let dir = &self.dirs[at];
         let why = format!("damaged outbox directory {}: {why}", dir.name);
         let lost = [dir.positions()].into_iter().collect();
+        self.found_damage(&why);
         self.lose(at, lost, &why, None);
         self.dirs[at].info.damaged = true;
         self.dirs[at].dirty = true;
         self.shut(at);
+    }
+
+    /// For the alarm of the gateway.
+    pub(super) fn found_damage(&mut self, why: &str) {
+        self.view.damages += 1;
+        self.view.damage = Some(why.to_owned());
     }
 
     /// Remembers losses until a stored record tells them, and hands them to the caller once.

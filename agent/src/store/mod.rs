@@ -128,6 +128,10 @@ pub struct View {
     pub bytes: u64,
     /// Why the last attempt to write or read failed.
     pub failing: Option<String>,
+    /// Times that something stored was found damaged in this run.
+    pub damages: u64,
+    /// What was found damaged last.
+    pub damage: Option<String>,
 }
 
 /// Why the outbox cannot be opened.

@@ -207,6 +207,7 @@ impl Queue {
         let mut dir = Dir::new(name);
         dir.info.damaged = true;
         dir.dirty = true;
+        self.found_damage(&format!("outbox directory {name}: {why}"));
         self.dirs.push(dir);
         self.tell(vec![Event::Loss {
             why: format!("damaged outbox directory {name}: {why}"),
@@ -243,6 +244,7 @@ impl Queue {
             .and_then(|witness| Some((witness.next, witness.missing(name, self.meta.next)?)));
         let is_whole = cut.is_none();
         if let Some((next, loss)) = cut {
+            self.found_damage("the end of the outbox is missing");
             self.tell(vec![loss]);
             dir.info.end = next;
             dir.remove(self.meta.next..next);

@@ -32,6 +32,10 @@ pub enum Verb {
     OutOfService,
     /// It is switched on again.
     Return,
+    /// An operator calls for somebody.
+    Call,
+    /// What was called for is solved.
+    Solve,
 }
 
 impl Verb {
@@ -44,6 +48,8 @@ impl Verb {
             Verb::Unshelve => "unshelve",
             Verb::OutOfService => "out-of-service",
             Verb::Return => "return",
+            Verb::Call => "call",
+            Verb::Solve => "solve",
         }
     }
 }
@@ -113,6 +119,12 @@ pub enum Refusal {
     InService,
     /// By a short message one may acknowledge, and nothing else.
     NotBySms,
+    /// It is no call, and goes by its condition.
+    NotACall,
+    /// Somebody has been called, and it is not solved.
+    Called,
+    /// Nobody is called.
+    NotCalled,
 }
 
 impl fmt::Display for Refusal {
@@ -161,6 +173,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::NotShelved => f.write_str("it is not shelved"),
             Refusal::InService => f.write_str("it is not out of service"),
+            Refusal::NotACall => f.write_str("it is no call: it comes and goes with its condition"),
+            Refusal::Called => f.write_str("somebody has been called, and it is not solved yet"),
+            Refusal::NotCalled => f.write_str("nobody is called"),
             Refusal::NotBySms => f.write_str("by a message it can only be acknowledged"),
         }
     }
@@ -201,6 +216,9 @@ impl Refusal {
             Refusal::ShelfTime => "搁置时间最短 1 毫秒，最长 8 小时".into(),
             Refusal::NotShelved => "没有被搁置".into(),
             Refusal::InService => "没有被停用".into(),
+            Refusal::NotACall => "不是呼叫，随报警条件变化".into(),
+            Refusal::Called => "已呼叫，尚未解决".into(),
+            Refusal::NotCalled => "没有呼叫".into(),
             Refusal::NotBySms => "短信只能确认报警".into(),
         }
     }
@@ -242,6 +260,16 @@ impl Alarm {
             Verb::Return => {
                 self.out_of_service = None;
                 self.come_back(latched, at);
+            }
+            Verb::Call => {
+                self.happen(Happening::Occur, latched, at);
+            }
+            Verb::Solve => {
+                // Whoever solves it has arrived.
+                if self.happen(Happening::Acknowledge, latched, at).is_some() {
+                    self.ack = Some(Box::new(act));
+                }
+                self.happen(Happening::Clear, latched, at);
             }
         }
         let to = self.state();
@@ -293,6 +321,10 @@ impl Alarm {
             Verb::Shelve(for_ms) if for_ms == 0 || for_ms > LONGEST_SHELF_MS => {
                 Err(Refusal::ShelfTime)
             }
+            Verb::Call if state.is_hidden() => Err(Refusal::Hidden(state)),
+            Verb::Call if self.is_active() => Err(Refusal::Called),
+            Verb::Solve if !self.is_active() => Err(Refusal::NotCalled),
+            Verb::Call | Verb::Solve => Ok(()),
             Verb::Unshelve if self.shelf.is_none() => Err(Refusal::NotShelved),
             Verb::Return if self.out_of_service.is_none() => Err(Refusal::InService),
             Verb::Shelve(_) | Verb::OutOfService | Verb::Unshelve | Verb::Return => Ok(()),

@@ -3,6 +3,7 @@
 use super::{Action, Current, Engine};
 use crate::alarm::{AlarmState, Change, Happening};
 use crate::kpi::Measure;
+use crate::own::Own;
 use crate::plant::Plant;
 use crate::record::{Done, Event};
 use crate::rule::{Rule, World};
@@ -82,6 +83,10 @@ impl World for Engine {
     fn suspect(&self, device: DeviceIndex) -> Option<bool> {
         self.lies(device)
     }
+
+    fn own(&self, own: Own) -> Option<bool> {
+        self.own_holds(own)
+    }
 }
 
 impl Engine {
@@ -120,6 +125,8 @@ impl Engine {
 
     /// What hides an alarm begins before its condition is looked at, and ends after: what comes or
     /// goes at the same moment is not shown for it.
+    ///
+    /// Silence behind a dead link is hidden as well ([`Engine::is_cut_off`]).
     pub(super) fn judge(&mut self, index: u16, now: Mono) {
         let plant = Arc::clone(&self.plant);
         let at = usize::from(index);
@@ -127,10 +134,17 @@ impl Engine {
         let latched = settings.latched;
         let label = self.timeline.label(now);
         let (was_undecided, mut told) = (self.alarms[at].undecided, false);
-        let suppressed = match &settings.suppress_when {
+        let by_design = match &settings.suppress_when {
             Some(when) => when.evaluate(&*self, self.alarms[at].is_suppressed()),
             // It may have been, under another configuration.
             None => Some(false),
+        };
+        let cut_off = self.is_cut_off(settings, now);
+        let suppressed = match (by_design, cut_off) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), Some(false)) => Some(false),
+            // What hid it may still hold.
+            _ => None,
         };
         if suppressed == Some(true) {
             let change = self.alarms[at].suppress(true, latched, label);
@@ -154,7 +168,7 @@ impl Engine {
         }
         let change = self.alarms[at].end_shelf(now, latched, label);
         told |= self.tell_alarm(index, change, None, now);
-        if suppressed == Some(false) {
+        if suppressed == Some(false) && !self.is_ending_silence(index, answer) {
             let change = self.alarms[at].suppress(false, latched, label);
             told |= self.tell_alarm(index, change, None, now);
         }
@@ -175,6 +189,17 @@ impl Engine {
         }
     }
 
+    /// Whether an alarm over silence is only waiting out its delay: come out from behind a dead link,
+    /// that is not told as new.
+    fn is_ending_silence(&self, index: u16, answer: Option<bool>) -> bool {
+        let mut of_silence = false;
+        let settings = &self.plant.alarms[usize::from(index)];
+        settings
+            .when
+            .for_each_leaf(&mut |leaf| of_silence |= leaf.silence_of().is_some());
+        of_silence && answer != Some(true) && self.alarms[usize::from(index)].is_active()
+    }
+
     /// Silence is known only afterwards: its delay counts from the last good sample.
     fn since(&self, when: &Rule, now: Mono) -> Mono {
         match when {
@@ -192,14 +217,17 @@ impl Engine {
         done: Option<Box<Done>>,
         now: Mono,
     ) -> bool {
-        let Some(Change { from, to }) = change else {
+        let Some(change) = change else {
             return false;
         };
+        self.horns_due = true;
+        self.count_change(index, change, done.as_deref(), now);
+        let Change { from, to } = change;
         let first_out = self.is_first_out(index, to);
         let settings = &self.plant.alarms[usize::from(index)];
         let alarm = &self.alarms[usize::from(index)];
         let event = Event::Alarm {
-            device: self.plant.device(settings.device).id.clone(),
+            device: self.plant.owner_id(settings.owner).into(),
             alarm: settings.id.clone(),
             occurrence: alarm.occurrence,
             priority: settings.priority,

@@ -7,6 +7,7 @@ use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
 use crate::alarm::{Alarm, AlarmState};
 use crate::history::OpenTags;
+use crate::hygiene::Kept;
 use crate::machine::Ledger;
 use crate::plant::{Plant, Priority};
 use crate::record::Event;
@@ -92,6 +93,8 @@ pub(super) struct Checkpoint {
     /// By device and tag, the newest time stamps of sources.
     source_times: Vec<TimesOf>,
     alarms: Vec<StoredAlarm>,
+    /// How many alarms there were, by device and alarm.
+    hygiene: Kept<(Arc<str>, Arc<str>)>,
     /// Activations that may have been counted since.
     #[serde(skip)]
     lost_occurrences: u64,
@@ -204,7 +207,7 @@ impl Engine {
             .map(|(alarm, settings)| (alarm.stored(now), settings))
             .filter(|(alarm, _)| *alarm != Alarm::default())
             .map(|(alarm, settings)| StoredAlarm {
-                device: self.plant.device(settings.device).id.clone(),
+                device: self.plant.owner_id(settings.owner).into(),
                 id: settings.id.clone(),
                 priority: settings.priority,
                 alarm,
@@ -231,6 +234,11 @@ impl Engine {
             counters,
             source_times,
             alarms,
+            hygiene: self.hygiene.kept(|index| {
+                let settings = &self.plant.alarms[usize::from(index)];
+                let owner = self.plant.owner_id(settings.owner).into();
+                (owner, settings.id.clone())
+            }),
             lost_occurrences: 0,
         };
         let mut bytes = Vec::from([VERSION]);
@@ -289,6 +297,16 @@ impl Engine {
         self.begin_labels();
         self.begin_late();
         self.mark_begin(self.now);
+        let silent = before.silence_is_known(now).then(|| now.wall - before.at);
+        let silent_ms = silent.and_then(|silent| u64::try_from(silent).ok());
+        self.hygiene
+            .resume(&before.hygiene, silent_ms, |(owner, id)| {
+                let mut alarms = plant.alarms.iter();
+                let at = alarms.position(|settings| {
+                    settings.id == *id && *plant.owner_id(settings.owner) == **owner
+                });
+                at.and_then(|at| u16::try_from(at).ok())
+            });
         self.resume_alarms(before.alarms, now.mono);
         for alarm in &mut self.alarms {
             alarm.occurrence += before.lost_occurrences;
@@ -370,6 +388,6 @@ impl Engine {
 
 fn find_alarm(plant: &Plant, stored: &StoredAlarm) -> Option<usize> {
     plant.alarms.iter().position(|settings| {
-        settings.id == stored.id && plant.device(settings.device).id == stored.device
+        settings.id == stored.id && *plant.owner_id(settings.owner) == *stored.device
     })
 }

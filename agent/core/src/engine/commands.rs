@@ -1,7 +1,7 @@
 //! What people do to alarms: the one way in for every channel.
 
 use super::{Action, Current, Engine};
-use crate::alarm::{Act, Refusal, Verb};
+use crate::alarm::{Act, AlarmState, Refusal, Verb};
 use crate::plant::Priority;
 use crate::record::{Done, Event};
 use crate::time::{Mono, Wall};
@@ -54,6 +54,15 @@ impl Engine {
         let place = usize::from(index);
         let label = self.timeline.label(at);
         let latched = self.plant.alarms[place].latched;
+        let is_call = self.plant.alarms[place].is_call();
+        if !is_call && matches!(command.verb, Verb::Call | Verb::Solve) {
+            return Err(Refused::Alarm(Refusal::NotACall));
+        }
+        let took_ms = match command.verb {
+            Verb::Acknowledge if is_call => self.since_raised(index, at),
+            Verb::Solve => self.since_step(index, at),
+            _ => None,
+        };
         let act = command.act.clone();
         let change = self.alarms[place]
             .act(command.verb, command.occurrence, act, latched, (at, label))
@@ -67,6 +76,7 @@ impl Engine {
             verb: command.verb,
             act: command.act,
             until,
+            took_ms,
         };
         self.tell_alarm(index, Some(change), Some(Box::new(done)), at);
         self.act(Action::Publish(Current::Alarm(index)));
@@ -84,13 +94,17 @@ impl Engine {
         self.roll(at);
         let until = at + SILENCE_MS;
         let mut count = 0;
-        for alarm in &mut self.alarms {
-            if alarm.sounds(at) {
+        for (index, alarm) in self.alarms.iter_mut().enumerate() {
+            let rings_back = alarm.state() == AlarmState::LatchedAck
+                && alarm.silenced_until(at).is_none()
+                && self.horns.rings_back(&self.plant, index);
+            if alarm.sounds(at) || rings_back {
                 alarm.silence(until);
                 count += 1;
             }
         }
         if count > 0 {
+            self.horns_due = true;
             let event = Event::Silence {
                 act: Box::new(act),
                 count: u64::try_from(count).unwrap_or(u64::MAX),
@@ -121,7 +135,7 @@ impl Engine {
     fn alarm_index(&self, id: &str) -> Option<u16> {
         let (device, alarm) = id.split_once('.')?;
         let found = self.plant.alarms.iter().position(|settings| {
-            *settings.id == *alarm && *self.plant.device(settings.device).id == *device
+            *settings.id == *alarm && *self.plant.owner_id(settings.owner) == *device
         });
         found.and_then(|index| u16::try_from(index).ok())
     }

@@ -9,6 +9,7 @@ use super::{Action, Entry};
 use crate::alarm::{Act, Alarm, LONGEST_BY, LONGEST_WHY};
 use crate::calendar::Calendar;
 use crate::conditions::Input;
+use crate::hygiene::Hygiene;
 use crate::late::{self, Late};
 use crate::limits::{actions, inputs, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
@@ -123,7 +124,16 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
         Allocation {
             what: "alarms, and who did what to them",
             count: alarms,
-            each: size_of::<Alarm>() + size_of::<plant::Alarm>() + 256 + ACTS,
+            each: size_of::<Alarm>()
+                + size_of::<plant::Alarm>()
+                + 256
+                + ACTS
+                + Hygiene::bytes_each(),
+        },
+        Allocation {
+            what: "how many alarms there were in each minute of a day",
+            count: 1,
+            each: Hygiene::bytes(),
         },
         Allocation {
             what: "actions on their way",

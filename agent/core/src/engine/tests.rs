@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 mod calendar;
 mod calendars;
+mod calls;
 mod changed;
 mod commands;
 mod derived;
@@ -22,6 +23,7 @@ mod edges;
 mod history;
 mod late;
 mod late_data;
+mod own;
 mod power;
 mod rates;
 mod restart;
@@ -119,7 +121,7 @@ fn plant() -> Plant {
         detect: Arc::default(),
     };
     let alarm = |id: &str, when: &str, on_delay_ms| plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: id.into(),
         priority: Priority::High,
         when: rule::parse(when, 0.0, &|_, name| match name {
@@ -146,10 +148,12 @@ fn plant() -> Plant {
         other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: vec![device],
+        horns: vec![],
         alarms: vec![
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),
         ],
+        roster: Default::default(),
         max_payload: 9000,
         cfg: 0xabcd,
     }
@@ -210,7 +214,11 @@ impl Bench {
                 Action::Keep(page) => self.pages.push(page),
                 Action::Publish(current) => self.published.push(current),
                 Action::Relabel(relabel) => self.relabel = Some(relabel),
-                Action::Commit | Action::Checkpoint | Action::Quality(..) => {}
+                Action::Commit
+                | Action::Checkpoint
+                | Action::Notices(_)
+                | Action::Horn
+                | Action::Quality(..) => {}
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::message::{
 };
 use crate::plant::{Code, Device, Model, Plant};
 use crate::record::Run;
+use crate::rule::Rule;
 use crate::sample::{Quality, Reason, Value};
 use crate::summary::{ShiftRun, Sum, Tier};
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
@@ -163,9 +164,13 @@ impl Engine {
         Some(AlarmMessage {
             gateway: &self.plant.gateway,
             run: &self.run,
-            device: self.plant.device(settings.device),
+            device: self.plant.owner_id(settings.owner),
             settings,
             alarm,
+            reported: match settings.when {
+                Rule::Own(own) if alarm.is_active() => self.own_why(own),
+                _ => None,
+            },
             until: until.map(|until| self.timeline.label(until)),
         })
     }

@@ -61,6 +61,9 @@ impl World for Shop {
     fn suspect(&self, _: DeviceIndex) -> Option<bool> {
         self.temperature.as_ref().map(|_| self.mode.is_none())
     }
+    fn own(&self, _: Own) -> Option<bool> {
+        None
+    }
 }
 
 #[test]

@@ -125,6 +125,8 @@ fn plant(every_ms: u64, rated: Option<u64>) -> Plant {
         links: vec![Link::network("plc")],
         devices: vec![device],
         alarms: vec![],
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

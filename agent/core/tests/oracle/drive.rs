@@ -178,6 +178,8 @@ pub fn plant(stream: &Stream) -> Plant {
         links: vec![Link::network("plc")],
         devices: devices.map(|(at, machine)| device(at, machine)).collect(),
         alarms: vec![],
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9_000,
         cfg: 0,
     }

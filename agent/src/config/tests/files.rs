@@ -160,7 +160,9 @@ fn files_are_read_in_the_order_of_their_names() {
         ["saw", "mill-a", "mill-b", "lathe-a"]
     );
     let alarms = loaded.settings.plant.alarms.iter();
-    let alarms: Vec<u16> = alarms.map(|alarm| alarm.device.0).collect();
+    let alarms: Vec<u16> = alarms
+        .filter_map(|alarm| Some(alarm.owner.device()?.0))
+        .collect();
     assert_eq!(alarms, [1, 3]);
     let files: Vec<(&str, usize)> = loaded
         .files

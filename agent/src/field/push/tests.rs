@@ -67,6 +67,8 @@ fn plant() -> Plant {
         links: vec![Link::network("plc"), Link::network("door")],
         devices: vec![device("saw", 0), device("press-1", 1), device("press-2", 1)],
         alarms: vec![],
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

@@ -1,6 +1,7 @@
 use super::*;
+use crate::annunciator::horn::Horns;
 use crate::field::meter::Meters;
-use crate::run::{Asks, NoAnswer, NotDone, Order, Orders, Question};
+use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, OwnReports, Question};
 use crate::store;
 use crate::upstream::Reach;
 use andon_core::alarm::{Act, AlarmState, Verb, Via};
@@ -67,6 +68,8 @@ fn plant() -> Plant {
             detect: Arc::default(),
         }],
         alarms: vec![silent()],
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 1,
     }
@@ -75,7 +78,7 @@ fn plant() -> Plant {
 /// An alarm that is raised at once: nobody reads the device, and its data is stale at once.
 fn silent() -> plant::Alarm {
     plant::Alarm {
-        device: DeviceIndex(0),
+        owner: plant::Owner::Device(DeviceIndex(0)),
         id: "no-data".into(),
         priority: Priority::High,
         when: Rule::NoData(DeviceIndex(0)),
@@ -109,13 +112,18 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
+        desks: Desks::new().0,
+        own: OwnReports::new(),
     };
     Shift::new(
         engine,
         store,
         History::none(),
         current,
-        health,
+        Watches {
+            health,
+            horns: Horns::new(0).0,
+        },
         beside,
         losses,
     )
@@ -127,6 +135,7 @@ fn nothing_told() -> Told {
         journal: mpsc::channel(1).1,
         asks: mpsc::channel(1).1,
         orders: mpsc::channel(1).1,
+        words: mpsc::channel(1).1,
     }
 }
 

@@ -18,9 +18,11 @@ enum Event {
     TakenOut,
     Returned,
     Restarted,
+    Called,
+    Solved,
 }
 
-const EVENTS: [Event; 12] = [
+const EVENTS: [Event; 14] = [
     Event::Occurs,
     Event::Clears,
     Event::Acknowledged,
@@ -33,6 +35,8 @@ const EVENTS: [Event; 12] = [
     Event::TakenOut,
     Event::Returned,
     Event::Restarted,
+    Event::Called,
+    Event::Solved,
 ];
 
 /// What is shown after it; none where a person is refused.
@@ -51,6 +55,8 @@ fn after(alarm: &mut Alarm, event: Event, latched: bool) -> Option<AlarmState> {
         Event::Unshelved => return act(alarm, Verb::Unshelve),
         Event::TakenOut => return act(alarm, Verb::OutOfService),
         Event::Returned => return act(alarm, Verb::Return),
+        Event::Called => return act(alarm, Verb::Call),
+        Event::Solved => return act(alarm, Verb::Solve),
         Event::ShelfEnds => drop(alarm.end_shelf(far.0, latched, far.1)),
         Event::Suppressed => drop(alarm.suppress(true, latched, Wall(1))),
         Event::Released => drop(alarm.suppress(false, latched, Wall(1))),
@@ -75,39 +81,39 @@ fn every_state_that_is_shown_with_every_event() {
     let (shelf, supp, out) = (Some(S::Shelved), Some(S::Suppressed), Some(S::OutOfService));
     // Those that are hidden stand on an active alarm. In the order of EVENTS: occurs, clears |
     // acknowledged, reset | shelved, unshelved, shelf ends | suppressed, released | taken out,
-    // returned | restarted.
+    // returned | restarted | called, solved.
     #[rustfmt::skip]
     let rows = [
         (S::Normal, false,
-            [unack, normal, NO, NO, shelf, NO, normal, normal, normal, out, NO, normal]),
+            [unack, normal, NO, NO, shelf, NO, normal, normal, normal, out, NO, normal, unack, NO]),
         (S::Normal, true,
-            [unack, normal, NO, NO, shelf, NO, normal, normal, normal, out, NO, normal]),
+            [unack, normal, NO, NO, shelf, NO, normal, normal, normal, out, NO, normal, unack, NO]),
         (S::UnackActive, false,
-            [unack, rtn, ack, NO, shelf, NO, unack, supp, unack, out, NO, unack]),
+            [unack, rtn, ack, NO, shelf, NO, unack, supp, unack, out, NO, unack, NO, normal]),
         (S::UnackActive, true,
-            [unack, l_unack, ack, NO, shelf, NO, unack, supp, unack, out, NO, unack]),
+            [unack, l_unack, ack, NO, shelf, NO, unack, supp, unack, out, NO, unack, NO, l_ack]),
         (S::AckActive, false,
-            [ack, normal, NO, NO, shelf, NO, ack, supp, ack, out, NO, ack]),
+            [ack, normal, NO, NO, shelf, NO, ack, supp, ack, out, NO, ack, NO, normal]),
         (S::AckActive, true,
-            [ack, l_ack, NO, NO, shelf, NO, ack, supp, ack, out, NO, ack]),
+            [ack, l_ack, NO, NO, shelf, NO, ack, supp, ack, out, NO, ack, NO, l_ack]),
         (S::RtnUnack, false,
-            [unack, rtn, normal, NO, shelf, NO, rtn, supp, rtn, out, NO, rtn]),
+            [unack, rtn, normal, NO, shelf, NO, rtn, supp, rtn, out, NO, rtn, unack, NO]),
         (S::LatchedUnack, true,
-            [unack, l_unack, l_ack, NO, shelf, NO, l_unack, supp, l_unack, out, NO, l_unack]),
+            [unack, l_unack, l_ack, NO, shelf, NO, l_unack, supp, l_unack, out, NO, l_unack, unack, NO]),
         (S::LatchedAck, true,
-            [unack, l_ack, NO, normal, shelf, NO, l_ack, supp, l_ack, out, NO, l_ack]),
+            [unack, l_ack, NO, normal, shelf, NO, l_ack, supp, l_ack, out, NO, l_ack, unack, NO]),
         (S::Shelved, false,
-            [shelf, shelf, NO, NO, shelf, unack, unack, supp, shelf, out, NO, shelf]),
+            [shelf, shelf, NO, NO, shelf, unack, unack, supp, shelf, out, NO, shelf, NO, shelf]),
         (S::Shelved, true,
-            [shelf, shelf, NO, NO, shelf, unack, unack, supp, shelf, out, NO, shelf]),
+            [shelf, shelf, NO, NO, shelf, unack, unack, supp, shelf, out, NO, shelf, NO, shelf]),
         (S::Suppressed, false,
-            [supp, supp, NO, NO, supp, NO, supp, supp, unack, out, NO, supp]),
+            [supp, supp, NO, NO, supp, NO, supp, supp, unack, out, NO, supp, NO, normal]),
         (S::Suppressed, true,
-            [supp, supp, NO, NO, supp, NO, supp, supp, unack, out, NO, supp]),
+            [supp, supp, NO, NO, supp, NO, supp, supp, unack, out, NO, supp, NO, supp]),
         (S::OutOfService, false,
-            [out, out, NO, NO, out, NO, out, out, out, out, unack, out]),
+            [out, out, NO, NO, out, NO, out, out, out, out, unack, out, NO, out]),
         (S::OutOfService, true,
-            [out, out, NO, NO, out, NO, out, out, out, out, unack, out]),
+            [out, out, NO, NO, out, NO, out, out, out, out, unack, out, NO, out]),
     ];
     for state in S::ALL {
         let is_told = rows.iter().any(|(of, ..)| *of == state);
@@ -122,6 +128,7 @@ fn every_state_that_is_shown_with_every_event() {
             match event {
                 Event::Occurs => assert!(alarm.is_active(), "{told}"),
                 Event::Clears => assert!(!alarm.is_active(), "{told}"),
+                Event::Solved if expected.is_some() => assert!(!alarm.is_active(), "{told}"),
                 // The condition is another matter.
                 _ if alarm.occurrence == before.occurrence => {
                     assert_eq!(alarm.is_active(), before.is_active(), "{told}");

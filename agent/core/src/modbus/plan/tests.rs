@@ -75,6 +75,8 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         links: vec![Link::network("plc")],
         devices: models.iter().zip(1..).map(device).collect(),
         alarms: vec![],
+        roster: Default::default(),
+        horns: vec![],
         max_payload: 9000,
         cfg: 0,
     }

@@ -1,0 +1,3 @@
+//! Drivers that bring alarms to people.
+
+pub mod horn;
