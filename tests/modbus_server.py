@@ -9,6 +9,7 @@ where the server listens: {"port": 41234}.
                                                             a good part every 4 s, scrap every 15
     {"do": "dead", "unit": 3, "dead": true}                 the unit stops answering
     {"do": "report"}                                        what was made and who was asked when
+    {"do": "relays"}                                        what was written to the relay module
 
 Parts are made only from second 5 to second 55 of each wall-clock minute, so that a part never
 falls on the boundary of a window and what each minute made is beyond doubt.
@@ -84,12 +85,36 @@ class Press(ModbusBaseSlaveContext):
         return True
 
 
+class Relays(ModbusBaseSlaveContext):
+    """A relay module of eight coils, and what was written to them; it has nothing else."""
+
+    COILS = 8
+
+    def __init__(self):
+        self.coils = [False] * self.COILS
+        self.writes = []
+
+    def getValues(self, fc_as_hex, address, count=1):
+        return self.coils[address : address + count]
+
+    def setValues(self, fc_as_hex, address, values):
+        for offset, value in enumerate(values):
+            self.coils[address + offset] = bool(value)
+            self.writes.append([now_ms(), fc_as_hex, address + offset, int(value)])
+
+    def validate(self, fc_as_hex, address, count=1):
+        """Coils are read one or many at a time, and written one at a time."""
+        return fc_as_hex in (1, 5) and address + count <= self.COILS
+
+
 class Plant:
     """The units, and the conversation with the scenario."""
 
-    def __init__(self, units):
+    def __init__(self, units, relays):
         self.units = {unit: Press() for unit in units}
-        self.context = ModbusServerContext(slaves=dict(self.units), single=False)
+        self.relays = {unit: Relays() for unit in relays}
+        everybody = {**self.units, **self.relays}
+        self.context = ModbusServerContext(slaves=everybody, single=False)
 
     def trace(self, sending, pdu):
         """Notes every request, also of units that do not answer."""
@@ -103,8 +128,13 @@ class Plant:
         what = order.pop("do")
         if what == "report":
             return {"units": {unit: self.report(press) for unit, press in self.units.items()}}
+        if what == "relays":
+            return {
+                unit: {"coils": module.coils, "writes": module.writes}
+                for unit, module in self.relays.items()
+            }
         unit = order.pop("unit")
-        press = self.units[unit]
+        press = self.units.get(unit) or self.relays[unit]
         if what == "set":
             for key, value in order.items():
                 if not hasattr(press, key):
@@ -152,10 +182,11 @@ def say(message):
 async def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--units", type=int, default=2, help="units 1..N")
+    arguments.add_argument("--relays", type=int, nargs="*", default=[], help="relay modules")
     arguments.add_argument("--port", type=int, default=0)
     arguments = arguments.parse_args()
 
-    plant = Plant(range(1, arguments.units + 1))
+    plant = Plant(range(1, arguments.units + 1), arguments.relays)
     server = ModbusTcpServer(
         plant.context,
         address=("127.0.0.1", arguments.port),

@@ -1,3 +1,4 @@
 //! Drivers that bring alarms to people.
 
 pub mod horn;
+pub mod sms;

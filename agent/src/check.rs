@@ -1,6 +1,7 @@
 //! `andon check`: every mistake of a file, or what it comes to.
 
 mod calendars;
+mod horns;
 
 use crate::bus;
 use crate::clock;
@@ -100,6 +101,7 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
             sum(configured, "alarm"),
         ),
     );
+    horns::show(&mut text, settings);
     if let Some(http) = &settings.http {
         line(&mut text, "http", &address(&http.host, http.port));
     }
@@ -408,7 +410,7 @@ mod tests {
             "link shop      MQTT mqtt://127.0.0.1:1883, 2 topics: 1 device, 3 tags",
             "devices        4 with 16 tags, 10 alarms",
             "Asia/Shanghai, shifts day, night",
-            "  [horn]: no horn sounds",
+            "horn horn      sequence A, from medium: board",
             "of 32 MiB",
             "without the broker it lasts, an estimate",
         ] {

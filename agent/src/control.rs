@@ -136,18 +136,29 @@ pub async fn runs(data_dir: &Path) -> Result<bool, AskError> {
 /// Asks the agent that runs on `data_dir`; `path` is that of the HTTP door.
 pub async fn get(data_dir: &Path, path: &str) -> Result<Bytes, AskError> {
     let request = Request::get(path).body(Full::default());
-    ask(data_dir, request).await
+    ask(data_dir, request, PATIENCE).await
 }
 
 /// Tells the agent that runs on `data_dir` to do something; `body` is JSON.
 pub async fn post(data_dir: &Path, path: &str, body: Vec<u8>) -> Result<Bytes, AskError> {
+    post_patiently(data_dir, path, body, PATIENCE).await
+}
+
+/// The same, for what takes its time.
+pub async fn post_patiently(
+    data_dir: &Path,
+    path: &str,
+    body: Vec<u8>,
+    patience: Duration,
+) -> Result<Bytes, AskError> {
     let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
-    ask(data_dir, request.body(Full::from(body))).await
+    ask(data_dir, request.body(Full::from(body)), patience).await
 }
 
 async fn ask(
     data_dir: &Path,
     request: Result<Request<Full<Bytes>>, hyper::http::Error>,
+    patience: Duration,
 ) -> Result<Bytes, AskError> {
     let request = request.map_err(|error| AskError::NoAnswer(error.to_string()))?;
     let socket = socket(data_dir);
@@ -157,12 +168,12 @@ async fn ask(
             io::ErrorKind::PermissionDenied => AskError::NotAllowed(socket),
             _ => AskError::NotRunning(socket),
         })?;
-    let answer = timeout(PATIENCE, answer(stream, request)).await;
+    let answer = timeout(patience, answer(stream, request)).await;
     let (status, body) = match answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(why)) => return Err(AskError::NoAnswer(why)),
         Err(_) => {
-            let why = format!("nothing within {} s", PATIENCE.as_secs());
+            let why = format!("nothing within {} s", patience.as_secs());
             return Err(AskError::NoAnswer(why));
         }
     };

@@ -1,6 +1,7 @@
 //! The `andon` command line.
 
 use andon::alarms::{self, Deed};
+use andon::annunciator::horn;
 use andon::{check, config, demo, export, memory, probe, run, sms, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
@@ -81,6 +82,9 @@ enum Command {
     Probe(probe::Options),
     /// Find the units of a link, read-only
     Scan(probe::scan::Options),
+    /// Prove that alarms are heard and seen
+    #[command(subcommand)]
+    Horn(horn::Options),
     /// Prove that text messages reach people
     #[command(subcommand)]
     Sms(sms::Options),
@@ -102,6 +106,7 @@ fn main() -> ExitCode {
         Command::Silence(who) => alarms::act(Deed::Silence(who)),
         Command::Export(options) => export::command(&options),
         Command::Probe(options) => probe::command(&options),
+        Command::Horn(options) => horn::command(&options),
         Command::Sms(options) => sms::command(&options),
         Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),

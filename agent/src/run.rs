@@ -15,7 +15,8 @@ pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
 pub use own::OwnReports;
 
-use crate::annunciator::horn::Horns;
+use crate::annunciator::horn::{self, Horns};
+use crate::annunciator::sms::{self, Texts, Worker};
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
@@ -23,8 +24,10 @@ use crate::history::{self, History, Limits};
 use crate::http::{self, Door, Scripts};
 use crate::plan;
 use crate::settings::Settings;
+use crate::sms::PIN_REFUSED;
 use crate::store::{self, OpenError, StartError, Store};
 use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
+use andon_core::annunciate::Channel;
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
 use andon_core::plant::Plant;
@@ -37,7 +40,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Field → engine: when this many messages wait, the drivers wait too; polling slows, and says so.
 pub const FIELD_QUEUE: usize = 1024;
@@ -122,17 +125,26 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (from_field, field_queue) = mpsc::channel(FIELD_QUEUE);
     let (asks, ask_queue) = Asks::channel();
     let (orders, order_queue) = Orders::channel();
-    let (desks, word_queue) = Desks::new();
+    let (mut desks, word_queue) = Desks::new();
+    let (texts, _texting) = text_messages(&settings, &mut desks, &stop);
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
-    let mut field = field::start(&settings, Arc::clone(&plan), from_field, stop.clone());
+    // Whatever sounds is off before the links end, and they before the engine does.
+    let (stop_others, others_stopped) = watch::channel(false);
+    let until = others_stopped.clone();
+    let mut field = field::start(&settings, Arc::clone(&plan), from_field, until);
+    let (tell_horns, horns) = Horns::new(plant.horns.len());
+    let drivers = horn::start(&settings, &horns, &field.errands, &stop);
+    let outputs = drivers.health.clone();
+    drivers.end_before(stop.clone(), stop_others);
     let door = Door {
         asks,
         orders,
         plant: Arc::clone(&plant),
         scripts: Arc::new(scripts),
         errands: field.errands.clone(),
+        texts: texts.clone(),
     };
     // From here on the door is open; what it is asked waits until there is an engine.
     let _serving = http::start(listeners, door, &stop);
@@ -174,7 +186,6 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let current = CurrentValues::open(&data_dir, &plant.gateway);
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
-    let (tell_horns, _horns) = Horns::new(plant.horns.len());
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
     let own = OwnReports::new();
     let (reach, reached) = watch::channel(Reach::Trying);
@@ -203,8 +214,10 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             began: now.mono,
             reach: reached.clone(),
             meters: field.meters,
+            outputs,
             desks,
             own: own.clone(),
+            texts,
         },
         opened.losses,
     );
@@ -216,7 +229,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         orders: order_queue,
         words: word_queue,
     };
-    let tally = shift.work(field_queue, told, stop).await;
+    let tally = shift.work(field_queue, told, others_stopped).await;
     field.tasks.shutdown().await;
     if *reached.borrow() == Reach::Reached {
         drained(&store).await;
@@ -237,6 +250,27 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         waiting: view.waiting,
         lost: view.lost,
     })
+}
+
+/// The worker of text messages, if there is a modem; it ends with the set.
+fn text_messages(
+    settings: &Settings,
+    desks: &mut Desks,
+    stop: &watch::Receiver<bool>,
+) -> (Option<Texts>, JoinSet<()>) {
+    let mut tasks = JoinSet::new();
+    let texts = settings.sms.clone().map(|sms| {
+        let (worker, texts) = Worker::new(sms::Parts {
+            settings: sms,
+            gateway: settings.plant.gateway.id.to_string(),
+            refused: settings.data_dir.join(PIN_REFUSED),
+            desk: desks.desk(Channel::Sms),
+            stop: stop.clone(),
+        });
+        tasks.spawn(worker.run());
+        texts
+    });
+    (texts, tasks)
 }
 
 async fn open_store(start: store::Start, budget: u64) -> Result<(Store, store::Opened), RunError> {

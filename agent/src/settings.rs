@@ -3,7 +3,7 @@
 use andon_core::line::Line;
 use andon_core::modbus::permit::Allowed;
 use andon_core::plant::Plant;
-use andon_core::tag::{DeviceIndex, TagIndex};
+use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Settings {
     pub upstream: Upstream,
     /// Where the HTTP door listens, if anywhere.
     pub http: Option<Http>,
+    /// What each horn of [`Plant::horns`] sounds and shines through, in its order.
+    pub horns: Vec<Vec<Output>>,
     /// The modem for text messages, if there is one.
     pub sms: Option<Sms>,
     /// Where the outbox and everything else that must survive lives.
@@ -34,6 +36,81 @@ pub struct Settings {
     pub not_active: Vec<NotActive>,
 }
 
+/// Something that a horn sounds or shines through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// The I/O board: buzzer and lamps.
+    Board,
+    /// A line of the gateway.
+    Gpio(GpioLine),
+    /// A coil of a relay module.
+    Coil(Coil),
+}
+
+impl Output {
+    /// What it switches; none: sound and lamps.
+    pub const fn part(&self) -> Option<Part> {
+        match self {
+            Output::Board => None,
+            Output::Gpio(line) => Some(line.part),
+            Output::Coil(coil) => Some(coil.part),
+        }
+    }
+}
+
+/// What is switched by an output that switches one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What is heard.
+    Sound,
+    /// The red lamp.
+    Red,
+    /// The yellow lamp.
+    Yellow,
+    /// The green lamp.
+    Green,
+}
+
+impl Part {
+    /// For programs, and as the configuration has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Part::Sound => "sound",
+            Part::Red => "red",
+            Part::Yellow => "yellow",
+            Part::Green => "green",
+        }
+    }
+}
+
+/// A line of a GPIO chip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GpioLine {
+    /// What it switches.
+    pub part: Part,
+    /// The chip's character device.
+    pub chip: PathBuf,
+    /// Its number on the chip.
+    pub line: u32,
+    /// Whether low is on.
+    pub active_low: bool,
+}
+
+/// A coil that the configuration allows to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coil {
+    /// What it switches.
+    pub part: Part,
+    /// The link it is behind.
+    pub link: LinkIndex,
+    /// Unit id on the wire.
+    pub unit: u8,
+    /// Protocol address.
+    pub coil: u16,
+    /// Whether it follows the pattern; otherwise it is on for as long as something is to be heard.
+    pub pulsed: bool,
+}
+
 /// The modem for text messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sms {
@@ -45,6 +122,16 @@ pub struct Sms {
     pub pin_file: Option<PathBuf>,
     /// The number of the service centre, where the card does not know it.
     pub service_centre: Option<String>,
+    /// Whether the agent starts without it.
+    pub optional: bool,
+    /// Between two messages.
+    pub pause: Duration,
+    /// How often it is asked for what has come, besides what it says by itself.
+    pub poll: Duration,
+    /// The network takes a message within this time, or nobody knows what became of it.
+    pub send_timeout: Duration,
+    /// The first wait before what failed is tried again; the next ones are longer.
+    pub retry: Duration,
 }
 
 /// A configured section whose function this version does not have.

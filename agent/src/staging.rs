@@ -250,6 +250,7 @@ fn rows_of(page: &Page) -> usize {
         | Leaf::PieceAgain(rows) => rows.rows.len(),
         Leaf::Marks(marks) => marks.len(),
         // Some words of memory, where a row has many.
+        Leaf::Learned(_, all) => all.iter().map(|of| of.learned.len()).sum::<usize>() / 64,
         Leaf::Tags(tags) => tags.iter().map(|tags| tags.tags.len()).sum::<usize>() / 2,
         Leaf::Relabel(_) => 0,
     }

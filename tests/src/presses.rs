@@ -38,10 +38,17 @@ pub struct Report {
 impl Presses {
     /// Units 1 to `units`.
     pub fn start(scenario: &Scenario, units: u8) -> Outcome<Self> {
+        Self::with_relays(scenario, units, &[])
+    }
+
+    /// Units 1 to `units`, and relay modules with these unit ids.
+    pub fn with_relays(scenario: &Scenario, units: u8, relays: &[u8]) -> Outcome<Self> {
         let python = repository().join("tests/.venv/bin/python");
         let mut child = Command::new(&python)
             .arg(repository().join("tests/modbus_server.py"))
             .arg(format!("--units={units}"))
+            .arg("--relays")
+            .args(relays.iter().map(u8::to_string))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log_file(&scenario.path("presses.log"))?)
@@ -110,6 +117,23 @@ impl Presses {
                 .filter_map(|poll| poll[0].as_i64())
                 .collect(),
         })
+    }
+
+    /// How the coils of a relay module stand.
+    pub fn coils(&mut self, unit: u8) -> Outcome<Vec<bool>> {
+        let told = self.say(&json!({ "do": "relays" }))?;
+        let coils = told[unit.to_string()]["coils"].as_array();
+        let coils = coils.ok_or_else(|| Failure::new(format!("no relay module {unit}")))?;
+        Ok(coils.iter().map(|coil| coil == true).collect())
+    }
+
+    /// What was written to a relay module so far: function, address, value.
+    pub fn writes(&mut self, unit: u8) -> Outcome<Vec<[i64; 3]>> {
+        let told = self.say(&json!({ "do": "relays" }))?;
+        let writes = told[unit.to_string()]["writes"].as_array();
+        let writes = writes.ok_or_else(|| Failure::new(format!("no relay module {unit}")))?;
+        let of = |write: &Value| [1, 2, 3].map(|at| write[at].as_i64().unwrap_or(-1));
+        Ok(writes.iter().map(of).collect())
     }
 
     fn order(&mut self, what: &str, unit: u8, mut details: Value) -> Outcome {

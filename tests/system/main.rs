@@ -8,6 +8,7 @@ mod broker_goes_away;
 mod changed_config;
 mod config_is_refused;
 mod dead_unit;
+mod horn;
 mod hostile_payloads;
 mod http_door;
 mod http_machines;

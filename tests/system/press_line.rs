@@ -109,7 +109,7 @@ fn state_changes_are_recorded(line: &Line) -> Outcome {
 
 fn sections_without_function_are_named(line: &Line) -> Outcome {
     let log = line.log()?;
-    for section in ["[board]", "[horn]", "[sms]"] {
+    for section in ["[board]", "[sms]"] {
         let named = log
             .lines()
             .any(|l| l.contains("not active") && l.contains(section));

@@ -10,14 +10,34 @@
 
 pub mod horn;
 
+mod annunciator;
+mod budget;
+mod choose;
+mod due;
+mod duty;
+mod flood;
+mod reply;
+mod stored;
+mod subject;
+pub mod text;
+
+pub use annunciator::{Annunciator, Handed, Scene, Settled};
+pub use choose::Unreached;
+pub(crate) use reply::Answered;
+pub use reply::Meaning;
+pub use stored::Stored;
+pub use subject::clock;
+
 pub use crate::plant::{Budget, Channel, Language, Recipient, Roster};
 
-use crate::plant::Priority;
+use crate::plant::{Plant, Priority};
 use crate::time::Wall;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use annunciator::{Desk, InHand, Lane, Told};
+use due::Raised;
 use serde::{Deserialize, Serialize};
 
 /// Subjects that a notice of many alarms carries, the worst first; the others are counted.
@@ -103,6 +123,8 @@ pub struct Subject {
     pub occurrence: u64,
     /// How urgent.
     pub priority: Priority,
+    /// Id of the machine.
+    pub device: Arc<str>,
     /// The machine as people say it.
     pub machine: Arc<str>,
     /// What is wrong, in English.
@@ -174,3 +196,18 @@ pub enum Reply {
         by: Arc<str>,
     },
 }
+
+/// Bytes that are kept for everybody who is told of the alarms of a plant.
+pub fn bytes(plant: &Plant) -> usize {
+    let recipients = &plant.roster.recipients;
+    let each = recipients.iter().map(|recipient| {
+        let addressed = recipient.name.len() + recipient.address.len();
+        annunciator::bytes(plant, recipient) + size_of::<Recipient>() + addressed
+    });
+    let lanes = recipients.len() * size_of::<Lane>();
+    let raised = plant.alarms.len() * size_of::<Raised>();
+    raised + lanes + each.sum::<usize>() + budget::Log::bytes(plant.roster.sms)
+}
+
+#[cfg(test)]
+mod model;

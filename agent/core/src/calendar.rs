@@ -201,6 +201,13 @@ impl Calendar {
         crews.get(usize::try_from(turn.rem_euclid(count)).ok()?)
     }
 
+    /// The local time of an instant.
+    pub fn minute_of_day(&self, at: Wall) -> Option<MinuteOfDay> {
+        let instant = Timestamp::from_millisecond(at.0).ok()?;
+        let time = self.zone.to_datetime(instant).time();
+        u16::try_from(i16::from(time.hour()) * 60 + i16::from(time.minute())).ok()
+    }
+
     /// The local date of an instant.
     pub fn date_of(&self, at: Wall) -> Option<Date> {
         let instant = Timestamp::from_millisecond(at.0).ok()?;

@@ -6,7 +6,7 @@
 //! thousandth of a part.
 
 use crate::count::Uncounted;
-use crate::summary::Capacity;
+use crate::summary::{Capacity, Unrated};
 use serde::{Deserialize, Serialize};
 
 /// Rate × milliseconds that come to a thousandth of a part.
@@ -43,9 +43,12 @@ pub struct Capacities {
     rate: Option<u64>,
     /// The last one that there was.
     last: Option<u64>,
+    /// There is one, if perhaps not of each product.
+    is_rated: bool,
     planned: Integral,
     producing: Integral,
-    unrated_ms: u64,
+    /// Of the open window.
+    unrated: Unrated,
     window: Start,
 }
 
@@ -54,22 +57,21 @@ pub struct Capacities {
 struct Start {
     planned: u64,
     producing: u64,
-    unrated_ms: u64,
 }
 
 impl Capacities {
-    /// Nothing, at this rate.
-    pub const fn new(rate: Option<u64>) -> Capacities {
+    /// Nothing, at this rate, of a device that is rated or is not.
+    pub const fn new(rate: Option<u64>, is_rated: bool) -> Capacities {
         Capacities {
             rate,
             last: rate,
+            is_rated,
             planned: Integral::NONE,
             producing: Integral::NONE,
-            unrated_ms: 0,
+            unrated: Unrated::NONE,
             window: Start {
                 planned: 0,
                 producing: 0,
-                unrated_ms: 0,
             },
         }
     }
@@ -77,6 +79,7 @@ impl Capacities {
     /// Goes on after a restart: at this rate, of a device that is still rated or is not any more.
     pub const fn resume(&mut self, rate: Option<u64>, is_rated: bool) {
         self.rate = rate;
+        self.is_rated = is_rated;
         if rate.is_some() || !is_rated {
             self.last = rate;
         }
@@ -102,7 +105,13 @@ impl Capacities {
                     self.producing.add(rate, ms);
                 }
             }
-            None => self.unrated_ms += ms,
+            None if self.is_rated => {
+                self.unrated.planned_ms += ms;
+                if producing {
+                    self.unrated.producing_ms += ms;
+                }
+            }
+            None => {}
         }
     }
 
@@ -111,16 +120,15 @@ impl Capacities {
         self.planned.made
     }
 
-    /// See [`crate::count::Odometer::unrated_ms`].
-    pub const fn unrated_ms(&self) -> u64 {
-        self.unrated_ms
+    /// Time of the open window without a rate.
+    pub const fn unrated(&self) -> Unrated {
+        self.unrated
     }
 
-    /// Of the open window; none if there is no rated rate, or if a part of it had none, for what
-    /// the rest would have made is no measure for all that was.
-    pub fn of_window(&self, uncounted: Uncounted) -> Option<Capacity> {
-        let unrated_ms = self.unrated_ms - self.window.unrated_ms + uncounted.unrated_ms;
-        let rate = self.last.filter(|_| unrated_ms == 0)?;
+    /// Of the open window, with so much planned time; none if there was no rate in it.
+    pub fn of_window(&self, uncounted: Uncounted, planned_ms: u64) -> Option<Capacity> {
+        let had_none = self.unrated.planned_ms > 0 && self.unrated.planned_ms == planned_ms;
+        let rate = self.last.filter(|_| !had_none || uncounted.made > 0)?;
         Some(Capacity {
             planned: self.planned.made - self.window.planned,
             producing: self.producing.made - self.window.producing,
@@ -134,8 +142,8 @@ impl Capacities {
         self.window = Start {
             planned: self.planned.made,
             producing: self.producing.made,
-            unrated_ms: self.unrated_ms,
         };
+        self.unrated = Unrated::NONE;
     }
 }
 

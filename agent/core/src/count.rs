@@ -20,8 +20,6 @@ pub struct Odometer {
     pub unknown_ms: u64,
     /// What the rated rate would have made in the planned ones, in thousandths of a part.
     pub made: u64,
-    /// Planned milliseconds without a rated rate.
-    pub unrated_ms: u64,
 }
 
 impl Odometer {
@@ -32,7 +30,6 @@ impl Odometer {
             planned_ms: self.planned_ms.max(other.planned_ms),
             unknown_ms: self.unknown_ms.max(other.unknown_ms),
             made: self.made.max(other.made),
-            unrated_ms: self.unrated_ms.max(other.unrated_ms),
         }
     }
 }
@@ -154,8 +151,6 @@ pub struct Uncounted {
     pub ms: u64,
     /// What the rated rate would have made in it, in thousandths of a part.
     pub made: u64,
-    /// How much of it had no rated rate.
-    pub unrated_ms: u64,
 }
 
 /// One counter's share of a window.
@@ -224,7 +219,6 @@ impl Counting {
                 let uncounted = &mut self.uncounted;
                 uncounted.ms += now.planned_ms.saturating_sub(from.planned_ms);
                 uncounted.made += now.made.saturating_sub(from.made);
-                uncounted.unrated_ms += now.unrated_ms.saturating_sub(from.unrated_ms);
                 self.uncounted_to = *now;
                 if role == Counts::Total {
                     self.owed = 0;

@@ -31,11 +31,13 @@ mod view;
 pub use checkpoint::Left;
 pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
+pub use horns::{HornTest, NoTest};
+pub use sources::{LEARNED_KEPT_EVERY_MS, watched};
 pub use view::Health;
 
 use crate::alarm::Alarm;
-use crate::annunciate::Channel;
 use crate::annunciate::horn::Horns;
+use crate::annunciate::{Annunciator, Channel};
 use crate::bounded::Queue;
 use crate::history::{Mark, Page};
 use crate::hygiene::Hygiene;
@@ -148,6 +150,8 @@ pub struct Engine {
     devices: Vec<Entry>,
     newest: Newest,
     sources: Sources,
+    /// When what was learned of them was last kept.
+    learned_kept: Mono,
     tags: Tags,
     /// How each link stands; none if it has said nothing yet.
     links: Vec<Option<Standing>>,
@@ -161,6 +165,8 @@ pub struct Engine {
     /// on counting.
     retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
+    /// Who was told what.
+    people: Annunciator,
     horns: Horns,
     /// Alarms may have changed since the horns were worked out.
     horns_due: bool,
@@ -286,6 +292,7 @@ impl Engine {
             now: start,
             newest: Newest::new(&plant),
             sources: Sources::new(&plant),
+            learned_kept: start,
             tags: Tags::new(&plant, start, label),
             links: plant.links.iter().map(|_| None).collect(),
             link_alarms: own::link_alarms(&plant),
@@ -294,6 +301,7 @@ impl Engine {
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
+            people: Annunciator::new(&plant),
             horns: Horns::new(&plant),
             horns_due: true,
             actions: Queue::with_capacity(capacity),
@@ -349,11 +357,15 @@ impl Engine {
             }
             self.hygiene.pass(now.mono, self.timeline.label(now.mono));
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
         } else if self
             .alarm_deadline
             .is_some_and(|deadline| deadline <= now.mono)
         {
             self.judge_all(now.mono);
+            self.look_after_people(now.mono);
+        } else if self.people.wake().is_some_and(|wake| wake <= now.mono) {
+            self.look_after_people(now.mono);
         }
         let deadline = self.horns.deadline();
         self.horns_due |= deadline.is_some_and(|deadline| deadline <= now.mono);
@@ -398,7 +410,11 @@ impl Engine {
             .plan_until()
             .min(self.window_end)
             .min(self.next_housekeeping);
-        let deadlines = [self.alarm_deadline, self.horns.deadline()];
+        let deadlines = [
+            self.alarm_deadline,
+            self.people.wake(),
+            self.horns.deadline(),
+        ];
         let deadlines = deadlines.into_iter().flatten();
         deadlines.fold(edge, Mono::min)
     }

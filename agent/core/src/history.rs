@@ -43,6 +43,17 @@ pub enum Leaf {
     Tags(Vec<OpenTags>),
     /// The wall clock was set for the first time in a run.
     Relabel(Relabel),
+    /// What was learned of sources up to this moment. Only the last of them counts.
+    Learned(Wall, Vec<LearnedOf>),
+}
+
+/// What was learned of the sources of a device: [`crate::quality::Learned`] of its tags, packed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearnedOf {
+    /// Device id.
+    pub device: Arc<str>,
+    /// Postcard.
+    pub learned: Vec<u8>,
 }
 
 /// What a clock had labelled that had not been set once: pages from `first` to the one that says so.
@@ -99,6 +110,7 @@ impl Relabels {
                     *start = *start + by;
                 }
             }
+            Leaf::Learned(at, _) => *at = *at + by,
             Leaf::Relabel(_) => {}
         }
     }
@@ -269,8 +281,18 @@ impl Mark {
 /// Every correction of some pages: to be known before the pages are read that it is about.
 #[derive(Debug, Clone, Default)]
 pub struct Corrections {
-    minutes: BTreeMap<(Arc<str>, Wall, u32), Sum>,
-    pieces: BTreeMap<(Arc<str>, Wall, u32), Sum>,
+    minutes: BTreeMap<Of, Corrected>,
+    pieces: BTreeMap<Of, Corrected>,
+}
+
+/// Device, start and fold of what is corrected.
+type Of = (Arc<str>, Wall, u32);
+
+/// What a window is by its last correction, and the numbers of all pages that corrected it.
+#[derive(Debug, Clone, Default)]
+struct Corrected {
+    sum: Sum,
+    pages: Vec<u64>,
 }
 
 impl Corrections {
@@ -283,7 +305,10 @@ impl Corrections {
         };
         for row in &rows.rows {
             let window = &row.own.as_ref().unwrap_or(&rows.head).window;
-            sums.insert((row.device.clone(), window.start, window.fold), row.sum);
+            let of = (row.device.clone(), window.start, window.fold);
+            let corrected = sums.entry(of).or_default();
+            corrected.sum = row.sum;
+            corrected.pages.push(page.number);
         }
     }
 
@@ -300,9 +325,21 @@ impl Corrections {
         let Rows { head, rows } = rows;
         for row in rows {
             let window = &row.own.as_ref().unwrap_or(head).window;
-            if let Some(sum) = sums.get(&(row.device.clone(), window.start, window.fold)) {
-                row.sum = *sum;
+            if let Some(corrected) = sums.get(&(row.device.clone(), window.start, window.fold)) {
+                row.sum = corrected.sum;
             }
         }
+    }
+
+    /// The numbers of the pages that corrected a minute.
+    pub fn of_minute(&self, device: &Arc<str>, window: &Window) -> &[u64] {
+        let of = (device.clone(), window.start, window.fold);
+        self.minutes.get(&of).map_or(&[], |it| &it.pages)
+    }
+
+    /// The numbers of the pages that corrected a piece.
+    pub fn of_piece(&self, device: &Arc<str>, window: &Window) -> &[u64] {
+        let of = (device.clone(), window.start, window.fold);
+        self.pieces.get(&of).map_or(&[], |it| &it.pages)
     }
 }

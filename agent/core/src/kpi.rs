@@ -25,7 +25,7 @@ pub enum Why {
     CountsAcrossGap,
     /// Nothing counts the parts, or nothing was counted.
     NoCount,
-    /// The device has no rated rate.
+    /// The device has no rated rate, or not enough of the time had one.
     NoRatedRate,
     /// Good parts are counted, but neither scrap nor the total.
     NoScrapCount,
@@ -175,6 +175,20 @@ impl Key {
             Key::ThroughputPerH => names!("throughput_per_h"),
             Key::Coverage => names!("coverage"),
         }
+    }
+
+    /// Whether it is told with its worst and best case.
+    pub const fn has_bounds(self) -> bool {
+        matches!(
+            self,
+            Key::CapacityUtilisation
+                | Key::Availability
+                | Key::FaultTimeRatio
+                | Key::AllocationEfficiency
+                | Key::UtilisationEfficiency
+                | Key::TechnicalEfficiency
+                | Key::Oee
+        )
     }
 
     /// The key with this name.
@@ -341,23 +355,26 @@ impl Sums {
     /// Parts of what the rated rate would have made; bounds: the uncounted time made nothing, or
     /// ran at rated rate.
     fn of_capacity(&self, key: Key, parts: Result<u128, Why>) -> Figure {
-        let capacity = self.sum.capacity.ok_or(Why::NoRatedRate);
-        let both = parts.and_then(|parts| capacity.map(|capacity| (parts * 1000, capacity)));
-        let value = both.and_then(|(made, capacity)| {
+        let rated = self.rated(self.planned, self.sum.unrated.planned_ms);
+        let all = parts.and_then(|parts| {
+            let capacity = self.sum.capacity.ok_or(Why::NoRatedRate)?;
+            Ok((parts * 1000, capacity, rated?))
+        });
+        let value = all.and_then(|(made, capacity, rated)| {
             self.covered()?;
             if self.sum.parts.gap_before_ms > 0 {
                 return Err(Why::CountsAcrossGap);
             }
             let counted = u128::from(capacity.planned.saturating_sub(capacity.uncounted));
-            Fixed::ratio(made, counted, RATIO).ok_or(Why::LowCoverage)
+            rated.ratio(made, counted).ok_or(Why::LowCoverage)
         });
-        let (low, high) = match both {
-            Ok((made, capacity)) => {
+        let (low, high) = match all {
+            Ok((made, capacity, rated)) => {
                 let possible = u128::from(capacity.planned);
-                let uncounted = u128::from(capacity.uncounted);
+                let high = rated.scale(made) + rated.of_all(capacity.uncounted);
                 (
-                    Fixed::ratio(made, possible, RATIO),
-                    Fixed::ratio(made + uncounted, possible, RATIO),
+                    rated.ratio(made, possible),
+                    Fixed::ratio(high, rated.of_all(capacity.planned), RATIO),
                 )
             }
             Err(_) => (None, None),
@@ -372,8 +389,24 @@ impl Sums {
     fn effectiveness(&self) -> Result<Fixed, Why> {
         let made = self.counted()? * 1000;
         let capacity = self.sum.capacity.ok_or(Why::NoRatedRate)?;
+        let rated = self.rated(self.producing, self.sum.unrated.producing_ms)?;
         self.covered()?;
-        Fixed::ratio(made, u128::from(capacity.producing), RATIO).ok_or(Why::TooShort)
+        rated
+            .ratio(made, u128::from(capacity.producing))
+            .ok_or(Why::TooShort)
+    }
+
+    /// How much of some time had a rated rate, if that is enough to take the rest to be like it.
+    fn rated(&self, time_ms: u128, unrated_ms: u64) -> Result<Rated, Why> {
+        if unrated_ms == 0 {
+            return Ok(Rated::ALL);
+        }
+        let rated_ms = time_ms.saturating_sub(u128::from(unrated_ms));
+        let enough = rated_ms * 10_000 >= time_ms * u128::from(self.needs.coverage);
+        let rated = Rated { rated_ms, time_ms };
+        (enough && rated_ms > 0)
+            .then_some(rated)
+            .ok_or(Why::NoRatedRate)
     }
 
     fn quality_ratio(&self) -> Result<Fixed, Why> {
@@ -434,6 +467,34 @@ impl Sums {
         let known = self.planned - self.unknown;
         let enough = known * 10_000 >= self.planned * u128::from(self.needs.coverage);
         (enough && known > 0).then_some(()).ok_or(Why::LowCoverage)
+    }
+}
+
+/// Time with a rated rate, of all time: that without one is taken to be like it.
+#[derive(Debug, Clone, Copy)]
+struct Rated {
+    rated_ms: u128,
+    time_ms: u128,
+}
+
+impl Rated {
+    const ALL: Rated = Rated {
+        rated_ms: 1,
+        time_ms: 1,
+    };
+
+    /// Parts of what could have been made in all of the time, if `possible` in that with a rate.
+    fn ratio(self, made: u128, possible: u128) -> Option<Fixed> {
+        let possible = possible.saturating_mul(self.time_ms);
+        Fixed::ratio(self.scale(made), possible, RATIO)
+    }
+
+    const fn scale(self, made: u128) -> u128 {
+        made.saturating_mul(self.rated_ms)
+    }
+
+    const fn of_all(self, possible: u64) -> u128 {
+        (possible as u128).saturating_mul(self.time_ms)
     }
 }
 

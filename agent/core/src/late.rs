@@ -9,6 +9,7 @@
 //!   unknown time takes the newest late state that is fresh then.
 //! - **Nothing is counted twice.** A late reading of a counter counts only as long as no later one
 //!   was counted: that one has counted its parts already.
+//! - **A product** that comes late holds from its time on, as long as no later one was read.
 //! - Late readings come in the order of their time, each tag by itself; others are passed over.
 
 mod replay;
@@ -77,6 +78,8 @@ pub struct Late {
     is_packed: bool,
     /// The newest late state.
     newest: Option<Mono>,
+    /// The newest reading of the product, late or not.
+    made: Option<Mono>,
     /// Late readings that came too late, or told of time that was known.
     passed_over: u64,
 }
@@ -175,6 +178,8 @@ pub enum Said {
     State(State, Value, Quality),
     /// A counter stood here.
     Count(Counts, i64),
+    /// It made this product.
+    Product(Value),
 }
 
 /// What corrects what was told.
@@ -200,6 +205,7 @@ impl Late {
             is_due: false,
             is_packed: false,
             newest: None,
+            made: None,
             passed_over: 0,
         }
     }
@@ -224,6 +230,22 @@ impl Late {
             input,
         });
         debug_assert!(full.is_ok(), "room was made");
+    }
+
+    /// The product was read in time, as it was at `from`; the accounting takes it at `at`. It is noted
+    /// if it `is_other` than the last one, or if that may be another once what came late is looked at.
+    pub fn note_product(
+        &mut self,
+        device: &Device,
+        calendar: &Calendar,
+        (at, from): (Mono, Mono),
+        product: &Value,
+        is_other: bool,
+    ) {
+        self.made = self.made.max(Some(from));
+        if is_other || self.is_fresh {
+            self.note(device, calendar, at, Input::Makes(product.clone()));
+        }
     }
 
     /// Something was said late of the moment `at`. False if it is passed over.
@@ -259,6 +281,10 @@ impl Late {
                 value,
                 unknown_ms: 0,
             },
+            Said::Product(product) => {
+                self.made = Some(at);
+                Input::Makes(product)
+            }
         };
         let place = self.log.items().partition_point(|entry| entry.at <= at);
         let entry = Entry {
@@ -368,6 +394,7 @@ impl Late {
     fn is_next(&self, at: Mono, said: &Said) -> bool {
         match said {
             Said::State(..) => self.newest.is_none_or(|newest| newest < at),
+            Said::Product(_) => self.made.is_none_or(|newest| newest < at),
             Said::Count(of, _) => {
                 let is_later = |entry: &&Entry| entry.at >= at;
                 let mut later = self.log.items().iter().rev().take_while(is_later);
@@ -460,6 +487,7 @@ impl Late {
         }
         self.log.retain(|entry| entry.at != LEFT_OUT);
         self.join_states();
+        self.join_products();
         self.is_packed = self.log.room() < self.log.len() / PART_FREE;
     }
 
@@ -514,6 +542,24 @@ impl Late {
                     self.leave_out(at);
                 }
                 None => last[usize::from(is_late)] = Some(at),
+            }
+        }
+        self.log.retain(|entry| entry.at != LEFT_OUT);
+    }
+
+    /// Leaves out a product that is the one before. One that was read in time counts also where what
+    /// is fresh does not.
+    fn join_products(&mut self) {
+        let mut last = (self.base.machine.product().cloned(), false);
+        for entry in self.log.items_mut() {
+            let Input::Makes(product) = &entry.input else {
+                continue;
+            };
+            let (before, was_fresh) = &last;
+            if before.as_ref() == Some(product) && (entry.is_fresh || !was_fresh) {
+                entry.at = LEFT_OUT;
+            } else {
+                last = (Some(product.clone()), entry.is_fresh);
             }
         }
         self.log.retain(|entry| entry.at != LEFT_OUT);

@@ -53,6 +53,10 @@ pub mod window;
 pub mod alarm;
 pub mod hygiene;
 
+pub mod sms;
+
+pub mod annunciate;
+
 pub mod record;
 
 pub mod history;
@@ -61,9 +65,5 @@ pub mod segments;
 pub mod late;
 
 pub mod message;
-
-pub mod sms;
-
-pub mod annunciate;
 
 pub mod engine;

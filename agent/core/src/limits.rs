@@ -60,7 +60,7 @@ fn late(plant: &Plant) -> usize {
 
 /// Actions that follow where a window of every tier ends: the records, and what is kept of them.
 pub fn one_closing(plant: &Plant) -> usize {
-    published(plant) + 6
+    published(plant) + 7 + plant.roster.recipients.len()
 }
 
 /// Of [`actions`], what must be left for an input: the window that ends before it, the one that the
@@ -74,6 +74,8 @@ pub fn reserve(plant: &Plant) -> usize {
         + published(plant)
         + 8 * devices
         + 6 * plant.alarms.len()
+        + 2 * plant.roster.recipients.len()
+        + UNTOLD
         + QUALITIES
         + SOURCES
         + 64
@@ -86,6 +88,9 @@ fn published(plant: &Plant) -> usize {
     };
     plant.devices.iter().map(of_device).sum()
 }
+
+/// Alarms of which one call says that nobody can be told; the others are told with a later one.
+pub const UNTOLD: usize = 8;
 
 /// Events of lying sources that one call tells; the others are told with a later reading.
 pub const SOURCES: usize = 16;

@@ -47,9 +47,11 @@ pub struct Machine {
     code: Option<Value>,
     /// Quality of the status.
     quality: Quality,
-    /// Why there was no good sample since the last one: the first reason, for the rest follow from
-    /// it.
+    /// Why there was no good sample since the last one: the first reason, until another one has
+    /// been told twice in a row. A source that gives two by turns gives one.
     failing: Option<Reason>,
+    /// The other one, told once.
+    failing_next: Option<Reason>,
     /// The tags that its state is derived from.
     inputs: Inputs,
     ledger: Ledger,
@@ -119,6 +121,7 @@ impl Machine {
             code: None,
             quality: Quality::Bad(Reason::NeverRead),
             failing: None,
+            failing_next: None,
             inputs: derived::inputs(device),
             ledger: Ledger {
                 window_start: start,
@@ -127,7 +130,7 @@ impl Machine {
                 planned_ms: 0,
                 unknown_ms: 0,
                 counting: Counting::new(dials(device), device.no_scrap),
-                capacities: Capacities::new(device.rate_of(None)),
+                capacities: Capacities::new(device.rate_of(None), device.highest_rate().is_some()),
                 faults: Faults::default(),
                 product: None,
                 motion: derived::motion(device),
@@ -263,6 +266,7 @@ impl Machine {
         self.code.clone_from(&before.code);
         self.quality = before.quality;
         self.failing = before.failing;
+        self.failing_next = before.failing_next;
     }
 
     /// Work is planned, or not, from the accounted moment on.
@@ -281,6 +285,7 @@ impl Machine {
         self.turn = showing.turn;
         self.quality = showing.quality;
         self.failing = showing.failing;
+        self.failing_next = None;
         if self.code.as_ref() != showing.code {
             self.code = showing.code.cloned();
         }
@@ -307,8 +312,11 @@ impl Machine {
     /// The status could not be read, or not understood.
     pub fn fail(&mut self, reason: Reason) {
         let first = *self.failing.get_or_insert(reason);
+        let is_again = self.failing_next.replace(reason) == Some(reason);
+        let why = if is_again { reason } else { first };
+        self.failing = Some(why);
         if self.fresh_until.is_none() {
-            self.quality = Quality::Bad(first);
+            self.quality = Quality::Bad(why);
         }
     }
 
@@ -478,7 +486,8 @@ impl Ledger {
             failures: self.faults.failures,
             repairs: self.faults.repairs,
             repair_ms: self.faults.repair_ms,
-            capacity: self.capacities.of_window(uncounted),
+            capacity: self.capacities.of_window(uncounted, self.times.planned()),
+            unrated: self.capacities.unrated(),
         }
     }
 
@@ -488,7 +497,6 @@ impl Ledger {
             planned_ms: self.planned_ms,
             unknown_ms: self.unknown_ms,
             made: self.capacities.made(),
-            unrated_ms: self.capacities.unrated_ms(),
         }
     }
 }

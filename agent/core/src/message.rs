@@ -123,6 +123,10 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
     )?;
     map.serialize_entry("capacity_producing", &summary.capacity.map(|c| c.producing))?;
     map.serialize_entry("capacity_uncounted", &summary.capacity.map(|c| c.uncounted))?;
+    if summary.unrated.planned_ms != 0 {
+        map.serialize_entry("unrated_ms", &summary.unrated.planned_ms)?;
+        map.serialize_entry("unrated_producing_ms", &summary.unrated.producing_ms)?;
+    }
     map.serialize_entry(
         "rated_per_h",
         &summary.capacity.map(|c| Thousandths(c.rate)),
@@ -286,6 +290,24 @@ fn event_entries<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::E
             map.serialize_entry("count", count)?;
             act_entries(map, Some(act))?;
             map.serialize_entry("until_ms", until)
+        }
+        Event::HornTest { horn, act, until } => {
+            map.serialize_entry("event", "horn-test")?;
+            map.serialize_entry("what", horn)?;
+            act_entries(map, Some(act))?;
+            map.serialize_entry("until_ms", until)
+        }
+        Event::Telling(telling) => {
+            map.serialize_entry("event", "notice")?;
+            map.serialize_entry("what", &telling.alarm)?;
+            map.serialize_entry("occurrence", &telling.occurrence)?;
+            map.serialize_entry("priority", &telling.priority)?;
+            map.serialize_entry("to", &telling.to)?;
+            map.serialize_entry("via", &telling.channel.map(|channel| channel.as_str()))?;
+            map.serialize_entry("kind", &telling.kind.map(|kind| kind.as_str()))?;
+            map.serialize_entry("outcome", &telling.outcome)?;
+            map.serialize_entry("why", &telling.why)?;
+            map.serialize_entry("count", &telling.count)
         }
         Event::Link { link, up, why } => {
             map.serialize_entry("event", "link")?;

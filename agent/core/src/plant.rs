@@ -317,6 +317,14 @@ impl Model {
         let at = self.tags.iter().position(|tag| &*tag.name == name)?;
         u16::try_from(at).ok().map(TagIndex)
     }
+
+    /// What a raw status value means, if somebody has written it down.
+    pub fn meaning(&self, value: Option<&Value>) -> Option<&Code> {
+        let Some(Value::Int(raw)) = value else {
+            return None;
+        };
+        self.codes.iter().find(|code| code.value == *raw)
+    }
 }
 
 /// What a raw status value means.
@@ -342,6 +350,17 @@ pub enum Priority {
     Medium,
     /// Needs a person now.
     High,
+}
+
+impl Priority {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Priority::Low => "low",
+            Priority::Medium => "medium",
+            Priority::High => "high",
+        }
+    }
 }
 
 /// The id that stands for the gateway itself where a device is named; no device may have it.

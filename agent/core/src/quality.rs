@@ -1,9 +1,9 @@
 //! Sources that lie: values that were read well and still are not what the machine does.
 //!
 //! Nothing is configured. Each tag has a watch that learns what is normal for it, in fixed memory,
-//! and judges only after it has learned: a tag that has seldom moved is never judged. What it has
-//! learned is lost with a restart and learned again; to keep it would write some hundred kilobytes
-//! to flash with each checkpoint of a large gateway, for a day's learning once a year.
+//! and judges only after it has learned: a tag that has seldom moved is never judged. What was
+//! learned outlives a restart ([`Learned`]): it is kept every few hours and not with each
+//! checkpoint, which would write some hundred kilobytes of a large gateway to flash each time.
 //!
 //! The limits are far outside of what was learned, because a wrong alarm costs more trust than a
 //! lie that is found an hour later. They are all in [`limits`].
@@ -16,10 +16,11 @@ mod runs;
 
 pub use block::{Block, is_of_zeros};
 pub use clock::Behind;
-pub use level::Level;
-pub use meter::{Counted, Jump, Meter};
+pub use level::{LearnedLevel, Level};
+pub use meter::{Counted, Jump, LearnedMeter, Meter};
 
 use crate::time::Mono;
+use serde::{Deserialize, Serialize};
 
 /// Every threshold of the detectors.
 pub mod limits {
@@ -116,6 +117,15 @@ pub mod limits {
 
     /// ...over so many samples are those of a slow clock.
     pub const BEHIND_SAMPLES: u8 = 3;
+}
+
+/// What was learned of a tag, as it is kept: some 35 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Learned {
+    /// Of a measured value.
+    Level(LearnedLevel),
+    /// Of a counter.
+    Meter(LearnedMeter),
 }
 
 /// What is known where a value was read.

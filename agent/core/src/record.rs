@@ -2,6 +2,7 @@
 //! (postcard): variants and fields are only ever appended, and [`STORED_VERSION`] rises with them.
 
 use crate::alarm::{Act, AlarmState, Verb};
+use crate::annunciate::{Channel, Kind};
 use crate::plant::Priority;
 use crate::sample::{Quality, Reason, Value};
 use crate::state::State;
@@ -285,6 +286,40 @@ pub enum Event {
         /// Until when.
         until: Wall,
     },
+    /// A person tests what is heard and lit; no alarm is changed by that.
+    HornTest {
+        /// Which horn; none: every one.
+        horn: Option<Arc<str>>,
+        /// Who.
+        act: Box<Act>,
+        /// Until when.
+        until: Wall,
+    },
+    /// Somebody was told of alarms, or nobody can be.
+    Telling(Box<Telling>),
+}
+
+/// Who was told of what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Telling {
+    /// Id of the alarm, or of the worst of several; none of an answer to a message.
+    pub alarm: Option<Box<str>>,
+    /// Which of its activations.
+    pub occurrence: Option<u64>,
+    /// How urgent it is.
+    pub priority: Option<Priority>,
+    /// Who was told; none: nobody can be.
+    pub to: Option<Arc<str>>,
+    /// How.
+    pub channel: Option<Channel>,
+    /// Why they were told.
+    pub kind: Option<Kind>,
+    /// `sent`, `unknown`, `refused`, or `untold`.
+    pub outcome: Box<str>,
+    /// Why not.
+    pub why: Option<String>,
+    /// How many alarms they were told of at once.
+    pub count: u64,
 }
 
 /// What a person did to an alarm.

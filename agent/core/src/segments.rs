@@ -30,6 +30,14 @@ pub struct Segment {
     pub quality: Quality,
 }
 
+impl Segment {
+    /// Whether nothing is missing without it: it has no length, and no fault begins or ends with it.
+    pub fn says_nothing(&self) -> bool {
+        let is_passed_over = matches!(self.state, State::Unknown | State::PlannedStop);
+        is_passed_over && self.to == Some(self.from)
+    }
+}
+
 /// What devices did in time that was unknown, as it was told late: to be known before the marks are
 /// taken.
 #[derive(Debug, Clone, Default)]
@@ -261,6 +269,11 @@ impl Segments {
                 }
             }
         }
+    }
+
+    /// Where the first of the segments begins that go on.
+    pub fn open_since(&self) -> Option<Wall> {
+        self.devices.iter().map(|known| known.since).min()
     }
 
     /// The segments that go on, with what is known of them up to now.

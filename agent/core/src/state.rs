@@ -82,4 +82,9 @@ impl Times {
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
+
+    /// Planned busy time: everything but `planned_stop`.
+    pub fn planned(&self) -> u64 {
+        self.total() - self.of(State::PlannedStop)
+    }
 }

@@ -124,6 +124,8 @@ pub struct Summary {
     pub repair_ms: u64,
     /// What the rated rate would have made; none without a rated rate.
     pub capacity: Option<Capacity>,
+    /// Time of which that says nothing.
+    pub unrated: Unrated,
     /// What a figure needs before it is published.
     pub needs: Needs,
 }
@@ -170,7 +172,7 @@ pub struct Parts {
 /// What the rated rate would have made, in thousandths of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Capacity {
-    /// Over all planned time.
+    /// Over all planned time that had a rated rate.
     pub planned: u64,
     /// While producing.
     pub producing: u64,
@@ -179,6 +181,24 @@ pub struct Capacity {
     /// The rated rate at the end of the window, in thousandths of a part per hour; the last one
     /// before if there is none then.
     pub rate: u64,
+}
+
+/// Time without a rated rate, of a device that has one: what it makes is not known yet, or no rate is
+/// configured for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unrated {
+    /// Planned milliseconds.
+    pub planned_ms: u64,
+    /// Of them, producing.
+    pub producing_ms: u64,
+}
+
+impl Unrated {
+    /// All time had a rate, or the device has none.
+    pub const NONE: Unrated = Unrated {
+        planned_ms: 0,
+        producing_ms: 0,
+    };
 }
 
 /// What a figure needs before it is published.
@@ -223,6 +243,7 @@ impl Summary {
             repairs: sum.repairs,
             repair_ms: sum.repair_ms,
             capacity: sum.capacity,
+            unrated: sum.unrated,
             needs: Needs::NONE,
         }
     }
@@ -237,6 +258,7 @@ impl Summary {
             repairs: self.repairs,
             repair_ms: self.repair_ms,
             capacity: self.capacity,
+            unrated: self.unrated,
         }
     }
 
@@ -247,7 +269,7 @@ impl Summary {
 
     /// Planned busy time: everything but `planned_stop`.
     pub fn planned_ms(&self) -> u64 {
-        self.window_ms() - self.times.of(crate::state::State::PlannedStop)
+        self.times.planned()
     }
 }
 
@@ -266,6 +288,8 @@ pub struct Sum {
     pub repairs: u32,
     /// See [`Summary::repair_ms`].
     pub repair_ms: u64,
+    /// See [`Summary::unrated`].
+    pub unrated: Unrated,
     /// See [`Summary::capacity`].
     pub capacity: Option<Capacity>,
 }
@@ -273,12 +297,14 @@ pub struct Sum {
 impl Sum {
     /// Planned busy time: everything but `planned_stop`.
     pub fn planned_ms(&self) -> u64 {
-        self.times.total() - self.times.of(crate::state::State::PlannedStop)
+        self.times.planned()
     }
 
-    /// Whether there is time in it for which a rated rate says what could have been made.
+    /// Whether there is time in it for which a rated rate says what could have been made, or would if
+    /// the product were known.
     fn needs_rate(&self) -> bool {
-        self.planned_ms() > 0 || self.uncounted_ms > 0
+        let unrated_ms = self.unrated.planned_ms;
+        self.planned_ms() > unrated_ms || self.uncounted_ms > 0 && unrated_ms == 0
     }
 
     /// Adds the window that follows.
@@ -293,7 +319,7 @@ impl Sum {
                 uncounted: sum.uncounted.saturating_add(next.uncounted),
                 rate: next.rate,
             }),
-            // What a part of the time would have made is no measure for all that was.
+            // The device was not rated then: a part of the time is no measure for all that was.
             _ => None,
         };
         for (sum, next) in self.times.0.iter_mut().zip(next.times.0) {
@@ -310,6 +336,8 @@ impl Sum {
         self.failures = self.failures.saturating_add(next.failures);
         self.repairs = self.repairs.saturating_add(next.repairs);
         self.repair_ms += next.repair_ms;
+        self.unrated.planned_ms += next.unrated.planned_ms;
+        self.unrated.producing_ms += next.unrated.producing_ms;
     }
 
     /// The count that nobody reads, from the sums of the two that are read. A window in which one

@@ -5,6 +5,7 @@ mod fingerprint;
 use crate::sample::Value;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use serde::{Deserialize, Serialize};
 
 mod detector;
 
@@ -118,7 +119,7 @@ pub struct Role {
 }
 
 /// What a counter counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Counts {
     /// Parts within specification.
     Good,

@@ -228,9 +228,19 @@ fn because(why: String) -> Wish {
 }
 
 impl Who {
+    /// The configuration of the agent that is spoken to.
+    pub(crate) fn config(&self) -> &Path {
+        &self.list.config
+    }
+
+    /// Whether a program reads the answer.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.list.json
+    }
+
     /// The name that was given, or that of the user, also of the one who became root; where nobody
     /// says a name, the number of the user.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         if let Some(by) = &self.by {
             return by.clone();
         }
@@ -242,7 +252,7 @@ impl Who {
 }
 
 /// Why a command failed.
-enum Failed {
+pub(crate) enum Failed {
     /// What was asked for cannot be.
     Wrong(String),
     /// It could not be done.
@@ -261,7 +271,10 @@ impl From<AskError> for Failed {
     }
 }
 
-fn with_agent(file: &Path, ask: impl FnOnce(&Settings) -> Result<String, Failed>) -> ExitCode {
+pub(crate) fn with_agent(
+    file: &Path,
+    ask: impl FnOnce(&Settings) -> Result<String, Failed>,
+) -> ExitCode {
     let settings = match config::load(file) {
         Ok(loaded) => loaded.settings,
         Err(report) => {
@@ -284,12 +297,14 @@ fn with_agent(file: &Path, ask: impl FnOnce(&Settings) -> Result<String, Failed>
     }
 }
 
-fn asked(answer: impl Future<Output = Result<Bytes, AskError>>) -> Result<Bytes, Failed> {
+pub(crate) fn asked(
+    answer: impl Future<Output = Result<Bytes, AskError>>,
+) -> Result<Bytes, Failed> {
     let runtime = runtime().map_err(|error| Failed::Failed(error.to_string()))?;
     Ok(runtime.block_on(answer)?)
 }
 
-fn understood<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Failed> {
+pub(crate) fn understood<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Failed> {
     let understood = serde_json::from_slice(answer);
     understood.map_err(|error| AskError::NoAnswer(error.to_string()).into())
 }

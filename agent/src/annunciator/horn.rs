@@ -2,10 +2,30 @@
 //!
 //! The engine's task tells ([`Teller`]); each driver follows one horn by itself ([`Follow`]) and holds
 //! nobody up. Only what holds now counts: a driver that is late takes the newest and misses the rest.
+//! When the agent stops, drivers are the first to end, each with its output off; the links end after
+//! them ([`Drivers::end_before`]).
 
+mod coil;
+mod command;
+mod drive;
+mod gpio;
+mod health;
+
+pub use command::{Options, command};
+pub use health::{Health, OutputHealth, Report};
+
+use crate::clock;
+use crate::field::modbus::errand::Errands;
+use crate::settings::{Output, Settings};
 use andon_core::annunciate::horn::Horn;
+use coil::Relay;
+use drive::{LAST_SWITCH, Role, drive};
+use gpio::Gpio;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Where the engine's task tells what is to be heard and lit.
 #[derive(Debug)]
@@ -29,11 +49,12 @@ impl Horns {
         (Teller(tell), Horns(told))
     }
 
-    /// Follows the horn at `index`.
-    pub fn follow(&self, index: usize) -> Follow {
+    /// Follows the horn at `index`, until `stop` becomes true.
+    pub fn follow(&self, index: usize, stop: watch::Receiver<bool>) -> Follow {
         Follow {
             told: self.0.clone(),
             index,
+            stop,
             now: Horn::default(),
         }
     }
@@ -44,10 +65,11 @@ impl Horns {
 pub struct Follow {
     told: watch::Receiver<Arc<[Horn]>>,
     index: usize,
+    stop: watch::Receiver<bool>,
     now: Horn,
 }
 
-/// The engine's task has ended: whatever sounds is to be off.
+/// The agent stops: whatever sounds is to be off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended;
 
@@ -66,10 +88,118 @@ impl Follow {
                 self.now = told;
                 return Ok(told);
             }
-            self.told.changed().await.map_err(|_| Ended)?;
+            tokio::select! {
+                _ = self.stop.wait_for(|stop| *stop) => return Err(Ended),
+                told = self.told.changed() => told.map_err(|_| Ended)?,
+            }
         }
     }
 }
+
+/// What a horn sounds through that has a driver of its own: the board.
+#[derive(Debug)]
+pub struct OnBoard {
+    /// What the horn does.
+    pub follow: Follow,
+    /// Where its driver tells how it does.
+    pub report: Report,
+}
+
+/// The drivers at work.
+#[derive(Debug)]
+pub struct Drivers {
+    /// One task for each line and coil.
+    pub tasks: JoinSet<()>,
+    /// How every output does.
+    pub health: Health,
+    /// The horns that sound through the board.
+    pub boards: Vec<OnBoard>,
+}
+
+/// Starts what horns sound through, until `stop` becomes true.
+pub fn start(
+    settings: &Settings,
+    horns: &Horns,
+    errands: &Errands,
+    stop: &watch::Receiver<bool>,
+) -> Drivers {
+    let plant = &settings.plant;
+    let of_horns = plant.horns.iter().zip(&settings.horns).enumerate();
+    let outputs: Vec<(usize, &Output)> = of_horns
+        .clone()
+        .flat_map(|(index, (_, outputs))| outputs.iter().map(move |output| (index, output)))
+        .collect();
+    let health = outputs.iter().map(|(index, output)| OutputHealth {
+        horn: plant.horns[*index].id.clone(),
+        through: named(settings, output),
+        part: output.part(),
+        works: None,
+        why: None,
+    });
+    let (reports, health) = Report::on(health.collect());
+    let mut tasks = JoinSet::new();
+    let mut boards = Vec::new();
+    for ((index, output), report) in outputs.into_iter().zip(reports) {
+        let follow = horns.follow(index, stop.clone());
+        match output {
+            Output::Board => boards.push(OnBoard { follow, report }),
+            Output::Gpio(line) => {
+                let role = Role {
+                    part: line.part,
+                    pulsed: true,
+                };
+                let line = Gpio::new(line.clone());
+                tasks.spawn(drive(follow, role, line, report, clock::mono));
+            }
+            Output::Coil(coil) => {
+                let role = Role {
+                    part: coil.part,
+                    pulsed: coil.pulsed,
+                };
+                let relay = Relay::new(*coil, errands.clone());
+                tasks.spawn(drive(follow, role, relay, report, clock::mono));
+            }
+        }
+    }
+    Drivers {
+        tasks,
+        health,
+        boards,
+    }
+}
+
+/// What an output is, for people.
+pub fn named(settings: &Settings, output: &Output) -> String {
+    match output {
+        Output::Board => "board".into(),
+        Output::Gpio(line) => {
+            let chip = line.chip.file_name().unwrap_or(line.chip.as_os_str());
+            format!("{} line {}", chip.display(), line.line)
+        }
+        Output::Coil(coil) => {
+            let link = &settings.links[usize::from(coil.link.0)].id;
+            format!("{link} unit {} coil {}", coil.unit, coil.coil)
+        }
+    }
+}
+
+impl Drivers {
+    /// Tells what the drivers need to stop, when `stop` is true and they have ended because of it.
+    pub fn end_before(mut self, mut stop: watch::Receiver<bool>, others: watch::Sender<bool>) {
+        tokio::spawn(async move {
+            // Its sender is gone with whoever would have stopped this run.
+            let _ = stop.wait_for(|stop| *stop).await;
+            let all = async { while self.tasks.join_next().await.is_some() {} };
+            if timeout(LAST_SWITCH + SLACK, all).await.is_err() {
+                tracing::warn!("what a horn sounds through did not answer at the end");
+            }
+            others.send_replace(true);
+        });
+    }
+}
+
+/// A driver may be switching when it is told to end.
+const SLACK: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
@@ -79,7 +209,9 @@ mod tests {
     #[tokio::test]
     async fn a_driver_sees_the_newest_of_its_own_horn() {
         let (teller, horns) = Horns::new(2);
-        let (mut first, mut second) = (horns.follow(0), horns.follow(1));
+        let (stop, stopped) = watch::channel(false);
+        let mut first = horns.follow(0, stopped.clone());
+        let mut second = horns.follow(1, stopped);
         let red = |red| Horn {
             red,
             ..Horn::default()
@@ -91,5 +223,9 @@ mod tests {
         drop(teller);
         assert_eq!(first.changed().await, Err(Ended));
         assert_eq!(second.changed().await, Err(Ended), "it did nothing else");
+        let (_teller, horns) = Horns::new(1);
+        stop.send_replace(true);
+        let mut third = horns.follow(0, stop.subscribe());
+        assert_eq!(third.changed().await, Err(Ended));
     }
 }

@@ -219,6 +219,13 @@ impl Calendars {
         }
     }
 
+    /// The names of the shifts of every calendar.
+    pub(super) fn shift_names(&self) -> impl Iterator<Item = &str> {
+        let parts = self.all.iter();
+        let shifts = parts.flat_map(|part| part.shifts.iter());
+        shifts.map(|part| &*part.shift.name)
+    }
+
     /// The one that counts where none is named, and the others.
     pub(super) fn into_parts(self) -> (Calendar, Vec<Calendar>) {
         let zone = self.all.first().map(|part| part.calendar.zone.clone());

@@ -1,9 +1,11 @@
 //! `[gateway]`, `[upstream]`, and brokers wherever they are named.
 
+use super::recipients::LANGUAGES;
 use super::report::Finding;
 use super::values::{duration, host_port, id, integer, label, one_of, path, size, text, time_zone};
 use super::walk::{At, Item, Section};
 use crate::settings::{Broker, Tls, Upstream};
+use andon_core::plant::Language;
 use jiff::tz::TimeZone;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -34,13 +36,6 @@ pub(super) struct GatewayPart {
     pub(super) span: Range<usize>,
 }
 
-/// A language of texts for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    English,
-    Chinese,
-}
-
 pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
     let span = section.span();
     let or_here = |size: Option<At<u64>>, default| {
@@ -54,10 +49,7 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
     let area = section.need("area", "area = \"press-shop\"", super::values::id);
     let names_zone = section.has("timezone") || section.has_blanked("timezone");
     let zone = section.read("timezone", time_zone);
-    let language = section.read(
-        "language",
-        one_of(&[("zh", Language::Chinese), ("en", Language::English)]),
-    );
+    let language = section.read("language", one_of(&LANGUAGES));
     let data_dir = section.read("data_dir", path);
     let memory = section.place("memory_budget", size(MIB, 64 << 30));
     let disk = section.place("disk_budget", size(12 * MIB, 1 << 40));

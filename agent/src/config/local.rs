@@ -1,18 +1,16 @@
-//! `[http]`; `[sms]`, whose modem can be tested; and `[board]`, `[horn]`: checked in full, not active in
-//! this version.
+//! `[http]`; `[sms]`; and `[board]`: checked in full, not active in this version.
 
 use super::board;
-use super::horn;
-use super::sms;
+use super::sms::{self, SmsPart};
 use super::values::{host_port, text};
 use super::walk::Section;
-use crate::settings::{Http, NotActive, Sms};
+use crate::settings::{Http, NotActive};
 use std::path::Path;
 
 /// What is on the gateway itself.
 pub(super) struct Local {
-    /// The modem for text messages.
-    pub(super) sms: Option<Sms>,
+    /// The modem for text messages, and who gets them.
+    pub(super) sms: Option<SmsPart>,
     /// What does not happen, because of which section.
     pub(super) not_active: Vec<NotActive>,
 }
@@ -20,32 +18,19 @@ pub(super) struct Local {
 /// Reads the sections; files are relative to `base`.
 pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
     let mut not_active = Vec::new();
-    let mut modem = None;
     let mut tell = |section: &str, why: &str| {
         not_active.push(NotActive {
             section: section.into(),
             why: why.into(),
         });
     };
-    let on_board = root.section("board");
-    let has_board = on_board.is_some();
-    if let Some(section) = on_board {
+    if let Some(section) = root.section("board") {
         board::board(section);
         tell("[board]", "this version does not speak to the I/O board");
     }
-    if let Some(section) = root.section("horn") {
-        horn::horn(section, has_board);
-        tell("[horn]", "no horn sounds: alarms go to the broker only");
-    }
-    if let Some(section) = root.section("sms") {
-        modem = sms::sms(section, base);
-        tell(
-            "[sms]",
-            "alarms send no messages yet: they go to the broker only; `andon sms test` works",
-        );
-    }
+    let sms = root.section("sms");
     Local {
-        sms: modem,
+        sms: sms.map(|section| sms::sms(section, base)),
         not_active,
     }
 }

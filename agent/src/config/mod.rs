@@ -31,6 +31,7 @@ mod models;
 pub(crate) mod nearest;
 mod pages;
 mod rates;
+mod recipients;
 mod report;
 mod roots;
 mod rules;
@@ -61,18 +62,22 @@ pub use report::{Entry, Report};
 
 use crate::plan;
 use crate::settings::{
-    HttpGet, Link, LinkKind, Modbus, MqttLink, NotActive, Page, Settings, Topic,
+    HttpGet, Link, LinkKind, Modbus, MqttLink, NotActive, Page, Settings, Sms, Topic,
 };
 use andon_core::modbus::permit::Allowed;
-use andon_core::plant::{Device, Gateway, Plant};
+use andon_core::plant::{Budget, Device, Gateway, Language, Plant, Roster};
 use andon_core::tag::{LinkIndex, Table};
 use devices::Machines;
 use files::Files;
-use gateway::{GatewayPart, Language};
+use gateway::GatewayPart;
+use horn::Around;
 use links::{KindPart, LinkPart, Speaks};
+use recipients::Known;
 use report::{Finding, Severity};
 use roots::Roots;
+use sms::SmsPart;
 use sources::Sources;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use walk::{At, Findings, Section};
@@ -180,7 +185,16 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     check_numbers(&links, &devices, out);
     let own = builtin::own(&root);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
-    let alarms = alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
+    let mut alarms = alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
+    let horn_sections = root.one_or_more("horn");
+    let around = Around {
+        has_board: root.has("board"),
+        links: &links,
+        devices: &devices,
+        allow_write: &allow_write,
+    };
+    let horns = horn::horns(horn_sections, &around, &mut alarms, out);
+    let (horns, through) = horns.into_iter().unzip();
     for mut other in others {
         other.take("devices_csv");
         other.finish();
@@ -189,6 +203,14 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     need_door(&links, http.is_some() || out.is_lost("http"), out);
     let local = local::sections(&mut root, base);
     root.finish();
+    let language = gateway.as_ref().and_then(|part| part.language);
+    let known = Known {
+        devices: &devices,
+        calendars: &calendars,
+        language: language.unwrap_or(Language::English),
+        budget: Budget::PERSON,
+    };
+    let (roster, modem, told_from) = roster(local.sms, &known, out);
     warn_of_slow_links(&links, &devices, out);
 
     let (calendar, other_calendars) = calendars.into_parts();
@@ -197,10 +219,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
     not_active.extend(local.not_active);
-    if gateway
-        .language
-        .is_some_and(|language| language != Language::English)
-    {
+    let has_other_language = language.is_some_and(|language| language != Language::English);
+    if has_other_language && roster.recipients.is_empty() {
         not_active.push(NotActive {
             section: "[gateway] language".into(),
             why: "only messages to phones and the web page have one; the broker gets both".into(),
@@ -219,7 +239,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             .collect(),
         upstream,
         http: http.flatten(),
-        sms: local.sms,
+        horns: through,
+        sms: modem,
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
         disk_budget: gateway.disk_budget.value,
@@ -237,15 +258,38 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             links: links.iter().map(LinkPart::of_plant).collect(),
             devices,
             alarms,
-            roster: Default::default(),
-            horns: Vec::new(),
+            horns,
+            roster,
             max_payload,
             cfg: 0,
         },
     };
+    recipients::warn_of_untold(&settings.plant, &told_from, out);
     buses::check(&settings.plant, &links, out);
     check_budgets(&settings, &gateway, out);
     Some(settings)
+}
+
+/// Who is told of alarms, the modem for it, and where that is written.
+fn roster(
+    sms: Option<SmsPart>,
+    known: &Known<'_>,
+    out: &Findings,
+) -> (Roster, Option<Sms>, Vec<Range<usize>>) {
+    let Some(sms) = sms else {
+        return (Roster::default(), None, Vec::new());
+    };
+    let people = sms.people;
+    recipients::check(&people, out);
+    let roster = Roster {
+        recipients: people
+            .into_iter()
+            .map(|part| part.checked(known, out))
+            .collect(),
+        sms: sms.budget,
+        repeat_ms: sms.repeat_ms,
+    };
+    (roster, sms.modem, vec![sms.span])
 }
 
 /// The sections `[[key]]` of all files.

@@ -72,7 +72,8 @@ pub(super) fn rated_rate(item: &Item<'_>) -> Option<RatePart> {
             Finding::at(
                 item.span.clone(),
                 "until the first product is read, and for others than these, there is no rated rate: \
-                 windows that hold such time have no `capacity_utilisation` and no `oee`",
+                 `capacity_utilisation` and `oee` take such time to be like the rest of the window, and \
+                 are null where it is most of it",
             )
             .hint("add `else = \"1200/h\"`, the rate of the usual product"),
         );

@@ -290,6 +290,14 @@ impl<'a> Section<'a> {
         tables.collect()
     }
 
+    /// The tables `[[key]]`, or the one table `[key]` that stands for one of them.
+    pub(super) fn one_or_more(&mut self, key: &'static str) -> Vec<Section<'a>> {
+        match self.peek(key).map(|item| item.value) {
+            Some(DeValue::Table(_)) => self.section(key).into_iter().collect(),
+            _ => self.sections(key),
+        }
+    }
+
     /// Everything in a table whose keys are the user's, in the order of the file.
     pub(super) fn entries(&self) -> Vec<Item<'a>> {
         let mut entries: Vec<Item<'a>> = self

@@ -83,9 +83,9 @@ pub struct Options {
     /// What to write
     #[arg(long, value_enum, default_value_t = What::Summaries)]
     what: What,
-    /// Which windows, for summaries
-    #[arg(long, value_enum, default_value_t = Window::Hour)]
-    window: Window,
+    /// Which windows, for summaries: hours if it is left out
+    #[arg(long, value_enum)]
+    window: Option<Window>,
     /// Form of the table
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
@@ -142,6 +142,13 @@ impl Wanted<'_> {
 
 /// Writes a table to standard output.
 pub fn command(options: &Options) -> ExitCode {
+    if let (What::Segments, Some(_)) = (options.what, options.window) {
+        eprintln!(
+            "andon: segments are as long as their state lasts and have no `--window`; leave it out, or \
+             ask for `--what summaries`"
+        );
+        return ExitCode::from(WRONG);
+    }
     let loaded = match config::load(&options.config) {
         Ok(loaded) => loaded,
         Err(report) => {
@@ -186,7 +193,8 @@ pub fn command(options: &Options) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let written = match (options.format, options.what) {
         (Format::Csv, What::Summaries) => {
-            summaries::write(&wanted, options.window.tier(), &mut out)
+            let window = options.window.unwrap_or(Window::Hour);
+            summaries::write(&wanted, window.tier(), &mut out)
         }
         (Format::Csv, What::Segments) => segments::write(&wanted, &mut out),
     };

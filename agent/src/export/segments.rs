@@ -7,7 +7,10 @@ use andon_core::history::Leaf;
 use andon_core::plant::Device;
 use andon_core::sample::Value;
 use andon_core::segments::{Fills, Segment, Segments};
+use andon_core::time::Wall;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 const HEADER: [&str; 11] = [
     "device", "line", "state", "from", "to", "ms", "code", "cause_en", "cause_zh", "quality",
@@ -30,20 +33,46 @@ pub(super) fn write(wanted: &Wanted<'_>, out: &mut impl Write) -> io::Result<Vec
     }
     let mut segments = Segments::with(fills);
     let mut ended = Vec::new();
-    for page in pages.by_ref() {
+    // What has ended and waits for what began before it and goes on.
+    let mut waiting = BTreeMap::new();
+    for (page, n) in pages.by_ref().zip(0_usize..) {
         if let Leaf::Marks(marks) = page.leaf {
             for mark in &marks {
                 segments.take(mark, |segment| ended.push(segment));
             }
         }
-        for segment in ended.drain(..) {
-            put(wanted, &segment, &mut row, out)?;
+        wait(wanted, &mut waiting, n, ended.drain(..));
+        let first = segments.open_since();
+        while let Some(next) = waiting.first_entry()
+            && first.is_none_or(|first| next.key().0 < first)
+        {
+            put(wanted, &next.remove(), &mut row, out)?;
         }
     }
-    for segment in segments.open() {
-        put(wanted, &segment, &mut row, out)?;
+    wait(wanted, &mut waiting, usize::MAX, segments.open());
+    for segment in waiting.values() {
+        put(wanted, segment, &mut row, out)?;
     }
     Ok(pages.passed().to_vec())
+}
+
+/// Where a row stands: by its start, then by its device, then as it was kept.
+type Place = (Wall, Arc<str>, usize, usize);
+
+/// Takes up what is asked for.
+fn wait(
+    wanted: &Wanted<'_>,
+    waiting: &mut BTreeMap<Place, Segment>,
+    page: usize,
+    segments: impl IntoIterator<Item = Segment>,
+) {
+    for (n, segment) in segments.into_iter().enumerate() {
+        let overlaps = segment.from < wanted.to && segment.to.is_none_or(|to| to > wanted.from);
+        if wanted.is_of(&segment.device) && overlaps && !segment.says_nothing() {
+            let place = (segment.from, segment.device.clone(), page, n);
+            waiting.insert(place, segment);
+        }
+    }
 }
 
 fn put(
@@ -52,10 +81,6 @@ fn put(
     row: &mut Row,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let overlaps = segment.from < wanted.to && segment.to.is_none_or(|to| to > wanted.from);
-    if !wanted.is_of(&segment.device) || !overlaps {
-        return Ok(());
-    }
     let plant = &wanted.settings.plant;
     let zone = &plant.calendar.zone;
     let device = plant

@@ -10,12 +10,13 @@ use andon_core::plant::Device;
 use andon_core::state::State;
 use andon_core::summary::{Needs, ShiftRun, Sum, Tier};
 use andon_core::tiers::{Closed, Frames, Piece, Tiers};
-use std::collections::{HashMap, HashSet};
+use andon_core::time::Wall;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
 /// What stands before the figures.
-const HEADER: [&str; 31] = [
+const HEADER: [&str; 34] = [
     "device",
     "line",
     "window",
@@ -26,6 +27,7 @@ const HEADER: [&str; 31] = [
     "end",
     "window_ms",
     "fold",
+    "rev",
     "merged",
     "clock_step_ms",
     "producing_ms",
@@ -46,6 +48,8 @@ const HEADER: [&str; 31] = [
     "capacity",
     "capacity_producing",
     "capacity_uncounted",
+    "unrated_ms",
+    "unrated_producing_ms",
     "rated_per_h",
 ];
 
@@ -59,7 +63,12 @@ pub(super) fn write(
         row.put(name);
     }
     for key in Key::ALL {
-        row.put(key.names()[0]);
+        let [value, low, high, reason] = key.names();
+        row.put(value);
+        if key.has_bounds() {
+            row.put(low).put(high);
+        }
+        row.put(reason);
     }
     row.put("reason").end(out)?;
     let mut table = Table {
@@ -74,6 +83,31 @@ pub(super) fn write(
     }
 }
 
+/// Where a row stands: by its start, then by its device.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    start: Wall,
+    device: Arc<str>,
+    fold: u32,
+}
+
+impl Place {
+    fn of(device: &Arc<str>, closed: &Closed) -> Place {
+        Place {
+            start: closed.window.start,
+            device: device.clone(),
+            fold: closed.window.fold,
+        }
+    }
+}
+
+/// The open windows of a device, and the pages that corrected a piece of the one that is asked for.
+#[derive(Debug, Default)]
+struct OfDevice {
+    tiers: Tiers,
+    revised: BTreeSet<u64>,
+}
+
 struct Table<'w, 's, W> {
     wanted: &'w Wanted<'s>,
     tier: Tier,
@@ -86,10 +120,11 @@ impl<'s, W: Write> Table<'_, 's, W> {
         let data_dir = &self.wanted.settings.data_dir;
         let pages = history::pages(data_dir, Kind::Minutes).after(self.wanted.from);
         let mut pages = pages.corrected();
-        for page in pages.by_ref() {
+        while let Some(page) = pages.next() {
             let Leaf::Minute(rows) = page.leaf else {
                 continue;
             };
+            let mut found = BTreeMap::new();
             for row in &rows.rows {
                 let head = row.own.as_ref().unwrap_or(&rows.head);
                 let closed = Closed {
@@ -98,7 +133,14 @@ impl<'s, W: Write> Table<'_, 's, W> {
                     shift: None,
                     sum: row.sum,
                 };
-                self.put(&row.device, &closed)?;
+                let rev = pages
+                    .corrections()
+                    .of_minute(&row.device, &head.window)
+                    .len();
+                found.insert(Place::of(&row.device, &closed), (closed, rev));
+            }
+            for (place, (closed, rev)) in found {
+                self.put(&place.device, &closed, rev)?;
             }
         }
         Ok(pages.passed().to_vec())
@@ -107,14 +149,17 @@ impl<'s, W: Write> Table<'_, 's, W> {
     /// Hours, shifts and days are added up from their pieces, as the agent does.
     fn sums(&mut self) -> io::Result<Vec<Passed>> {
         let mut pages = history::pages(&self.wanted.settings.data_dir, Kind::Pieces).corrected();
-        let mut devices: HashMap<Arc<str>, Tiers> = HashMap::new();
+        let mut devices: HashMap<Arc<str>, OfDevice> = HashMap::new();
+        // What has ended and waits for what began before it and goes on.
+        let mut waiting = BTreeMap::new();
         // Where older pages are gone, the window that was open at the first one is not whole.
         let is_trimmed = pages.is_trimmed();
         let mut seen: HashSet<Arc<str>> = HashSet::new();
-        for page in pages.by_ref() {
+        while let Some(page) = pages.next() {
             let Leaf::Piece(rows) = page.leaf else {
                 continue;
             };
+            let mut any_ended = false;
             for row in &rows.rows {
                 let head = row.own.as_ref().unwrap_or(&rows.head);
                 let piece = Piece {
@@ -127,29 +172,55 @@ impl<'s, W: Write> Table<'_, 's, W> {
                     continue;
                 }
                 let frames = Frames::over(self.calendar_of(&row.device), &head.window);
-                let tiers = devices.entry(row.device.clone()).or_default();
-                let mut ended = Vec::new();
+                let OfDevice { tiers, revised } = devices.entry(row.device.clone()).or_default();
                 let wanted = self.tier;
+                let cuts = piece.cut.contains(wanted) && tiers.so_far(wanted).is_some();
+                let mut ended = Vec::new();
                 tiers.recall_piece(&piece, &frames, |tier, closed| {
                     if tier == wanted {
                         ended.push(closed);
                     }
                 });
-                for closed in &ended {
+                let corrected = pages.corrections().of_piece(&row.device, &head.window);
+                for (n, closed) in ended.iter().enumerate() {
+                    let is_before = cuts && n == 0;
+                    if !is_before {
+                        revised.extend(corrected);
+                    }
+                    // What was corrected before it ended was told with it.
+                    let rev = revised.range(page.number..).count();
+                    revised.clear();
                     let begins = frames
                         .of(self.tier)
                         .is_some_and(|frame| frame.start == closed.window.start);
                     let is_first = seen.insert(row.device.clone());
                     if !is_trimmed || !is_first || begins {
-                        self.put(&row.device, closed)?;
+                        waiting.insert(Place::of(&row.device, closed), (*closed, rev));
                     }
+                    any_ended = true;
+                }
+                if ended.len() == usize::from(cuts) {
+                    revised.extend(corrected);
                 }
             }
+            if any_ended {
+                let open = devices.values().filter_map(|of| of.tiers.so_far(self.tier));
+                let first = open.map(|open| open.window.start).min();
+                while let Some(next) = waiting.first_entry()
+                    && first.is_none_or(|first| next.key().start <= first)
+                {
+                    let (place, (closed, rev)) = next.remove_entry();
+                    self.put(&place.device, &closed, rev)?;
+                }
+            }
+        }
+        for (place, (closed, rev)) in waiting {
+            self.put(&place.device, &closed, rev)?;
         }
         Ok(pages.passed().to_vec())
     }
 
-    fn put(&mut self, id: &Arc<str>, closed: &Closed) -> io::Result<()> {
+    fn put(&mut self, id: &Arc<str>, closed: &Closed, rev: usize) -> io::Result<()> {
         let Closed {
             window,
             merged,
@@ -182,6 +253,7 @@ impl<'s, W: Write> Table<'_, 's, W> {
             .put(local(window.end, zone))
             .put(sum.times.total())
             .put(window.fold)
+            .put(rev)
             .put(merged)
             .put(window.clock_step_ms);
         self.put_parts(&sum);
@@ -219,12 +291,19 @@ impl<'s, W: Write> Table<'_, 's, W> {
             .put_if(capacity.map(|capacity| capacity.planned))
             .put_if(capacity.map(|capacity| capacity.producing))
             .put_if(capacity.map(|capacity| capacity.uncounted))
+            .put(sum.unrated.planned_ms)
+            .put(sum.unrated.producing_ms)
             .put_if(capacity.map(|capacity| capacity.rate as f64 / 1000.0));
     }
 
     fn put_figures(&mut self, sum: &Sum, needs: Needs) {
         for figure in kpi::figures_of(sum, &needs) {
             self.row.put_if(figure.value.ok().map(kpi::Fixed::as_f64));
+            if let Some((low, high)) = figure.bounds {
+                self.row.put_if(low.map(kpi::Fixed::as_f64));
+                self.row.put_if(high.map(kpi::Fixed::as_f64));
+            }
+            self.row.put_if(figure.value.err().map(kpi::Why::as_str));
         }
         self.row
             .put_if(kpi::reason_of(sum, &needs).map(kpi::Why::as_str));

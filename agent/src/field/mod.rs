@@ -162,14 +162,22 @@ pub fn start(
 /// A serial port that must be there and is not.
 #[derive(Debug)]
 pub struct MissingPort {
-    link: Arc<str>,
+    /// As in the file: `link rs485`.
+    whose: String,
+    /// The key that names it.
+    key: &'static str,
     path: PathBuf,
     why: std::io::Error,
 }
 
 impl fmt::Display for MissingPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MissingPort { link, path, why } = self;
+        let MissingPort {
+            whose,
+            key,
+            path,
+            why,
+        } = self;
         let first = match why.kind() {
             std::io::ErrorKind::PermissionDenied => {
                 "let the agent's user into the group of the port (`ls -lL` shows it)"
@@ -178,8 +186,8 @@ impl fmt::Display for MissingPort {
         };
         write!(
             f,
-            "link {link}: the serial port {} cannot be opened: {why}; {first}, correct \
-             `modbus_rtu`, or write `optional = true` to start without it",
+            "{whose}: the serial port {} cannot be opened: {why}; {first}, correct \
+             `{key}`, or write `optional = true` to start without it",
             path.display()
         )
     }
@@ -193,11 +201,20 @@ pub fn check_ports(settings: &Settings) -> Result<(), MissingPort> {
             && !port.optional
         {
             modbus::probe(&port.path).map_err(|why| MissingPort {
-                link: link.id.clone(),
+                whose: format!("link {}", link.id),
+                key: "modbus_rtu",
                 path: port.path.clone(),
                 why,
             })?;
         }
+    }
+    if let Some(sms) = settings.sms.as_ref().filter(|sms| !sms.optional) {
+        modbus::probe(&sms.modem).map_err(|why| MissingPort {
+            whose: "[sms]".to_owned(),
+            key: "modem",
+            path: sms.modem.clone(),
+            why,
+        })?;
     }
     Ok(())
 }

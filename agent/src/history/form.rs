@@ -2,7 +2,7 @@
 //! only ever appended, and [`VERSION`] rises with them.
 
 use andon_core::calendar::CalendarIndex;
-use andon_core::history::{Fill, Head, Leaf, Mark, OpenTags, Page, Relabel, Row, Rows};
+use andon_core::history::{Fill, Head, Leaf, LearnedOf, Mark, OpenTags, Page, Relabel, Row, Rows};
 use andon_core::sample::{Quality, Value};
 use andon_core::state::State;
 use andon_core::summary::Sum;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Length and checksum.
 const FRAME: usize = 8;
@@ -81,6 +81,7 @@ enum StoredLeaf {
     Relabel(Relabel),
     MinuteAgain(StoredRows),
     PieceAgain(StoredRows),
+    Learned(Wall, Vec<(u32, Vec<u8>)>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,6 +147,10 @@ pub(super) fn write(page: &Page, names: &mut Names, to: &mut Vec<u8>) {
         Leaf::Relabel(relabel) => StoredLeaf::Relabel(*relabel),
         Leaf::MinuteAgain(rows) => StoredLeaf::MinuteAgain(stored_rows(rows, names)),
         Leaf::PieceAgain(rows) => StoredLeaf::PieceAgain(stored_rows(rows, names)),
+        Leaf::Learned(at, all) => {
+            let stored = |of: &LearnedOf| (names.index(&of.device), of.learned.clone());
+            StoredLeaf::Learned(*at, all.iter().map(stored).collect())
+        }
     };
     let stored = Stored {
         number: page.number,
@@ -193,6 +198,13 @@ pub(super) fn read(bytes: &[u8], names: &mut Names) -> Option<(Page, usize)> {
         StoredLeaf::Relabel(relabel) => Leaf::Relabel(relabel),
         StoredLeaf::MinuteAgain(rows) => Leaf::MinuteAgain(rows_of(rows, names)?),
         StoredLeaf::PieceAgain(rows) => Leaf::PieceAgain(rows_of(rows, names)?),
+        StoredLeaf::Learned(at, all) => {
+            let learned = |(device, learned)| {
+                let device = names.id(device)?;
+                Some(LearnedOf { device, learned })
+            };
+            Leaf::Learned(at, all.into_iter().map(learned).collect::<Option<_>>()?)
+        }
     };
     let page = Page {
         number: stored.number,
@@ -219,6 +231,7 @@ pub(super) fn label(page: &Page) -> Wall {
             starts.max().unwrap_or(Wall(0))
         }
         Leaf::Relabel(relabel) => relabel.to,
+        Leaf::Learned(at, _) => *at,
     }
 }
 

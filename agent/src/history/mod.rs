@@ -26,8 +26,8 @@
 //! Minutes and pieces that late data correct are written once more, behind the others of their log, and
 //! looked for before the log is read ([`Pages::corrected`]): of one key the last counts.
 //!
-//! Five logs, for what is read together stands together: `pieces` (read whole at a start), `minutes`
-//! (of which a start reads the last hours), `marks`, `tags` (of which only the last page counts), and
+//! Six logs, for what is read together stands together: `pieces` (read whole at a start), `minutes`
+//! (of which a start reads the last hours), `marks`, `tags` and `learned` (of which only the last page counts), and
 //! `labels`: which pages of the others were labelled by a clock that was set only later, and by how much
 //! they are to be moved; it is read before any other. A log is a row of files of at most about 1 MB,
 //! each named by its first page ([`log`]). A page is one entry: length, checksum, postcard ([`form`]).
@@ -67,16 +67,19 @@ pub enum Kind {
     Tags,
     /// By how much labels are to be moved.
     Labels,
+    /// What was learned of sources; only the last page counts.
+    Learned,
 }
 
 impl Kind {
     /// Every log.
-    pub const ALL: [Kind; 5] = [
+    pub const ALL: [Kind; 6] = [
         Kind::Pieces,
         Kind::Minutes,
         Kind::Marks,
         Kind::Tags,
         Kind::Labels,
+        Kind::Learned,
     ];
 
     /// The folder of the log in `data_dir`.
@@ -87,6 +90,7 @@ impl Kind {
             Kind::Marks => "marks",
             Kind::Tags => "tags",
             Kind::Labels => "labels",
+            Kind::Learned => "learned",
         };
         data_dir.join("history").join(name)
     }
@@ -98,6 +102,7 @@ impl Kind {
             Leaf::Marks(_) => Kind::Marks,
             Leaf::Tags(_) => Kind::Tags,
             Leaf::Relabel(_) => Kind::Labels,
+            Leaf::Learned(..) => Kind::Learned,
         }
     }
 }
@@ -106,7 +111,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Of each log, in the order of [`Kind::ALL`].
-    pub logs: [Limit; 5],
+    pub logs: [Limit; 6],
 }
 
 /// Handle of the history; clones share it.
@@ -118,7 +123,7 @@ pub struct History {
 #[derive(Debug)]
 struct Logs {
     /// None if the history could not be opened: nothing is kept in this run.
-    logs: Option<[Log; 5]>,
+    logs: Option<[Log; 6]>,
     relabels: Relabels,
 }
 
@@ -143,6 +148,7 @@ pub fn open(data_dir: &Path, limits: Limits, last_page: Option<u64>) -> io::Resu
         log(Kind::Marks)?,
         log(Kind::Tags)?,
         labels,
+        log(Kind::Learned)?,
     ];
     Ok(History::of(Logs {
         logs: Some(logs),
@@ -179,24 +185,26 @@ impl History {
     }
 
     /// The pages that the engine goes on from: the pieces, then the minutes since the last of them
-    /// began and at least of the last `reach_ms`, then what tags had come to, then an empty one that tells the number of the last page of
-    /// all. Blocks.
+    /// began and at least of the last `reach_ms`, then what tags had come to and what was learned,
+    /// then an empty one that tells the number of the last page of all. Blocks.
     pub fn past(&self, reach_ms: u64) -> impl Iterator<Item = Page> + use<> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let relabels = &logs.relabels;
         let logs = logs.logs.as_ref();
         let last = logs.and_then(|logs| logs.iter().map(Log::last).max());
-        let pages = logs.map(|[pieces, minutes, _, tags, _]| {
+        let pages = logs.map(|[pieces, minutes, _, tags, _, learned]| {
             let read = |log: &Log| Pages::read(&log.dir(), relabels.clone());
             let newest = minutes.newest() + relabels.by_ms(minutes.last());
             let reach_ms = i64::try_from(reach_ms).unwrap_or(i64::MAX);
             let since = newest + -LONGEST_PIECE_MS.max(reach_ms);
             let last_minutes = read(minutes).after(since).corrected();
             let last_tags = read(tags).after_page(tags.last());
+            let last_learned = read(learned).after_page(learned.last());
             read(pieces)
                 .corrected()
                 .chain(last_minutes)
                 .chain(last_tags)
+                .chain(last_learned)
         });
         let end = Page {
             number: last.unwrap_or(0),

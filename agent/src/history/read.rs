@@ -205,6 +205,11 @@ impl Pages {
         self
     }
 
+    /// What [`Pages::corrected`] has found.
+    pub const fn corrections(&self) -> &Corrections {
+        &self.corrections
+    }
+
     /// Whether older pages were given up: what was open at the first one began before it.
     pub fn is_trimmed(&self) -> bool {
         self.dir.join(TRIMMED).exists()

@@ -1,7 +1,7 @@
 use super::log::Log;
 use super::*;
 use andon_core::calendar::CalendarIndex;
-use andon_core::history::{Fill, Head, Mark, OpenTags, Relabel, Rows};
+use andon_core::history::{Fill, Head, LearnedOf, Mark, OpenTags, Relabel, Rows};
 use andon_core::sample::{Quality, Reason, Value};
 use andon_core::state::State;
 use andon_core::summary::{Capacity, Parts, Sum, TierSet};
@@ -16,7 +16,7 @@ const LIMIT: Limit = Limit {
     bytes: 1 << 20,
     keep_ms: i64::MAX,
 };
-const LIMITS: Limits = Limits { logs: [LIMIT; 5] };
+const LIMITS: Limits = Limits { logs: [LIMIT; 6] };
 
 fn head(minute: i64) -> Head {
     Head {
@@ -137,6 +137,18 @@ fn tags(number: u64) -> Page {
     }
 }
 
+fn learned(number: u64) -> Page {
+    let of = |device: &str, learned: &[u8]| LearnedOf {
+        device: device.into(),
+        learned: learned.to_vec(),
+    };
+    let all = vec![of("press-1", &[1, 2, 3]), of("press-3", &[])];
+    Page {
+        number,
+        leaf: Leaf::Learned(Wall(START), all),
+    }
+}
+
 fn all(dir: &Path) -> Vec<Page> {
     Pages::read(dir, Relabels::default()).collect()
 }
@@ -154,7 +166,9 @@ fn pages_come_back_as_they_were() {
     let dir = tempfile::tempdir().unwrap();
     let pages: Vec<Page> = (1..200)
         .map(|n| {
-            if n % 3 == 0 {
+            if n % 7 == 0 {
+                learned(n)
+            } else if n % 3 == 0 {
                 mark(n)
             } else {
                 minute(n, n % 9)
@@ -190,6 +204,7 @@ fn the_stored_form_stays_as_it_is() {
     for (number, leaf) in (9..).zip(leaves) {
         form::write(&Page { number, leaf }, &mut names, &mut bytes);
     }
+    form::write(&learned(11), &mut names, &mut bytes);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let golden = include_str!("tests/golden.txt");
     assert_eq!(
@@ -387,9 +402,12 @@ async fn logs_are_read_pieces_first_and_minutes_of_the_last_hours() {
         .commit(vec![minute(1, 2), mark(2), piece(3), minute(4, 2)])
         .await
         .unwrap();
-    history.commit(vec![tags(5), mark(6)]).await.unwrap();
+    history
+        .commit(vec![learned(5), tags(6), mark(7)])
+        .await
+        .unwrap();
     let numbers: Vec<u64> = history.past(0).map(|page| page.number).collect();
-    assert_eq!(numbers, [3, 1, 4, 5, 6]);
+    assert_eq!(numbers, [3, 1, 4, 6, 5, 7]);
     let history = open(dir.path(), LIMITS, Some(3)).unwrap();
     let numbers: Vec<u64> = history.past(0).map(|page| page.number).collect();
     assert_eq!(numbers, [3, 1, 3]);
@@ -497,7 +515,7 @@ async fn measure() {
         bytes: 1 << 30,
         keep_ms: i64::MAX,
     };
-    let history = open(dir.path(), Limits { logs: [limit; 5] }, None).unwrap();
+    let history = open(dir.path(), Limits { logs: [limit; 6] }, None).unwrap();
     let piece = |number: u64| {
         let Leaf::Minute(rows) = minute(number, 200).leaf else {
             unreachable!()

@@ -94,7 +94,7 @@ fn wish(body: &[u8]) -> Result<Wish, Problem> {
     })
 }
 
-fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
+pub(super) fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
     match not_done {
         NotDone::Refused(Refused::Unknown) => {
             let ids: Vec<String> = plant
@@ -130,6 +130,8 @@ fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
                 }
             }
         }
+        // Asked for in another way.
+        NotDone::NoTest(why) => super::horn::refused(*why, id, plant),
         NotDone::NotStored(why) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("it is done, but not on disk, which takes nothing: {why}"),

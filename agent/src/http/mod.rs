@@ -16,15 +16,18 @@
 mod alarms;
 mod answer;
 pub mod errand;
+pub mod horn;
 mod push;
 mod read;
 mod serve;
+pub mod sms;
 mod tokens;
 
 pub use alarms::Wish;
 pub use push::{AT_ONCE, LARGEST_BODY, Scripts};
 pub use serve::{Listener, MOST as MOST_CONNECTIONS};
 
+use crate::annunciator::sms::Texts;
 use crate::field::modbus::errand::Errands;
 use crate::run::{Asks, Orders};
 use andon_core::plant::Plant;
@@ -50,6 +53,8 @@ pub struct Door {
     pub scripts: Arc<Scripts>,
     /// The way to the Modbus links, for the gateway's own command line.
     pub errands: Errands,
+    /// The way to the modem, if there is one, for the gateway's own command line.
+    pub texts: Option<Texts>,
 }
 
 /// Serves the same on each of `listeners` until `stop` becomes true or the set is dropped.
@@ -74,6 +79,7 @@ fn router() -> Router<Door> {
         .route("/api/v1/status", get(read::status))
         .route("/api/v1/devices", get(read::devices))
         .route("/api/v1/alarms", get(read::alarms))
+        .route("/api/v1/horns", get(read::horns))
         .route("/api/v1/tags", get(read::tags))
         .route("/api/v1/samples", post(push::samples))
         .fallback(read::unknown)
@@ -86,6 +92,8 @@ fn control() -> Router<Door> {
         .route(errand::PATH, get(errand::read))
         .route("/api/v1/alarms/{id}/{verb}", post(alarms::act))
         .route("/api/v1/horn/silence", post(alarms::silence))
+        .route(horn::PATH, post(horn::test))
+        .route(sms::PATH, post(sms::test))
 }
 
 /// Why nothing can listen where the configuration says.

@@ -50,6 +50,10 @@ pub(super) async fn alarms(State(door): State<Door>) -> Result<Response, Problem
     ask(&door, Question::Alarms).await.map(json)
 }
 
+pub(super) async fn horns(State(door): State<Door>) -> Result<Response, Problem> {
+    ask(&door, Question::Horns).await.map(json)
+}
+
 /// What `/api/v1/tags` may be asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

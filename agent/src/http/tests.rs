@@ -91,6 +91,7 @@ impl Bench {
             plant: Arc::new(settings.plant.clone()),
             scripts: Arc::new(Scripts::open(&settings, &tx, stopped).await),
             errands: Errands::default(),
+            texts: None,
         };
         Bench {
             socket: TowerToHyperService::new(router().merge(control()).with_state(door.clone())),

@@ -3,9 +3,9 @@
 use super::{KIB, MIB, count};
 use crate::history::{Kind, Limit, Limits};
 use crate::settings::Settings;
-use andon_core::limits;
 use andon_core::plant::Device;
 use andon_core::summary::{Summary, Tier, TierSet};
+use andon_core::{engine, limits};
 use std::mem::size_of;
 
 /// Bytes of one minute of one device, packed (measured: at most 60).
@@ -32,6 +32,9 @@ const MARK_BYTES: u64 = 32;
 
 /// What a tag takes in it with each piece: its sums over the open hour, shift and day.
 const TAG_BYTES: u64 = 72;
+
+/// What it takes to keep what was learned of a tag: its fingerprint and [`andon_core::quality::Learned`].
+const LEARNED_BYTES: u64 = 48;
 
 /// What the log of moved labels may take: an entry of 40 bytes for each start without a clock.
 const LABELS_BYTES: u64 = 16 * KIB;
@@ -133,12 +136,14 @@ pub fn history(settings: &Settings) -> Limits {
     // Only the last page of tags counts; one more is written before it.
     let tags = count(limits::tracks(&settings.plant)) * TAG_BYTES * 4;
     let tags = tags.max(64 * KIB).min(share / 4);
-    let share = share.saturating_sub(tags + LABELS_BYTES);
+    let learned = count(engine::watched(&settings.plant)) * LEARNED_BYTES * 4;
+    let learned = learned.max(64 * KIB).min(share / 8);
+    let share = share.saturating_sub(tags + learned + LABELS_BYTES);
     let pieces = wanted(Kind::Pieces).min(share / 2);
     let marks = wanted(Kind::Marks).min((share - pieces) / 2);
     let minutes = wanted(Kind::Minutes).min(share - pieces - marks);
     let keep_ms = i64::try_from(settings.history_ms).unwrap_or(i64::MAX);
-    let logs = [pieces, minutes, marks, tags, LABELS_BYTES];
+    let logs = [pieces, minutes, marks, tags, LABELS_BYTES, learned];
     Limits {
         logs: logs.map(|bytes| Limit { bytes, keep_ms }),
     }
@@ -155,7 +160,7 @@ fn windows_a_day(tiers: TierSet) -> u64 {
 }
 
 /// Bytes that each log grows by in a day, in the order of [`Kind::ALL`].
-fn a_day(settings: &Settings) -> [u64; 5] {
+fn a_day(settings: &Settings) -> [u64; 6] {
     let devices = settings.plant.devices.iter();
     let devices = count(
         devices
@@ -169,5 +174,9 @@ fn a_day(settings: &Settings) -> [u64; 5] {
         Kind::Marks => devices * (EVENTS_A_DAY + PIECES_A_DAY) * MARK_BYTES,
         Kind::Tags => count(limits::tracks(&settings.plant)) * PIECES_A_DAY * TAG_BYTES,
         Kind::Labels => 0,
+        Kind::Learned => {
+            let times = DAY_MS / engine::LEARNED_KEPT_EVERY_MS;
+            count(engine::watched(&settings.plant)) * times * LEARNED_BYTES
+        }
     })
 }

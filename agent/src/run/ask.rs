@@ -7,6 +7,8 @@
 use super::notices::Desks;
 use super::own::OwnReports;
 use super::shift::Shift;
+use crate::annunciator::horn::{Health, OutputHealth};
+use crate::annunciator::sms::Texts;
 use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
 use crate::upstream::Reach;
@@ -36,6 +38,8 @@ pub enum Question {
     Status,
     /// The alarms that are not normal, and what sounds: one object.
     Alarms,
+    /// What is heard and lit, and whether it can be: one object.
+    Horns,
     /// How every device stands: a list.
     Devices,
     /// How the tags of a device stand: a list.
@@ -64,10 +68,14 @@ pub(super) struct Beside {
     pub(super) reach: watch::Receiver<Reach>,
     /// How well the Modbus links do.
     pub(super) meters: Meters,
+    /// Whether what horns sound through can be switched.
+    pub(super) outputs: Health,
     /// Where people are told of alarms.
     pub(super) desks: Desks,
     /// How the parts of the gateway are.
     pub(super) own: OwnReports,
+    /// The modem, if there is one.
+    pub(super) texts: Option<Texts>,
 }
 
 /// Where questions are put; clones put them to the same engine.
@@ -114,6 +122,8 @@ struct Status<'a> {
     links_up: usize,
     links_down: usize,
     devices_bad: usize,
+    /// How text messages go; null without [sms].
+    modem: Option<Modem>,
     links: Vec<Link<'a>>,
     devices: Vec<DeviceStatus<'a>>,
     alarms: Vec<AlarmMessage<'a>>,
@@ -131,6 +141,48 @@ struct Alarms<'a> {
     /// When an alarm sounds again whose sound was stopped.
     silent_until_ms: Option<Wall>,
     alarms: Vec<AlarmMessage<'a>>,
+}
+
+/// The horns: the object of `GET /api/v1/horns` and `andon horn --json`.
+#[derive(serde::Serialize)]
+struct Horns<'a> {
+    v: u32,
+    gateway: &'a str,
+    ts: Wall,
+    horns: Vec<HornNow<'a>>,
+    outputs: &'a [OutputHealth],
+}
+
+/// What a horn does.
+#[derive(serde::Serialize)]
+struct HornNow<'a> {
+    id: &'a str,
+    /// The letter of ISA-18.1.
+    sequence: char,
+    tone: &'static str,
+    red: &'static str,
+    yellow: &'static str,
+    green: &'static str,
+}
+
+/// How text messages go.
+#[derive(serde::Serialize)]
+struct Modem {
+    /// `starting`, `ready` or `trouble`.
+    state: &'static str,
+    since_ms: Wall,
+    /// Why nothing can be sent.
+    why: Option<String>,
+    model: String,
+    signal_dbm: Option<i16>,
+    roaming: bool,
+    sent: u64,
+    unknown: u64,
+    failed: u64,
+    refused: u64,
+    received: u64,
+    delivered: u64,
+    undelivered: u64,
 }
 
 /// A link, with what its meter shows if it speaks Modbus.
@@ -183,6 +235,7 @@ impl Shift {
             Question::Ready => Some(self.why_not_ready()),
             Question::Status => self.status(),
             Question::Alarms => self.alarms(),
+            Question::Horns => self.horns(),
             Question::Devices => json(&self.engine.devices(now).collect::<Vec<_>>()),
             Question::Tags(device) => json(&self.engine.tags(device, now).collect::<Vec<_>>()),
         };
@@ -222,6 +275,7 @@ impl Shift {
             links_up: health.links_up,
             links_down: health.links_down,
             devices_bad: health.devices_bad,
+            modem: self.modem(),
             links: engine
                 .links(now)
                 .zip((0..).map(LinkIndex))
@@ -232,6 +286,25 @@ impl Shift {
                 .collect(),
             devices: engine.devices(now).collect(),
             alarms: self.not_normal().collect(),
+        })
+    }
+
+    fn modem(&self) -> Option<Modem> {
+        let health = self.beside.texts.as_ref()?.health.borrow();
+        Some(Modem {
+            state: health.state.as_str(),
+            since_ms: self.engine.label(health.since),
+            why: health.why.clone(),
+            model: health.model.clone(),
+            signal_dbm: health.signal_dbm,
+            roaming: health.roaming,
+            sent: health.sent,
+            unknown: health.unknown,
+            failed: health.failed,
+            refused: health.refused,
+            received: health.received,
+            delivered: health.delivered,
+            undelivered: health.undelivered,
         })
     }
 
@@ -251,6 +324,28 @@ impl Shift {
             sounding_alarms: sound.alarms,
             silent_until_ms: sound.silent_until,
             alarms: self.not_normal().collect(),
+        })
+    }
+}
+
+impl Shift {
+    fn horns(&self) -> Option<Bytes> {
+        let plant = self.engine.plant();
+        let horns = plant.horns.iter().zip(self.engine.horns());
+        let horns = horns.map(|(settings, horn)| HornNow {
+            id: &settings.id,
+            sequence: settings.sequence.letter(),
+            tone: horn.tone.as_str(),
+            red: horn.red.as_str(),
+            yellow: horn.yellow.as_str(),
+            green: horn.green.as_str(),
+        });
+        json(&Horns {
+            v: VERSION,
+            gateway: &plant.gateway.id,
+            ts: self.engine.label(clock::mono()),
+            horns: horns.collect(),
+            outputs: &self.beside.outputs.borrow(),
         })
     }
 }

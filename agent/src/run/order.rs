@@ -4,10 +4,11 @@
 use super::shift::{Shift, json};
 use crate::clock;
 use andon_core::alarm::Act;
-use andon_core::engine::{Command, Refused};
+use andon_core::engine::{Command, NoTest, Refused};
 use andon_core::time::Wall;
 use bytes::Bytes;
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -25,6 +26,15 @@ pub enum Order {
     Alarm(Command),
     /// All sound stops for some time; answered with how many alarms sounded.
     Silence(Act),
+    /// Horns are heard and seen for some time; answered with which, and for how long.
+    HornTest {
+        /// Which horn; none: every one that is silent.
+        horn: Option<String>,
+        /// How long each part is heard, in milliseconds.
+        each_ms: u64,
+        /// Who wants it.
+        act: Act,
+    },
 }
 
 /// Why an order was not carried out, or may not have been.
@@ -32,6 +42,8 @@ pub enum Order {
 pub enum NotDone {
     /// Nothing was changed.
     Refused(Refused),
+    /// No horn is tested.
+    NoTest(NoTest),
     /// It was done, and the disk did not take it; in words.
     NotStored(String),
     /// No answer in time: nobody knows.
@@ -79,6 +91,14 @@ struct Silenced {
     silent_until_ms: Option<Wall>,
 }
 
+/// What an order to test horns came to.
+#[derive(Serialize)]
+struct Tested {
+    horns: Vec<Arc<str>>,
+    until_ms: Wall,
+    takes_ms: u64,
+}
+
 impl Shift {
     /// Carries out an order; it is answered when what follows is on disk, or at once where nothing does.
     pub(super) fn obey(&mut self, Given { order, answer }: Given) {
@@ -110,6 +130,22 @@ impl Shift {
                     return;
                 }
                 json
+            }
+            Order::HornTest { horn, each_ms, act } => {
+                let tested = self
+                    .engine
+                    .handle_horn_test(now, horn.as_deref(), each_ms, act);
+                match tested {
+                    Ok(test) => json(&Tested {
+                        horns: test.horns,
+                        until_ms: test.until,
+                        takes_ms: test.takes_ms,
+                    }),
+                    Err(why) => {
+                        let _ = answer.send(Err(NotDone::NoTest(why)));
+                        return;
+                    }
+                }
             }
         };
         self.act(now);

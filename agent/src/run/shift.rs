@@ -422,13 +422,14 @@ impl Shift {
             {
                 self.committed(done);
             }
-            self.keep_time();
-            let now = clock::mono();
-            self.act(now);
+            let ends = clock::now();
+            let now = ends.mono;
+            self.catch_up(now);
+            self.engine.end(ends);
             self.staging.checkpoint();
-            self.engine.settle();
             self.act(now);
             self.engine.keep_tags();
+            self.engine.keep_learned();
             self.act(now);
             self.begin_commit(now);
             match self.commit.take() {

@@ -15,6 +15,9 @@ const LONGEST: usize = 1024;
 /// Lines of an answer; a list of stored messages is the longest.
 const MOST_LINES: usize = 1024;
 
+/// A port takes what it is given within this time.
+const WRITING: Duration = Duration::from_secs(5);
+
 /// What was said unasked and nobody has taken yet. The oldest goes.
 const MOST_UNASKED: usize = 64;
 
@@ -54,9 +57,18 @@ pub enum Unasked {
     Stored {
         /// `ME`, `SM`, `SR` ...
         memory: String,
-        /// Its place.
-        index: u16,
+        /// Its place; none where the modem does not say, and all must be listed.
+        index: Option<u16>,
     },
+}
+
+/// A text that was not taken, or of which that is not known.
+#[derive(Debug)]
+pub struct NotTaken {
+    /// Why.
+    pub error: AtError,
+    /// Whether the text was said: it may have been taken.
+    pub is_said: bool,
 }
 
 /// A line, or what stands for one.
@@ -72,6 +84,8 @@ pub struct Channel<P> {
     /// What has come and is no whole line yet.
     buffer: Vec<u8>,
     unasked: VecDeque<Unasked>,
+    /// The next line is a message that was announced.
+    unit_follows: bool,
 }
 
 impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
@@ -81,6 +95,7 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
             port,
             buffer: Vec::new(),
             unasked: VecDeque::new(),
+            unit_follows: false,
         }
     }
 
@@ -89,8 +104,7 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
     pub async fn wake(&mut self) -> Result<(), AtError> {
         const ESCAPE: &[u8] = b"\x1b\r";
         const TRIES: usize = 5;
-        self.port.write_all(ESCAPE).await?;
-        self.port.flush().await?;
+        self.write(ESCAPE).await?;
         for _ in 1..TRIES {
             match self.command("AT", Duration::from_millis(500)).await {
                 Err(AtError::Silent | AtError::Code(_)) => {}
@@ -118,33 +132,47 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
         text: &str,
         prompt: Duration,
         patience: Duration,
-    ) -> Result<Vec<String>, AtError> {
+    ) -> Result<Vec<String>, NotTaken> {
         const END: &[u8] = b"\x1a";
+        let before = |error| NotTaken {
+            error,
+            is_said: false,
+        };
+        self.prompted(command, prompt).await.map_err(before)?;
+        let said = async {
+            self.say(text.as_bytes(), END).await?;
+            self.answer(command, Instant::now() + patience).await
+        };
+        said.await.map_err(|error| NotTaken {
+            error,
+            is_said: true,
+        })
+    }
+
+    async fn prompted(&mut self, command: &str, patience: Duration) -> Result<(), AtError> {
         self.say(command.as_bytes(), b"\r").await?;
-        let deadline = Instant::now() + prompt;
+        let deadline = Instant::now() + patience;
         loop {
             match self.piece(deadline).await? {
-                Piece::Prompt => break,
+                Piece::Prompt => return Ok(()),
                 Piece::Line(line) => {
                     if let Some(code) = Code::of(&line) {
                         return Err(AtError::Code(code));
                     }
-                    self.overhear(&line, command, deadline).await?;
+                    self.overhear(&line, command);
                 }
             }
         }
-        self.say(text.as_bytes(), END).await?;
-        self.answer(command, Instant::now() + patience).await
     }
 
-    /// Waits for something unasked.
+    /// Waits for something unasked. Nothing is lost by giving up.
     pub async fn hear(&mut self, deadline: Instant) -> Result<Unasked, AtError> {
         loop {
             if let Some(unasked) = self.unasked.pop_front() {
                 return Ok(unasked);
             }
             if let Piece::Line(line) = self.piece(deadline).await? {
-                self.overhear(&line, "", deadline).await?;
+                self.overhear(&line, "");
             }
         }
     }
@@ -153,9 +181,14 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
         // At once: some modems take pauses within a line for its end.
         let mut bytes = text.to_vec();
         bytes.extend(end);
-        self.port.write_all(&bytes).await?;
-        self.port.flush().await?;
-        Ok(())
+        self.write(&bytes).await
+    }
+
+    /// It is not flushed: that would hold up everything on this thread until the bytes are out.
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), AtError> {
+        let deadline = Instant::now() + WRITING;
+        let written = timeout_at(deadline, self.port.write_all(bytes)).await;
+        Ok(written.map_err(|_| AtError::Silent)??)
     }
 
     async fn answer(&mut self, command: &str, deadline: Instant) -> Result<Vec<String>, AtError> {
@@ -170,7 +203,7 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
             if let Some(code) = Code::of(&line) {
                 return Err(AtError::Code(code));
             }
-            let is_told = self.overhear(&line, command, deadline).await?;
+            let is_told = self.overhear(&line, command);
             if !is_told && line != command && lines.len() < MOST_LINES {
                 lines.push(line);
             }
@@ -178,33 +211,32 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
     }
 
     /// Whether a line was said unasked; `command` is the one that is being answered.
-    async fn overhear(
-        &mut self,
-        line: &str,
-        command: &str,
-        deadline: Instant,
-    ) -> Result<bool, AtError> {
-        let told = match line.split_once(':') {
-            Some(("+CMTI" | "+CDSI", place)) => stored(place),
-            Some(("+CDS" | "+CMT", _)) => {
-                let mut next = self.piece(deadline).await?;
-                if matches!(&next, Piece::Line(line) if line == command) {
-                    next = self.piece(deadline).await?;
-                }
-                match next {
-                    Piece::Line(unit) => Some(Unasked::Unit(unit)),
-                    Piece::Prompt => None,
-                }
-            }
-            _ => return Ok(is_noise(line, command)),
-        };
-        if let Some(told) = told {
-            if self.unasked.len() == MOST_UNASKED {
-                self.unasked.pop_front();
-            }
-            self.unasked.push_back(told);
+    fn overhear(&mut self, line: &str, command: &str) -> bool {
+        if self.unit_follows && line != command {
+            self.unit_follows = false;
+            self.keep(Unasked::Unit(line.to_owned()));
+            return true;
         }
-        Ok(true)
+        match line.split_once(':') {
+            Some(("+CMTI" | "+CDSI", place)) => {
+                if let Some(stored) = stored(place) {
+                    self.keep(stored);
+                }
+                true
+            }
+            Some(("+CDS" | "+CMT", _)) => {
+                self.unit_follows = true;
+                true
+            }
+            _ => is_noise(line, command),
+        }
+    }
+
+    fn keep(&mut self, told: Unasked) {
+        if self.unasked.len() == MOST_UNASKED {
+            self.unasked.pop_front();
+        }
+        self.unasked.push_back(told);
     }
 
     /// The next line that is not empty, or the request for a text.
@@ -244,8 +276,8 @@ fn stored(place: &str) -> Option<Unasked> {
     let (memory, index) = place.split_once(',')?;
     Some(Unasked::Stored {
         memory: memory.trim().trim_matches('"').to_owned(),
-        // Some modems lose the number and say -1; the message is found when all are listed.
-        index: index.trim().parse().ok()?,
+        // Some modems lose the number and say -1.
+        index: index.trim().parse().ok(),
     })
 }
 

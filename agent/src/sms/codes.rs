@@ -49,6 +49,11 @@ impl Code {
         matches!(line, "ERROR" | "COMMAND NOT SUPPORT").then(|| Code::Plain(line.into()))
     }
 
+    /// Whether the modem itself does not know what is wrong: often it has lost itself.
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Code::Message(300 | 500))
+    }
+
     /// What is to be done about it.
     pub fn class(&self) -> Class {
         match self {

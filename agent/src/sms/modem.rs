@@ -3,7 +3,7 @@
 //! It is started with as little as possible and nothing that outlasts it: what a modem is set to is
 //! its owner's business. A PIN is given once and never again, for the third wrong one locks the card.
 
-use super::at::{AtError, Channel, Unasked};
+use super::at::{AtError, Channel, NotTaken, Unasked};
 use super::codes::{Class, Code};
 use andon_core::sms::receive::{Received, Report, receive};
 use andon_core::sms::submit::Unit;
@@ -25,6 +25,10 @@ const SENDING: Duration = Duration::from_secs(130);
 
 /// A card that was given its PIN is ready by then.
 const CARD: Duration = Duration::from_secs(20);
+
+/// Registration at home, and in the network of another operator; 6 and 7 for messages only.
+const HOME: [u8; 2] = [1, 6];
+const ROAMING: [u8; 2] = [5, 7];
 
 /// How a modem is to be started.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,6 +74,12 @@ pub enum Trouble {
     },
     /// Whether the message went out is not known.
     Uncertain,
+    /// There is no port, or it is in use; in words.
+    Gone(String),
+    /// Something is not set right; in words.
+    Setup(String),
+    /// The number or the text is none that can be sent.
+    Unsendable,
 }
 
 impl fmt::Display for Trouble {
@@ -109,10 +119,19 @@ impl fmt::Display for Trouble {
                 "no network found, although the modem hears one with {dbm} dBm: the card may not be \
                  activated for this place"
             ),
+            Trouble::Gone(why) | Trouble::Setup(why) => f.write_str(why),
+            Trouble::Unsendable => f.write_str("its number is none, or its text is too long"),
             Trouble::Uncertain => f.write_str(
                 "the network has not confirmed the message in time; it may arrive all the same",
             ),
         }
+    }
+}
+
+impl Trouble {
+    /// Whether the modem says nothing.
+    pub const fn is_silence(&self) -> bool {
+        matches!(self, Trouble::At(_, AtError::Silent) | Trouble::Uncertain)
     }
 }
 
@@ -127,6 +146,7 @@ pub struct Sent {
 #[derive(Debug)]
 pub struct Modem<P> {
     channel: Channel<P>,
+    sending: Duration,
 }
 
 impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
@@ -137,7 +157,16 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
 
     /// A modem that has been spoken to.
     pub const fn over(channel: Channel<P>) -> Modem<P> {
-        Modem { channel }
+        Modem {
+            channel,
+            sending: SENDING,
+        }
+    }
+
+    /// The same, which waits so long for the network to take a message.
+    #[must_use]
+    pub fn patient(self, sending: Duration) -> Modem<P> {
+        Modem { sending, ..self }
     }
 
     /// Gets it ready to send, and waits for a network.
@@ -179,7 +208,7 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
         let command = format!("AT+CMGS={}", unit.length);
         let answer = self
             .channel
-            .command_with_text(&command, &unit.hex, PROMPT, SENDING)
+            .command_with_text(&command, &unit.hex, PROMPT.min(self.sending), self.sending)
             .await;
         match answer {
             Ok(lines) => {
@@ -189,13 +218,20 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
                     reference: number.unwrap_or(0),
                 })
             }
-            Err(AtError::Silent) => {
-                // It may still wait for the text, and take the next command for it.
-                let _ = self.channel.wake().await;
-                Err(Trouble::Uncertain)
+            Err(NotTaken {
+                error: AtError::Code(code),
+                ..
+            }) if code.class() == Class::Sent => Ok(Sent { reference: 0 }),
+            Err(NotTaken { error, is_said }) => {
+                if matches!(error, AtError::Silent) {
+                    // It may still wait for the text, and take the next command for it.
+                    let _ = self.channel.wake().await;
+                }
+                match (is_said, error) {
+                    (true, AtError::Silent | AtError::Port(_)) => Err(Trouble::Uncertain),
+                    (_, error) => Err(Trouble::At(SEND, error)),
+                }
             }
-            Err(AtError::Code(code)) if code.class() == Class::Sent => Ok(Sent { reference: 0 }),
-            Err(error) => Err(Trouble::At(SEND, error)),
         }
     }
 
@@ -206,7 +242,11 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
         loop {
             let hex = match self.channel.hear(deadline).await.ok()? {
                 Unasked::Unit(hex) => hex,
-                Unasked::Stored { memory, index } => match self.stored(&memory, index).await {
+                Unasked::Stored { index: None, .. } => continue,
+                Unasked::Stored {
+                    memory,
+                    index: Some(index),
+                } => match self.stored(&memory, index).await {
                     Some(hex) => hex,
                     None => continue,
                 },
@@ -217,6 +257,115 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
                 return Some(report);
             }
         }
+    }
+
+    /// Waits for something that has come. Nothing is lost by giving up.
+    pub async fn hear(&mut self, deadline: Instant) -> Result<Unasked, AtError> {
+        self.channel.hear(deadline).await
+    }
+
+    /// Has everything that comes stored in one memory, and says how much of it is used, and how large
+    /// it is, if the modem tells.
+    pub async fn choose_memory(&mut self) -> Option<(u16, u16)> {
+        let offered = self.channel.command("AT+CPMS=?", SHORT).await.ok();
+        let offered = offered.unwrap_or_default().concat();
+        for memory in ["ME", "SM"] {
+            if !offered.is_empty() && !offered.contains(&format!("\"{memory}\"")) {
+                continue;
+            }
+            // Some modems want all three, some only two.
+            for command in [
+                format!("AT+CPMS=\"{memory}\",\"{memory}\",\"{memory}\""),
+                format!("AT+CPMS=\"{memory}\",\"{memory}\""),
+            ] {
+                if let Ok(lines) = self.channel.command(&command, SHORT).await {
+                    let told = lines.iter().find_map(|line| line.strip_prefix("+CPMS:"))?;
+                    let mut numbers = told.split(',').map(|number| number.trim().parse().ok());
+                    return Some((numbers.next()??, numbers.next()??));
+                }
+            }
+        }
+        None
+    }
+
+    /// Everything in the memory that has come, by its places.
+    pub async fn stored_messages(&mut self) -> Result<Vec<(u16, String)>, AtError> {
+        const RECEIVED: [&str; 2] = ["0", "1"];
+        let lines = self.channel.command("AT+CMGL=4", CARD).await?;
+        let mut found = Vec::new();
+        let mut lines = lines.iter();
+        while let Some(line) = lines.next() {
+            let Some(told) = line.strip_prefix("+CMGL:") else {
+                continue;
+            };
+            let mut parts = told.split(',').map(str::trim);
+            let (index, state) = (parts.next(), parts.next());
+            let unit = lines.next();
+            if let (Some(Ok(index)), Some(state), Some(unit)) = (index.map(str::parse), state, unit)
+                && RECEIVED.contains(&state)
+            {
+                found.push((index, unit.clone()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What lies at a place of a memory; none if nothing does.
+    pub async fn read(&mut self, memory: &str, index: u16) -> Result<Option<String>, AtError> {
+        if !memory.is_empty() {
+            let select = format!("AT+CPMS=\"{memory}\"");
+            self.channel.command(&select, SHORT).await?;
+        }
+        match self
+            .channel
+            .command(&format!("AT+CMGR={index}"), SHORT)
+            .await
+        {
+            Ok(lines) => Ok(lines.into_iter().find(|line| !line.starts_with('+'))),
+            // Nobody is at home there (some say 320, some 321, some 500).
+            Err(AtError::Code(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a place free again.
+    pub async fn delete(&mut self, index: u16) -> Result<(), AtError> {
+        let command = format!("AT+CMGD={index}");
+        match self.channel.command(&command, CARD).await {
+            Ok(_) | Err(AtError::Code(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes room in the memory: what was read, and what was sent. What is unread stays.
+    pub async fn make_room(&mut self) -> Result<(), AtError> {
+        match self.channel.command("AT+CMGD=1,3", CARD).await {
+            Ok(_) | Err(AtError::Code(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a network is there, and the signal in dBm.
+    pub async fn look(&mut self) -> Result<(bool, Option<i16>), AtError> {
+        let mut registered = None;
+        for question in ["AT+CREG?", "AT+CEREG?"] {
+            match self.channel.command(question, SHORT).await {
+                Ok(lines) => {
+                    let state = lines.iter().find_map(|line| registration(line));
+                    let Some(state) = state else { continue };
+                    let here = HOME.contains(&state) || ROAMING.contains(&state);
+                    registered = Some(registered.unwrap_or(false) || here);
+                }
+                Err(AtError::Code(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((registered.unwrap_or(true), self.signal().await))
+    }
+
+    /// Starts the modem anew, which takes it off the bus for some seconds.
+    pub async fn reset(&mut self) {
+        let _ = self.channel.command("AT+CFUN=1,1", SHORT).await;
     }
 
     /// A message that lies in a memory of the modem; a report is deleted there.
@@ -315,8 +464,6 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
 
     /// Waits for a network that takes text messages; whether it is another operator's.
     async fn network(&mut self, deadline: Instant) -> Result<bool, Trouble> {
-        const HOME: [u8; 2] = [1, 6];
-        const ROAMING: [u8; 2] = [5, 7];
         const DENIED: u8 = 3;
         loop {
             let mut denied = 0;

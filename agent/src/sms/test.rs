@@ -1,18 +1,21 @@
 //! `andon sms test`: one real message, and what became of it.
 
+use super::PIN_REFUSED;
 use super::modem::{Modem, Ready, Setup, Trouble};
+use super::port::{open, pin};
 use crate::check::{complain_of, say};
 use crate::config;
+use crate::control;
+use crate::http::sms::{PATH, PATIENCE, Told, Wanted};
 use crate::settings::Sms;
 use andon_core::sms::number::Number;
 use andon_core::sms::receive::Outcome;
 use andon_core::sms::submit::{Submit, submit};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_serial::SerialStream;
 
 /// Wrong usage or configuration.
 const WRONG: u8 = 2;
@@ -77,8 +80,17 @@ pub fn command(options: &Options) -> ExitCode {
     let done = crate::runtime()
         .map_err(|error| format!("the system gives no event loop: {error}"))
         .and_then(|runtime| {
-            let refused = settings.data_dir.join("sim-pin-refused");
-            runtime.block_on(send(test, sms, gateway, refused))
+            runtime.block_on(async {
+                // Where the agent runs, it holds the modem.
+                match control::runs(&settings.data_dir).await {
+                    Ok(true) => ask(test, &settings.data_dir).await,
+                    Ok(false) => {
+                        let refused = settings.data_dir.join(PIN_REFUSED);
+                        send(test, sms, gateway, refused).await
+                    }
+                    Err(error) => Err(error.to_string()),
+                }
+            })
         });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,6 +99,41 @@ pub fn command(options: &Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Has the running agent send it.
+async fn ask(test: &Test, data_dir: &Path) -> Result<(), String> {
+    let wait_ms = u64::try_from(test.wait.as_millis()).unwrap_or(u64::MAX);
+    let wanted = Wanted {
+        number: test.number.to_string(),
+        wait_ms,
+    };
+    let body = serde_json::to_vec(&wanted).map_err(|error| error.to_string())?;
+    let patience = PATIENCE + test.wait + Duration::from_secs(10);
+    let answer = control::post_patiently(data_dir, PATH, body, patience).await;
+    let answer = answer.map_err(|error| error.to_string())?;
+    let told: Told = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
+    tell(&format!("modem      {}", told.modem))?;
+    tell(&format!(
+        "sent       to {} by the running agent: {}",
+        test.number, told.text
+    ))?;
+    match (told.report.as_deref(), told.status) {
+        (Some("delivered"), _) => tell("delivered"),
+        (Some(_), status) => Err(undeliverable(&test.number, status.unwrap_or(0))),
+        (None, _) => tell(&no_report(test.wait)),
+    }
+}
+
+fn undeliverable(number: &Number, status: u8) -> String {
+    format!("the network cannot deliver it to {number} (status 0x{status:02X}): look at the number")
+}
+
+fn no_report(wait: Duration) -> String {
+    let seconds = wait.as_secs();
+    format!(
+        "no report  of delivery within {seconds} s: it may still arrive, or the network gives none"
+    )
 }
 
 async fn send(test: &Test, sms: &Sms, gateway: &str, refused: PathBuf) -> Result<(), String> {
@@ -101,7 +148,7 @@ async fn send(test: &Test, sms: &Sms, gateway: &str, refused: PathBuf) -> Result
     let in_words = |trouble: Trouble| format!("{}: {trouble}", sms.modem.display());
     let ready = modem.start(&setup).await.map_err(in_words)?;
     tell(&format!("modem      {}", described(&ready)))?;
-    let text = text(gateway);
+    let text = test_text(gateway);
     let units = submit(&Submit {
         to: &test.number,
         text: &text,
@@ -127,63 +174,24 @@ async fn send(test: &Test, sms: &Sms, gateway: &str, refused: PathBuf) -> Result
             }
             Outcome::Trying => tell("trying     the telephone cannot be reached at the moment")?,
             Outcome::Failed(status) => {
-                return Err(format!(
-                    "the network cannot deliver it to {} (status 0x{status:02X}): look at the number",
-                    test.number
-                ));
+                return Err(undeliverable(&test.number, status));
             }
         }
     }
-    tell(&format!(
-        "no report  of delivery within {} s: it may still arrive, or the network gives none",
-        test.wait.as_secs()
-    ))
+    tell(&no_report(test.wait))
 }
 
 fn tell(text: &str) -> Result<(), String> {
     say(io::stdout(), text).map_err(|error| error.to_string())
 }
 
-fn open(sms: &Sms) -> Result<SerialStream, String> {
-    let builder = tokio_serial::new(sms.modem.to_string_lossy(), sms.baud);
-    SerialStream::open(&builder).map_err(|error| {
-        let path = sms.modem.display();
-        match error.kind() {
-            _ if !sms.modem.exists() => {
-                format!("{path} is not there: is the modem plugged in and switched on?")
-            }
-            // It says so of a port that is there but locked.
-            tokio_serial::ErrorKind::NoDevice => {
-                format!("{path} is in use: a running agent, ModemManager or a terminal has it")
-            }
-            _ => format!("{path}: {error}"),
-        }
-    })
-}
-
-fn pin(sms: &Sms) -> Result<Option<String>, String> {
-    let Some(file) = &sms.pin_file else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| format!("pin_file {}: {error}", file.display()))?;
-    let pin = text.trim();
-    if (4..=8).contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit()) {
-        Ok(Some(pin.to_owned()))
-    } else {
-        Err(format!(
-            "pin_file {}: it must hold the PIN alone, four to eight digits",
-            file.display()
-        ))
-    }
-}
-
-/// Short enough for one message with a name of up to 24 letters.
-fn text(gateway: &str) -> String {
+/// The text of a test message: short enough for one message with a name of up to 24 letters.
+pub fn test_text(gateway: &str) -> String {
     format!("【安灯测试】{gateway} 短信正常，无需处理。Andon test only.")
 }
 
-fn described(ready: &Ready) -> String {
+/// A modem that is ready, in words.
+pub fn described(ready: &Ready) -> String {
     let signal = ready.signal_dbm.map_or_else(
         || "signal unknown".to_owned(),
         |dbm| format!("signal {dbm} dBm{}", if dbm < -103 { " (bad)" } else { "" }),

@@ -50,7 +50,7 @@ async fn lines_are_told_from_echo_and_from_what_is_said_unasked() {
     );
     let stored = Unasked::Stored {
         memory: "ME".into(),
-        index: 3,
+        index: Some(3),
     };
     assert_eq!(channel.hear(Instant::now() + SOON).await.unwrap(), stored);
     let unit = Unasked::Unit("00AB".into());

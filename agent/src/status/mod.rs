@@ -70,9 +70,25 @@ struct Status {
     links_up: usize,
     links_down: usize,
     devices_bad: usize,
+    modem: Option<Modem>,
     links: Vec<Link>,
     devices: Vec<Device>,
     alarms: Vec<Alarm>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Modem {
+    state: String,
+    since_ms: i64,
+    why: Option<String>,
+    model: String,
+    signal_dbm: Option<i16>,
+    roaming: bool,
+    sent: u64,
+    unknown: u64,
+    refused: u64,
+    undelivered: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]

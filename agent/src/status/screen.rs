@@ -1,7 +1,7 @@
 //! The answer as text that fits 80 columns: ids in one column, then what is the matter, and below
 //! it, indented, why.
 
-use super::{Alarm, Device, Link, Status, Tag, Unit};
+use super::{Alarm, Device, Link, Modem, Status, Tag, Unit};
 use crate::config::show_bytes;
 use crate::screen::{heading, line, plural, span, width, wrapped};
 use serde_json::Value;
@@ -45,6 +45,32 @@ fn head(text: &mut String, status: &Status) {
     if let Some(why) = &status.disk_why {
         row("disk", &format!("takes no records: {why}"));
     }
+    if let Some(known) = &status.modem {
+        row("modem", &modem(status, known));
+    }
+}
+
+fn modem(status: &Status, modem: &Modem) -> String {
+    let mut text = match (&*modem.state, &modem.why) {
+        ("ready", _) => {
+            let signal = modem.signal_dbm.map(|dbm| format!(", {dbm} dBm"));
+            let network = if modem.roaming { ", roaming" } else { "" };
+            format!("{}{}{network}", modem.model, signal.unwrap_or_default())
+        }
+        (_, Some(why)) => format!("sends nothing for {}: {why}", since(status, modem.since_ms)),
+        (state, None) => state.to_owned(),
+    };
+    let _ = write!(text, "; {} sent", modem.sent);
+    for (count, what) in [
+        (modem.unknown, "unknown"),
+        (modem.refused, "refused"),
+        (modem.undelivered, "not delivered"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
+    text
 }
 
 fn outbox(status: &Status) -> String {

@@ -6,7 +6,7 @@ use andon::upstream::{CurrentValues, Health, Parts, Reach, Uplink};
 use andon_core::plant::Gateway;
 use andon_core::record::{Body, Event, Record, Run};
 use andon_core::state::{State, Times};
-use andon_core::summary::{Needs, Parts as Counts, Summary, Tier};
+use andon_core::summary::{Needs, Parts as Counts, Summary, Tier, Unrated};
 use andon_core::time::{ClockState, Wall};
 use rumqttc::Publish;
 use serde_json::Value;
@@ -224,6 +224,7 @@ pub fn summary(device: &str) -> Body {
         repairs: 0,
         repair_ms: 0,
         capacity: None,
+        unrated: Unrated::NONE,
         needs: Needs {
             coverage: 5000,
             exposure_ms: 1_800_000,

@@ -48,24 +48,24 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// What is known of an alarm, as facts.
 #[derive(Debug, Default)]
-struct Reference {
-    latched: bool,
-    delays_s: [u64; 2],
-    answer: Option<bool>,
-    active: bool,
-    unseen: bool,
-    latch: bool,
-    occurrence: u64,
+pub(crate) struct Reference {
+    pub(crate) latched: bool,
+    pub(crate) delays_s: [u64; 2],
+    pub(crate) answer: Option<bool>,
+    pub(crate) active: bool,
+    pub(crate) unseen: bool,
+    pub(crate) latch: bool,
+    pub(crate) occurrence: u64,
     /// For how long the condition has been what the alarm is not.
-    other_s: Option<u64>,
-    shelf_s: Option<u64>,
-    suppressed: bool,
-    out_of_service: bool,
-    silent_s: u64,
+    pub(crate) other_s: Option<u64>,
+    pub(crate) shelf_s: Option<u64>,
+    pub(crate) suppressed: bool,
+    pub(crate) out_of_service: bool,
+    pub(crate) silent_s: u64,
 }
 
 impl Reference {
-    fn raise(&mut self) {
+    pub(crate) fn raise(&mut self) {
         self.active = true;
         self.unseen = true;
         self.latch = self.latched;
@@ -73,7 +73,7 @@ impl Reference {
         self.silent_s = 0;
     }
 
-    fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         let Some(holds) = self.answer else { return };
         if holds == self.active {
             self.other_s = None;
@@ -90,7 +90,7 @@ impl Reference {
         }
     }
 
-    fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         if self.answer.is_some() {
             self.other_s = self.other_s.map(|s| s + 1);
         }
@@ -103,12 +103,12 @@ impl Reference {
         }
     }
 
-    fn is_hidden(&self) -> bool {
+    pub(crate) fn is_hidden(&self) -> bool {
         self.out_of_service || self.suppressed || self.shelf_s.is_some()
     }
 
     /// Something that hid it is gone.
-    fn show(&mut self) {
+    pub(crate) fn show(&mut self) {
         if self.is_hidden() {
             return;
         }
@@ -119,11 +119,11 @@ impl Reference {
         }
     }
 
-    fn is_normal(&self) -> bool {
+    pub(crate) fn is_normal(&self) -> bool {
         !self.active && !self.unseen && !self.latch
     }
 
-    fn state(&self) -> &'static str {
+    pub(crate) fn state(&self) -> &'static str {
         match (self.active, self.unseen, self.latch) {
             _ if self.out_of_service => "out-of-service",
             _ if self.suppressed && !self.is_normal() => "suppressed",
@@ -137,11 +137,11 @@ impl Reference {
         }
     }
 
-    fn sounds(&self) -> bool {
+    pub(crate) fn sounds(&self) -> bool {
         !self.is_hidden() && self.unseen && self.silent_s == 0
     }
 
-    fn act(&mut self, verb: Verb, occurrence: Option<u64>) -> bool {
+    pub(crate) fn act(&mut self, verb: Verb, occurrence: Option<u64>) -> bool {
         if occurrence.is_some_and(|named| named != self.occurrence) {
             return false;
         }

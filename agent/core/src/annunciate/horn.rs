@@ -154,6 +154,8 @@ pub struct Horns {
     /// By alarm: what it sounded like, as which occurrence.
     heard: Vec<(Tone, u64)>,
     test: Option<Test>,
+    /// By horn: whether what it does is part of the test.
+    tested: Vec<bool>,
     deadline: Option<Mono>,
 }
 
@@ -169,6 +171,7 @@ impl Horns {
             covers: covers.collect(),
             heard: alloc::vec![(Tone::Silent, 0); plant.alarms.len()],
             test: None,
+            tested: alloc::vec![false; plant.horns.len()],
             deadline: None,
         }
     }
@@ -201,9 +204,9 @@ impl Horns {
         now + each_ms.saturating_mul(stages)
     }
 
-    /// Ends a test that is under way.
-    pub const fn end_test(&mut self) {
-        self.test = None;
+    /// Whether what the horn at `index` does is part of a test.
+    pub fn is_tested(&self, index: usize) -> bool {
+        self.tested.get(index).is_some_and(|tested| *tested)
     }
 
     /// Works out from the alarms what they do at `now`, and says whether that is something else.
@@ -282,7 +285,9 @@ impl Horns {
             next.green = Lamp::On;
         }
         let mut since = now;
-        if let (Tone::Silent, Some((tone, began))) = (next.tone, stage) {
+        // A ringback has been heard, or will be when the test is over.
+        self.tested[at] = stage.is_some() && next.tone <= Tone::Ringback;
+        if let (true, Some((tone, began))) = (self.tested[at], stage) {
             next.test(tone);
             since = began;
             is_new = before.since != began;

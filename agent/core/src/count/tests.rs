@@ -16,17 +16,12 @@ fn odometer(elapsed: u64, unknown: u64) -> Odometer {
         planned_ms: elapsed,
         unknown_ms: unknown,
         made: elapsed,
-        unrated_ms: 0,
     }
 }
 
 /// Uncounted time at a rate of one part a second.
 fn uncounted(ms: u64) -> Uncounted {
-    Uncounted {
-        ms,
-        made: ms,
-        unrated_ms: 0,
-    }
+    Uncounted { ms, made: ms }
 }
 
 fn read(counting: &mut Counting, role: Counts, raw: i64, now: Odometer) {

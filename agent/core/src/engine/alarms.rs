@@ -240,6 +240,7 @@ impl Engine {
         };
         self.event(now, event);
         self.settle_first_out(index);
+        self.note_alarm(index, now);
         true
     }
 

@@ -2,23 +2,23 @@
 //! behind a version byte; a form that is not understood counts as none.
 
 use super::age::TimesOf;
-use super::past::{Gone, calendar_with_id};
+use super::past::{Gone, Settings, calendar_with_id};
 use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
 use crate::alarm::{Alarm, AlarmState};
+use crate::annunciate::Stored;
 use crate::history::OpenTags;
 use crate::hygiene::Kept;
 use crate::machine::Ledger;
 use crate::plant::{Plant, Priority};
 use crate::record::Event;
-use crate::summary::TierSet;
 use crate::time::{ClockState, Mono, Now, Wall};
 use crate::window::Timeline;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 7;
+const VERSION: u8 = 8;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -60,8 +60,7 @@ struct StoredDevice {
     id: Arc<str>,
     /// Id of the calendar that it follows.
     calendar: Arc<str>,
-    /// See [`crate::plant::Device::publishes`].
-    publishes: TierSet,
+    settings: Settings,
     ledger: Ledger,
 }
 
@@ -95,6 +94,8 @@ pub(super) struct Checkpoint {
     alarms: Vec<StoredAlarm>,
     /// How many alarms there were, by device and alarm.
     hygiene: Kept<(Arc<str>, Arc<str>)>,
+    /// Who was told what.
+    people: Stored,
     /// Activations that may have been counted since.
     #[serde(skip)]
     lost_occurrences: u64,
@@ -149,7 +150,7 @@ impl Checkpoint {
         gone.filter(|stored| !has_state(plant, &stored.id))
             .map(|stored| {
                 let calendar = calendar_with_id(plant, &stored.calendar);
-                Gone::new(&stored.id, calendar, stored.publishes)
+                Gone::new(&stored.id, calendar, stored.settings.clone())
             })
             .collect()
     }
@@ -189,7 +190,7 @@ impl Engine {
                 Some(StoredDevice {
                     id: device.id.clone(),
                     calendar: self.plant.calendar_at(device.calendar).id.clone(),
-                    publishes: device.publishes,
+                    settings: Settings::of(device),
                     ledger: entry.machine.as_ref()?.ledger().clone(),
                 })
             })
@@ -239,6 +240,7 @@ impl Engine {
                 let owner = self.plant.owner_id(settings.owner).into();
                 (owner, settings.id.clone())
             }),
+            people: self.with_scene(now, |people, scene| people.stored(scene)),
             lost_occurrences: 0,
         };
         let mut bytes = Vec::from([VERSION]);
@@ -291,6 +293,8 @@ impl Engine {
             // What is left is told as the run before would have.
             let of_before = self.timeline.of_before(before.at, now.mono, before.unset);
             let present = core::mem::replace(&mut self.timeline, of_before);
+            // By a clock that counts as not set now there is no shift; by that of before there was.
+            self.reset_frames(before.at);
             self.end_gone(gone, without, before.at, now.mono);
             self.skip_silence(before.at, now.mono, present);
         }
@@ -311,6 +315,7 @@ impl Engine {
         for alarm in &mut self.alarms {
             alarm.occurrence += before.lost_occurrences;
         }
+        self.resume_people(&before.people);
     }
 
     /// Nobody can say how long the silence was: the open windows end before it.

@@ -212,6 +212,8 @@ impl Engine {
             self.keep(Leaf::Piece(pieces));
             self.keep_tags();
             self.mark_all_again(edge);
+        } else {
+            self.keep_learned_if_due(edge);
         }
         self.act(Action::Commit);
     }

@@ -102,6 +102,8 @@ impl Engine {
         if span.planned != before {
             self.mark_plan(index, edge, false);
         }
+        // Others may be on shift.
+        self.call();
     }
 
     pub(super) fn calendar_indexes(&self) -> impl Iterator<Item = CalendarIndex> + use<> {

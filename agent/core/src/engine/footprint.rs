@@ -136,6 +136,11 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: Hygiene::bytes(),
         },
         Allocation {
+            what: "who was told of which alarm",
+            count: usize::from(!plant.roster.recipients.is_empty()),
+            each: crate::annunciate::bytes(plant),
+        },
+        Allocation {
             what: "actions on their way",
             count: actions(plant),
             each: size_of::<Action>(),

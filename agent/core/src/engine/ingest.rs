@@ -151,7 +151,7 @@ impl Engine {
             _ => {}
         }
         if makes {
-            self.make(device, &reading);
+            self.make(device, &reading, from);
         }
     }
 
@@ -281,23 +281,18 @@ impl Engine {
         }
     }
 
-    /// The product was read. A retained copy is the last that there was, and as good.
-    fn make(&mut self, device: DeviceIndex, reading: &Reading) {
+    /// The product was read, as it was at `from`. A retained copy is the last that there was, and as good.
+    fn make(&mut self, device: DeviceIndex, reading: &Reading, from: Mono) {
         let settings = self.plant.device(device);
         let Entry { machine, late, .. } = &mut self.devices[usize::from(device.0)];
         let (Some(machine), Some(product)) = (machine, reading.value()) else {
             return;
         };
-        if let Some(late) = late
-            && machine.product() != Some(product)
-        {
-            let input = Input::Makes(product.clone());
-            late.note(
-                settings,
-                self.plant.calendar_at(settings.calendar),
-                machine.accounted_to(),
-                input,
-            );
+        if let Some(late) = late {
+            let calendar = self.plant.calendar_at(settings.calendar);
+            let is_other = machine.product() != Some(product);
+            let when = (machine.accounted_to(), from);
+            late.note_product(settings, calendar, when, product, is_other);
         }
         if machine.make(settings, product) {
             self.act(Action::Publish(Current::Info(device)));

@@ -18,7 +18,7 @@ use crate::state::State;
 use crate::summary::{Summary, TierSet};
 use crate::tag::{DeviceIndex, Tag, TagIndex};
 use crate::tiers::Ended;
-use crate::time::{ClockState, Mono};
+use crate::time::{ClockState, Mono, Now};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -88,6 +88,10 @@ impl Engine {
         if let (Some(role), Value::Int(value)) = (tag.role, &value) {
             say(Said::Count(role.counts, *value));
         }
+        let rates = settings.model.rates.as_ref();
+        if rates.is_some_and(|rates| rates.by == index) {
+            say(Said::Product(value.clone()));
+        }
         if let Some(States::Status(map)) = &settings.model.state
             && map.from == index
         {
@@ -105,8 +109,10 @@ impl Engine {
         all.map(|late| late.passed_over()).sum()
     }
 
-    /// Looks at what came late before the run ends: the next one does not know of it.
-    pub fn settle(&mut self) {
+    /// The run ends at `now`: what is known is known up to here, and what came late is looked at, for the
+    /// next run does not know of it. What there is up to `now` must have been caught up with.
+    pub fn end(&mut self, now: Now) {
+        self.handle_time(now);
         self.late_falls_due();
         self.settle_late(self.now);
     }
@@ -148,9 +154,11 @@ impl Engine {
         };
         let mut all = Vec::new();
         let calendar = plant.calendar_at(device.calendar);
+        let rate = machine.rate();
         late.settle(device, calendar, machine, &mut entry.tiers, |it| {
             all.push(it)
         });
+        let is_other_rate = machine.rate() != rate;
         let (mut minutes, mut pieces) = (None, None);
         let mut fills: Vec<Fill> = Vec::new();
         for correction in all {
@@ -189,9 +197,11 @@ impl Engine {
             let device = device.id.clone();
             self.marks.push(Mark::Fills { device, fill });
         }
-        self.act(super::Action::Publish(Current::Now(super::device_index(
-            index,
-        ))));
+        let device = super::device_index(index);
+        self.act(super::Action::Publish(Current::Now(device)));
+        if is_other_rate {
+            self.act(super::Action::Publish(Current::Info(device)));
+        }
     }
 
     /// A window that was told is told again, whole.

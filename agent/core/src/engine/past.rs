@@ -6,17 +6,19 @@ use super::checkpoint::{Checkpoint, EACH_GONE};
 use super::closing::{AllEnded, head, push};
 use super::recent::Recent;
 use crate::calendar::CalendarIndex;
-use crate::history::{Head, Leaf, OpenTags, Page, Rows, calendar_of_tags};
+use crate::history::{Head, Leaf, LearnedOf, OpenTags, Page, Rows, calendar_of_tags};
 use crate::machine::{Label, Ledger};
 use crate::plant::{Device, Plant};
 use crate::record::Body;
 use crate::rolling::Grain;
-use crate::summary::{Summary, TierSet};
+use crate::summary::{Needs, Summary, TierSet};
+use crate::tag::Counts;
 use crate::tiers::{Ended, Frames, Piece, Tiers};
 use crate::time::{Mono, Wall};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// What was found in the history.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct Past {
     frames: Vec<Option<(Head, Frames)>>,
     /// What tags had come to.
     open_tags: Vec<OpenTags>,
+    /// What was learned of sources.
+    learned: Vec<LearnedOf>,
     /// Devices that are not configured any more.
     pub(super) gone: Vec<Gone>,
     /// Number of the last page.
@@ -56,11 +60,46 @@ pub(super) struct Gone {
     id: Arc<str>,
     /// The calendar that it followed, if that is known and still there.
     calendar: Option<CalendarIndex>,
-    /// The tiers that were published of it.
-    publishes: TierSet,
+    settings: Settings,
     past: OfDevice,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
+}
+
+/// What was configured of a device that its windows tell, or are told by: the last of them may be told
+/// when it is not configured any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Settings {
+    line: Option<Arc<str>>,
+    every_ms: u64,
+    needs: Needs,
+    /// See [`Device::third`].
+    third: Option<Counts>,
+    /// The tiers that were published of it.
+    publishes: TierSet,
+}
+
+impl Settings {
+    pub(super) fn of(device: &Device) -> Settings {
+        Settings {
+            line: device.line.clone(),
+            every_ms: device.model.every_ms,
+            needs: device.needs(),
+            third: device.third(),
+            publishes: device.publishes,
+        }
+    }
+
+    /// Those of a device of which only its windows are known.
+    const fn unknown() -> Settings {
+        Settings {
+            line: None,
+            every_ms: 0,
+            needs: Needs::NONE,
+            third: None,
+            publishes: TierSet::ALL,
+        }
+    }
 }
 
 impl OfDevice {
@@ -74,11 +113,11 @@ impl OfDevice {
 }
 
 impl Gone {
-    pub(super) fn new(id: &Arc<str>, calendar: Option<CalendarIndex>, publishes: TierSet) -> Gone {
+    pub(super) fn new(id: &Arc<str>, calendar: Option<CalendarIndex>, settings: Settings) -> Gone {
         Gone {
             id: id.clone(),
             calendar,
-            publishes,
+            settings,
             past: OfDevice::default(),
             summaries: [0; 4],
         }
@@ -103,6 +142,7 @@ impl Past {
             tags: plant.calendars().map(|_| OfDevice::default()).collect(),
             frames: plant.calendars().map(|_| None).collect(),
             open_tags: Vec::new(),
+            learned: Vec::new(),
             gone: before.map_or_else(Vec::new, |before| before.gone(plant)),
             page: last.unwrap_or(0),
         };
@@ -115,6 +155,7 @@ impl Past {
                 Leaf::Piece(rows) => past.add(plant, page.number, &rows, true),
                 Leaf::Minute(rows) => past.add(plant, page.number, &rows, false),
                 Leaf::Tags(tags) => past.open_tags = tags,
+                Leaf::Learned(_, learned) => past.learned = learned,
                 // The reader has applied what these say.
                 Leaf::MinuteAgain(_) | Leaf::PieceAgain(_) | Leaf::Relabel(_) => {}
                 Leaf::Marks(_) => {}
@@ -221,7 +262,7 @@ pub(super) fn calendar_with_id(plant: &Plant, id: &str) -> Option<CalendarIndex>
 fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>, calendar: Option<CalendarIndex>) -> usize {
     let known = gone.iter().position(|gone| gone.id == *id);
     known.unwrap_or_else(|| {
-        gone.push(Gone::new(id, calendar, TierSet::ALL));
+        gone.push(Gone::new(id, calendar, Settings::unknown()));
         gone.len() - 1
     })
 }
@@ -241,6 +282,7 @@ impl Engine {
                 *tiers = past.tiers;
             }
         }
+        self.resume_learned(&past.learned);
         (past.gone, past.open_tags)
     }
 
@@ -293,8 +335,11 @@ impl Engine {
     fn tell_gone(&mut self, gone: &mut Gone, now: Mono, ended: Ended) {
         match ended {
             Ended::Tier(tier, closed) => {
-                let summary =
-                    self.summary_alone(&gone.id, gone.calendar, tier, &closed, &closed.sum);
+                let mut sum = closed.sum;
+                if let Some(third) = gone.settings.third {
+                    sum.derive(third);
+                }
+                let summary = self.summary_alone(&gone.id, gone.calendar, tier, &closed, &sum);
                 self.publish_gone(gone, now, summary);
             }
             Ended::Piece(piece) => self.keep_alone(&gone.id, &piece),
@@ -303,9 +348,16 @@ impl Engine {
 
     fn publish_gone(&mut self, gone: &mut Gone, now: Mono, summary: Summary) {
         self.tally.windows += 1;
-        if !gone.publishes.contains(summary.tier) {
+        let settings = &gone.settings;
+        if !settings.publishes.contains(summary.tier) {
             return;
         }
+        let summary = Summary {
+            line: settings.line.clone(),
+            every_ms: settings.every_ms,
+            needs: settings.needs,
+            ..summary
+        };
         let n = &mut gone.summaries[summary.tier as usize];
         *n += 1;
         self.store(now, *n, Body::Summary(Box::new(summary)));

@@ -5,7 +5,7 @@
 //! covers 24 to 25 hours, of which the caller is told the start. The same for 30 production days.
 
 use crate::state::Times;
-use crate::summary::{Capacity, Parts, Sum, Tier};
+use crate::summary::{Capacity, Parts, Sum, Tier, Unrated};
 use crate::tiers::Closed;
 use crate::time::Wall;
 use alloc::boxed::Box;
@@ -137,6 +137,8 @@ struct Slot {
     gap_before_ms: u64,
     capacity: [u64; 3],
     rate: u64,
+    /// Planned and producing milliseconds without a rated rate.
+    unrated_ms: [u32; 2],
     failures: u32,
     /// Which of good, scrap, total and the capacity are known.
     known: [bool; 4],
@@ -155,6 +157,7 @@ impl Slot {
         gap_before_ms: 0,
         capacity: [0; 3],
         rate: 0,
+        unrated_ms: [0; 2],
         failures: 0,
         known: [false; 4],
         unset: false,
@@ -176,6 +179,7 @@ impl Slot {
             gap_before_ms: parts.gap_before_ms,
             capacity: [capacity.planned, capacity.producing, capacity.uncounted],
             rate: capacity.rate,
+            unrated_ms: [sum.unrated.planned_ms, sum.unrated.producing_ms].map(short),
             failures: sum.failures,
             known: [
                 counts[0].is_some(),
@@ -190,6 +194,7 @@ impl Slot {
     fn sum(&self) -> Sum {
         let count = |at: usize| self.known[at].then_some(self.counts[at]);
         let [planned, producing, uncounted] = self.capacity;
+        let [planned_ms, producing_ms] = self.unrated_ms.map(u64::from);
         Sum {
             times: Times(self.times.map(u64::from)),
             uncounted_ms: u64::from(self.uncounted_ms),
@@ -209,11 +214,15 @@ impl Slot {
                 uncounted,
                 rate: self.rate,
             }),
+            unrated: Unrated {
+                planned_ms,
+                producing_ms,
+            },
         }
     }
 }
 
-const _: () = assert!(size_of::<Slot>() <= 136);
+const _: () = assert!(size_of::<Slot>() <= 144);
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! Sources that lie: what the detectors make of each reading.
 
+mod learned;
 mod telling;
 
+pub use learned::KEPT_EVERY_MS as LEARNED_KEPT_EVERY_MS;
 pub(super) use telling::Trouble;
 
 use super::Engine;
@@ -85,7 +87,12 @@ impl Sources {
         sources
     }
 
-    fn watch(&mut self, slot: usize) -> Option<&mut Watch> {
+    fn watch(&self, slot: usize) -> Option<&Watch> {
+        let place = *self.of_slot.get(slot)? as usize;
+        self.watches.get(place)
+    }
+
+    fn watch_mut(&mut self, slot: usize) -> Option<&mut Watch> {
         let place = *self.of_slot.get(slot)? as usize;
         self.watches.get_mut(place)
     }
@@ -101,8 +108,8 @@ impl Sources {
     }
 }
 
-/// Tags that have a watch.
-pub(super) fn watched(plant: &Plant) -> usize {
+/// Tags that have a watch, of which is learned what is normal.
+pub fn watched(plant: &Plant) -> usize {
     let of_device = |device: &Device| {
         let indexes = (0..).map(TagIndex).take(device.model.tags.len());
         indexes
@@ -231,7 +238,7 @@ impl Engine {
     pub(super) fn recall_counts(&mut self, at: Mono) {
         for (device, entry) in self.plant.devices.iter().zip(&self.devices) {
             for (slot, tag) in (entry.first_slot..).zip(&device.model.tags) {
-                let Some(Watch::Meter(meter)) = self.sources.watch(slot) else {
+                let Some(Watch::Meter(meter)) = self.sources.watch_mut(slot) else {
                     continue;
                 };
                 let counted = |role: Role| entry.machine.as_ref()?.last_count(role.counts);

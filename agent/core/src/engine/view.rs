@@ -292,8 +292,5 @@ impl Engine {
 
 /// What a raw status value means.
 pub(super) fn cause<'m>(model: &'m Model, code: Option<&Value>) -> Option<&'m Code> {
-    let Some(Value::Int(raw)) = code else {
-        return None;
-    };
-    model.codes.iter().find(|code| code.value == *raw)
+    model.meaning(code)
 }

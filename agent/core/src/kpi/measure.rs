@@ -157,20 +157,6 @@ impl Part {
 }
 
 impl Key {
-    /// Whether it is published with bounds.
-    const fn has_bounds(self) -> bool {
-        matches!(
-            self,
-            Key::Availability
-                | Key::FaultTimeRatio
-                | Key::AllocationEfficiency
-                | Key::UtilisationEfficiency
-                | Key::TechnicalEfficiency
-                | Key::CapacityUtilisation
-                | Key::Oee
-        )
-    }
-
     /// Whether it is a share of a whole, never above 1.
     const fn is_share(self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::state::Times;
-use crate::summary::{Capacity, Needs, Parts, Tier};
+use crate::summary::{Capacity, Needs, Parts, Tier, Unrated};
 use crate::time::Wall;
 use alloc::vec::Vec;
 
@@ -40,6 +40,7 @@ fn example() -> Summary {
             uncounted: 0,
             rate: 1_200_000,
         }),
+        unrated: Unrated::NONE,
         needs: Needs {
             coverage: 5_000,
             exposure_ms: 1_800_000,
@@ -54,6 +55,17 @@ fn figure(summary: &Summary, key: Key) -> Figure {
 
 fn value(summary: &Summary, key: Key) -> Result<f64, Why> {
     figure(summary, key).value.map(Fixed::as_f64)
+}
+
+#[test]
+fn those_that_have_bounds_are_told_with_them() {
+    for figure in figures(&example()) {
+        assert_eq!(
+            figure.bounds.is_some(),
+            figure.key.has_bounds(),
+            "{figure:?}"
+        );
+    }
 }
 
 #[test]
@@ -92,6 +104,57 @@ fn unknown_time_widens_the_bounds_and_low_coverage_takes_the_value() {
     );
     assert_eq!(value(&summary, Key::Coverage), Ok(0.3333));
     assert_eq!(reason(&summary), Some(Why::LowCoverage));
+}
+
+#[test]
+fn time_without_a_rate_is_taken_to_be_like_the_rest() {
+    let mut summary = example();
+    let all = |summary: &Summary| {
+        [Key::CapacityUtilisation, Key::Oee, Key::Effectiveness]
+            .map(|key| (value(summary, key), figure(summary, key).bounds))
+    };
+    let rated = all(&summary);
+    // A quarter of the time had none, and of producing too.
+    summary.unrated = Unrated {
+        planned_ms: 15_000,
+        producing_ms: 13_025,
+    };
+    let capacity = summary.capacity.as_mut().unwrap();
+    capacity.planned = 15_000;
+    capacity.producing = 13_025;
+    let scaled = all(&summary);
+    assert_eq!((scaled[0], scaled[1]), (rated[0], rated[1]));
+    let (one, other) = (scaled[2].0.unwrap(), rated[2].0.unwrap());
+    assert!((one - other).abs() < 1e-3, "{one} {other}");
+    // Three quarters had none: the rest is no measure.
+    summary.unrated.planned_ms = 45_000;
+    summary.unrated.producing_ms = 45_000;
+    let too_little = (Err(Why::NoRatedRate), Some((None, None)));
+    assert_eq!(all(&summary)[..2], [too_little; 2]);
+    assert_eq!(value(&summary, Key::Effectiveness), Err(Why::NoRatedRate));
+    // None of it, and nothing is asked for.
+    summary.needs.coverage = 0;
+    summary.unrated.planned_ms = 60_000;
+    assert_eq!(value(&summary, Key::Oee), Err(Why::NoRatedRate));
+}
+
+#[test]
+fn uncounted_time_and_time_without_a_rate_go_together() {
+    // 1,000/h over 8 h of 10, 2 of them without a rate and 1 uncounted; 6,000 parts.
+    let mut summary = example();
+    summary.times = Times::default();
+    summary.times.add(State::Producing, 36_000_000);
+    summary.uncounted_ms = 3_600_000;
+    summary.parts.total = Some(6_000);
+    summary.unrated.planned_ms = 7_200_000;
+    let capacity = summary.capacity.as_mut().unwrap();
+    (capacity.planned, capacity.uncounted) = (8_000_000, 1_000_000);
+    let figure = figure(&summary, Key::CapacityUtilisation);
+    let (low, high) = figure.bounds.unwrap();
+    // Of 10,000 in all: 6,000 of 8,750; of 10,000; 7,250 of 10,000.
+    assert_eq!(figure.value.unwrap().as_f64(), 0.6857);
+    assert_eq!(low.unwrap().as_f64(), 0.6);
+    assert_eq!(high.unwrap().as_f64(), 0.725);
 }
 
 #[test]

@@ -98,11 +98,12 @@ impl Replay {
         }
     }
 
-    /// Time passes. Where known time ends, a late state takes over that is still fresh.
+    /// Time passes. Where known time ends, a late state takes over that is still fresh; if that is at
+    /// `to`, only after what else happens then: a minute may end, or known time go on.
     pub(super) fn pass(&mut self, to: Mono, merge_ms: u64, tell: &mut impl FnMut(Outcome)) {
         if let Some((state, code, quality, until)) = &self.late
             && !self.shows_late
-            && self.known_until <= to
+            && self.known_until < to
             && self.known_until < *until
         {
             let (state, code, quality, until) = (*state, code.clone(), *quality, *until);

@@ -1,6 +1,6 @@
 //! Who is told of alarms, on which channel, and how much of it they can bear.
 
-use super::{Alarm, Priority};
+use super::{Alarm, Owner, Priority};
 use crate::calendar::MinuteOfDay;
 use crate::tag::DeviceIndex;
 use alloc::sync::Arc;
@@ -125,9 +125,10 @@ pub struct Recipient {
     /// They are told only if nobody has acknowledged this many milliseconds after an alarm was
     /// raised.
     pub after_ms: u64,
-    /// The devices whose alarms they are told of, in ascending order; none: of every device,
-    /// and of the gateway itself.
+    /// The devices whose alarms they are told of, in ascending order; none: of every device.
     pub devices: Option<Vec<DeviceIndex>>,
+    /// Whether they are told of the gateway's own alarms.
+    pub gateway: bool,
     /// The names of the shifts in which they are told; none: at any time.
     pub shifts: Option<Vec<Arc<str>>>,
     /// Local times between which they are told of high alarms only; the second is the next day's
@@ -142,11 +143,12 @@ pub struct Recipient {
 impl Recipient {
     /// Whether they are to be told of this alarm at all.
     pub fn watches(&self, alarm: &Alarm) -> bool {
-        let of_device = |devices: &Vec<DeviceIndex>| {
-            let device = alarm.owner.device();
-            device.is_some_and(|device| devices.binary_search(&device).is_ok())
+        let is_theirs = match (alarm.owner, &self.devices) {
+            (Owner::Gateway, _) => self.gateway,
+            (Owner::Device(_), None) => true,
+            (Owner::Device(device), Some(devices)) => devices.binary_search(&device).is_ok(),
         };
-        alarm.priority >= self.from_priority && self.devices.as_ref().is_none_or(of_device)
+        is_theirs && alarm.priority >= self.from_priority
     }
 
     /// Whether a local time lies in their quiet hours.

@@ -5,19 +5,20 @@ use super::limits::{
     AT_ONCE_MS, BELIEVED_AT, BINS_OF_MEASURED, BINS_OF_WHOLE, LEARN_STEPS_MS,
     LEARN_STEPS_STATELESS_MS, LEAST_CHANGES, LEAST_STOPS, NEVER_ZERO_MS, SPAN_FACTOR, STEP_FACTOR,
 };
-use super::runs::Runs;
+use super::runs::{LearnedRuns, Runs};
 use crate::sample::Reason;
 use crate::tag::{Detector, Detectors};
 use crate::time::Mono;
+use serde::{Deserialize, Serialize};
 
 /// What is normal for a level. Single precision is enough for limits that are multiples.
 #[derive(Debug, Clone)]
 pub struct Level {
     /// The last value that was believed.
     value: f64,
-    /// When it was first and last read.
-    since: Mono,
+    /// When it was last read, and so many milliseconds after the first time that it was.
     at: Mono,
+    seen_ms: u64,
     runs: Runs,
     /// Which of 32 bins its values have hit.
     bins: u32,
@@ -37,13 +38,27 @@ pub struct Level {
     has_been_zero: bool,
 }
 
+/// As much of a [`Level`] as survives a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LearnedLevel {
+    runs: LearnedRuns,
+    bins: u32,
+    low: f32,
+    high: f32,
+    largest: f32,
+    steps: u16,
+    seen_ms: u64,
+    rests_at_zero: bool,
+    has_been_zero: bool,
+}
+
 impl Level {
     /// A level that nobody has read.
     pub const fn new() -> Level {
         Level {
             value: f64::NAN,
-            since: Mono(0),
             at: Mono(0),
+            seen_ms: 0,
             runs: Runs::NEW,
             bins: 0,
             low: f32::INFINITY,
@@ -70,11 +85,13 @@ impl Level {
     ) -> Option<Reason> {
         if self.value.is_nan() {
             self.value = value;
-            self.since = poll.at;
         } else if detectors.has(Detector::ImplausibleStep) && self.leaps(value, whole, poll) {
-            self.at = poll.at;
+            self.come_to(poll.at);
             return Some(Reason::ImplausibleStep);
+        } else {
+            self.come_to(poll.at);
         }
+        self.at = poll.at;
         let is_same = value.to_bits() == self.value.to_bits();
         self.rests_at_zero |= is_same && value == 0.0 && self.has_been_zero;
         self.has_been_zero |= value == 0.0;
@@ -83,7 +100,6 @@ impl Level {
         self.high = self.high.max(value as f32);
         self.bins |= 1 << bin(value);
         self.value = value;
-        self.at = poll.at;
         self.frozen.then_some(Reason::Frozen)
     }
 
@@ -100,7 +116,48 @@ impl Level {
 
     /// Whether it has been read for long enough, and was never zero.
     pub fn is_never_zero(&self, at: Mono) -> bool {
-        !self.value.is_nan() && !self.has_been_zero && at.since(self.since) >= NEVER_ZERO_MS
+        !self.value.is_nan() && !self.has_been_zero && self.seen_ms(at) >= NEVER_ZERO_MS
+    }
+
+    /// What is to be kept of it.
+    pub const fn learned(&self) -> LearnedLevel {
+        LearnedLevel {
+            runs: self.runs.learned(),
+            bins: self.bins,
+            low: self.low,
+            high: self.high,
+            largest: self.largest,
+            steps: self.steps,
+            seen_ms: self.seen_ms,
+            rests_at_zero: self.rests_at_zero,
+            has_been_zero: self.has_been_zero,
+        }
+    }
+
+    /// Goes on from what was learned before; what it shows nobody knows yet.
+    pub fn resume(before: &LearnedLevel) -> Level {
+        Level {
+            runs: Runs::resume(&before.runs),
+            bins: before.bins,
+            low: before.low,
+            high: before.high,
+            largest: before.largest,
+            steps: before.steps,
+            seen_ms: before.seen_ms,
+            rests_at_zero: before.rests_at_zero,
+            has_been_zero: before.has_been_zero,
+            ..Level::new()
+        }
+    }
+
+    /// Milliseconds since it was first read, those of earlier runs included.
+    const fn seen_ms(&self, at: Mono) -> u64 {
+        self.seen_ms + at.since(self.at)
+    }
+
+    const fn come_to(&mut self, at: Mono) {
+        self.seen_ms = self.seen_ms(at);
+        self.at = at;
     }
 
     fn look_at_run(&mut self, value: f64, whole: bool, poll: &Poll, detectors: Detectors) {
@@ -150,7 +207,7 @@ impl Level {
     }
 
     fn knows_steps(&self, whole: bool, poll: &Poll) -> bool {
-        let seen = poll.at.since(self.since);
+        let seen = self.seen_ms(poll.at);
         let learned = match poll.stops {
             Some(stops) => seen >= LEARN_STEPS_MS && stops >= LEAST_STOPS,
             None => seen >= LEARN_STEPS_STATELESS_MS,

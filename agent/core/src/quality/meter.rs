@@ -5,11 +5,12 @@ use super::limits::{
     BELIEVED_AT, CONFIRMED_FACTOR, FASTEST_FACTOR, LEAST_STEPS, RATED_CYCLES, RATED_FACTOR,
     RATED_STILL_MS, SLACK_COUNTS,
 };
-use super::runs::Runs;
+use super::runs::{LearnedRuns, Runs};
 use crate::plant::Device;
 use crate::sample::Reason;
 use crate::tag::{Counts, Detector, Detectors, Tag};
 use crate::time::Mono;
+use serde::{Deserialize, Serialize};
 
 /// What a counter counts, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,6 +88,14 @@ pub struct Meter {
     fell_from: f64,
 }
 
+/// As much of a [`Meter`] as survives a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LearnedMeter {
+    runs: LearnedRuns,
+    fastest: f32,
+    steps: u16,
+}
+
 impl Meter {
     /// A counter that nobody has read.
     pub const fn new() -> Meter {
@@ -140,6 +149,24 @@ impl Meter {
         self.last = count;
         self.changed = poll.at;
         (None, jump)
+    }
+
+    /// What is to be kept of it.
+    pub const fn learned(&self) -> LearnedMeter {
+        LearnedMeter {
+            runs: self.runs.learned(),
+            fastest: self.fastest,
+            steps: self.steps,
+        }
+    }
+
+    /// Goes on from what was learned before; where it stands [`Meter::recall`] says.
+    pub const fn resume(before: &LearnedMeter) -> Meter {
+        let mut meter = Meter::new();
+        meter.runs = Runs::resume(&before.runs);
+        meter.fastest = before.fastest;
+        meter.steps = before.steps;
+        meter
     }
 
     /// It showed this count at `at`, before anything was learned.

@@ -5,6 +5,7 @@ use super::limits::{
     LEARN_RUNNING_MS, LEAST_CHANGES, LEAST_LONG, LEAST_RUN, LONG_PART, LONGEST_MS, LONGEST_POLLS,
     RUN_FACTOR,
 };
+use serde::{Deserialize, Serialize};
 
 /// What was learned of the runs of one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,15 @@ pub(super) struct Runs {
     long: u16,
 }
 
+/// As much of [`Runs`] as survives a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearnedRuns {
+    longest: u32,
+    polls: u32,
+    changes: u16,
+    long: u16,
+}
+
 impl Runs {
     /// Nothing was learned.
     pub(super) const NEW: Runs = Runs {
@@ -31,6 +41,27 @@ impl Runs {
         changes: 0,
         long: 0,
     };
+
+    /// What is to be kept; the present run begins anew.
+    pub(super) const fn learned(&self) -> LearnedRuns {
+        LearnedRuns {
+            longest: self.longest,
+            polls: self.polls,
+            changes: self.changes,
+            long: self.long,
+        }
+    }
+
+    /// Goes on from what was learned before.
+    pub(super) const fn resume(before: &LearnedRuns) -> Runs {
+        Runs {
+            run: 0,
+            longest: before.longest,
+            polls: before.polls,
+            changes: before.changes,
+            long: before.long,
+        }
+    }
 
     /// The value is the same as before, while running.
     pub(super) const fn stay(&mut self) {

@@ -206,12 +206,20 @@ impl Calendar {
         })
     }
 
-    /// Hour, shift and day.
-    pub fn frame(&self, tier: &str, at: i64) -> Option<Frame> {
+    /// Hour, shift or day; by a clock that was never set nobody can say which shift it is.
+    pub fn frame(&self, tier: &str, at: i64, is_unset: bool) -> Option<Frame> {
         match tier {
             "1h" => Some(self.hour(at)),
-            "shift" => self.shift(at),
+            "shift" => self.shift(at).filter(|_| !is_unset),
             _ => Some(self.day(at)),
         }
+    }
+
+    /// All of them.
+    pub fn frames(&self, at: i64, is_unset: bool) -> Vec<Frame> {
+        let tiers = ["1h", "shift", "1d"].into_iter();
+        tiers
+            .filter_map(|tier| self.frame(tier, at, is_unset))
+            .collect()
     }
 }

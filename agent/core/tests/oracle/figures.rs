@@ -18,6 +18,8 @@ pub struct Parts {
     pub repair_ms: u64,
     /// In planned, producing and uncounted time; thousandths of a part.
     pub capacity: Option<[u128; 3]>,
+    /// The rated rate at the end, in thousandths of a part per hour.
+    pub rate: Option<u64>,
 }
 
 impl Parts {
@@ -120,6 +122,8 @@ pub fn keys(parts: &Parts, needs: &Needs) -> Keys {
     put("capacity", made(0));
     put("capacity_producing", made(1));
     put("capacity_uncounted", made(2));
+    let rated = |rate: u64| Value::Decimal(format!("{}.{:03}", rate / 1000, rate % 1000));
+    put("rated_per_h", parts.rate.map_or(Value::Null, rated));
 
     let [producing, setup, delayed, faulted, unknown] =
         [producing, setup, delayed, faulted, unknown].map(u128::from);

@@ -10,7 +10,7 @@ const UNKNOWN: &str = "zzzzzzzzzzzz";
 
 /// Headings and table captions, and where in the example an unknown key must be put to be told
 /// the keys described below them.
-const PLACES: [(&[&str], &str); 17] = [
+const PLACES: [(&[&str], &str); 18] = [
     (&["## `[gateway]`"], "[gateway]\n"),
     (&["## `[upstream]`"], "[upstream]\n"),
     (&["## `[[shift]]`"], "[[shift]]\n"),
@@ -41,6 +41,7 @@ const PLACES: [(&[&str], &str); 17] = [
         &["### `[board]`"],
         "[board]                           # the microcontroller I/O board\n",
     ),
+    (&["## `[horn]`"], "[horn]\n"),
     (&["### `[sms]`"], "[sms]\n"),
     (&["### `[[sms.person]]`"], "[[sms.person]]\n"),
 ];

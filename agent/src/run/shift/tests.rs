@@ -112,8 +112,10 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         began: clock::mono(),
         reach,
         meters: Meters::none(),
+        outputs: watch::channel(Vec::new()).1,
         desks: Desks::new().0,
         own: OwnReports::new(),
+        texts: None,
     };
     Shift::new(
         engine,

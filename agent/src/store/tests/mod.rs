@@ -16,7 +16,7 @@ use andon_core::alarm::AlarmState;
 use andon_core::plant::Priority;
 use andon_core::record::{Body, Event, Record, Run};
 use andon_core::state::Times;
-use andon_core::summary::{Capacity, Needs, Parts, Summary, Tier};
+use andon_core::summary::{Capacity, Needs, Parts, Summary, Tier, Unrated};
 use andon_core::time::{ClockState, Wall};
 use std::path::Path;
 
@@ -75,6 +75,7 @@ pub fn summary(seq: u64) -> Record {
                 uncounted: 0,
                 rate: 1_200_000,
             }),
+            unrated: Unrated::NONE,
             needs: Needs {
                 coverage: 5000,
                 exposure_ms: 1_800_000,

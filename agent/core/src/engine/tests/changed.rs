@@ -79,6 +79,39 @@ fn a_renamed_device_is_one_that_ends_and_one_that_begins() {
 }
 
 #[test]
+fn the_last_windows_of_a_device_are_told_as_all_others_were() {
+    let mut old = press("press-1");
+    old.line = Some("line-a".into());
+    old.min_coverage = 7_000;
+    old.min_exposure_ms = 900_000;
+    let mut model = (*old.model).clone();
+    let mut scrap = model.tags[1].clone();
+    scrap.name = "scrap".into();
+    scrap.role = scrap.role.map(|role| Role {
+        counts: Counts::Scrap,
+        ..role
+    });
+    if let Source::Modbus(point) = &mut scrap.source {
+        point.address = 2;
+    }
+    model.tags.truncate(2);
+    model.tags.push(scrap);
+    old.model = Arc::new(model);
+    let needs = old.needs();
+    let bench = over_a_change(of(old), of(press("press-9")), 300);
+    let [hour] = hours(&bench, "press-1")[..] else {
+        panic!("what it had come to is told")
+    };
+    let last = windows(&bench.records, Tier::Minute).into_iter();
+    let last = last.filter(|minute| &*minute.device == "press-1").last();
+    for window in [hour, last.unwrap()] {
+        assert_eq!(window.line.as_deref(), Some("line-a"));
+        assert_eq!((window.every_ms, window.needs), (1_000, needs));
+        assert!(window.parts.total.is_some(), "the sum of the two is known");
+    }
+}
+
+#[test]
 fn a_device_that_comes_back_begins_anew_and_has_its_past() {
     let mut bench = Bench::left(of(press("press-1")), now(0), None);
     produce(&mut bench, 0..600);

@@ -9,6 +9,7 @@ use crate::tag::Place;
 const HOUR: u64 = 3_600_000;
 const STATUS: u16 = 0;
 const GOOD: u16 = 1;
+const PRODUCT: u16 = 3;
 
 /// A press that publishes its status and its good parts, with their times.
 pub(super) fn publishing() -> Plant {
@@ -21,6 +22,28 @@ pub(super) fn publishing() -> Plant {
     plant.devices[0].late_ms = HOUR;
     plant
 }
+
+/// The same with a product that says how fast it is, once it was read.
+fn publishing_products() -> Plant {
+    let mut plant = publishing();
+    plant.devices[0].rated_rate = None;
+    let model = Arc::make_mut(&mut plant.devices[0].model);
+    let mut product = tag("product", 9, Kind::U16, None);
+    product.source = Source::Message(Place::bare(None, Kind::U16));
+    model.tags.push(product);
+    model.rates = Some(plant::Rates {
+        by: TagIndex(PRODUCT),
+        map: (0..)
+            .zip(RATES)
+            .map(|(n, rate)| (Value::Int(n), rate))
+            .collect(),
+        otherwise: None,
+    });
+    plant
+}
+
+/// Of the products 0, 1 and 2.
+const RATES: [u64; 3] = [3_600_000, 7_200_000, 123_457];
 
 /// What was read of a tag, when, and when it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -173,6 +196,37 @@ fn unknown_time_is_filled_and_told_again_once() {
 }
 
 #[test]
+fn a_product_that_is_read_late_is_made_from_its_time_on() {
+    let mut bench = Bench::left(publishing_products(), now(0), None);
+    bench.hears(&told(PRODUCT, 0, 0, 0));
+    bench.pass(200_000);
+    assert_eq!(bench.engine.info(DeviceIndex(0)).rate, Some(RATES[0]));
+    bench.published.clear();
+    bench.hears(&told(PRODUCT, 1, 90_000, 200_000));
+    bench.hears(&told(PRODUCT, 0, 60_000, 201_000));
+    bench.pass(241_000);
+    let newest = bench.newest();
+    let planned = |n: usize| windows(&newest, Tier::Minute)[n].capacity.unwrap().planned;
+    assert_eq!(
+        [0, 1, 2, 3].map(planned),
+        [60_000, 90_000, 120_000, 120_000]
+    );
+    assert_eq!(bench.engine.info(DeviceIndex(0)).rate, Some(RATES[1]));
+    assert!(bench.published.contains(&Current::Info(DeviceIndex(0))));
+    // One that was read in time since then has the last word, also before the other is looked at.
+    bench.hears(&told(PRODUCT, 1, 250_000, 250_000));
+    bench.hears(&told(PRODUCT, 2, 245_000, 251_000));
+    bench.pass(260_000);
+    bench.hears(&told(PRODUCT, 0, 255_000, 262_000));
+    bench.hears(&told(PRODUCT, 1, 265_000, 265_000));
+    bench.pass(301_000);
+    let newest = bench.newest();
+    let minutes = windows(&newest, Tier::Minute);
+    assert_eq!(minutes[4].capacity.unwrap().planned, 110_000);
+    is_consistent(&bench);
+}
+
+#[test]
 fn longer_windows_that_were_told_are_told_again_and_are_sums() {
     let mut bench = Bench::left(publishing(), now(0), None);
     // 14:14 to 15:05, silent over the full hour.
@@ -237,6 +291,28 @@ fn what_a_live_reading_has_counted_is_not_counted_again() {
     // The last is young enough to be a reading of now, and older than the newest.
     assert_eq!(bench.engine.late_passed_over(), 96);
     is_consistent(&bench);
+}
+
+#[test]
+fn a_late_state_begins_after_what_else_happens_where_known_time_ends() {
+    // Known up to 60 s, where a minute ends; by the late reading faulted from 59 s to 62 s.
+    let minutes_with = |goes_on: bool| {
+        let mut bench = Bench::left(publishing(), now(0), None);
+        bench.hears(&told(STATUS, 2, 57_000, 57_000));
+        if goes_on {
+            bench.hears(&told(STATUS, 2, 60_000, 60_000));
+        }
+        bench.hears(&told(STATUS, 7, 59_000, 100_000));
+        bench.pass(180_000);
+        is_consistent(&bench);
+        let newest = bench.newest();
+        let minutes = windows(&newest, Tier::Minute).into_iter();
+        let faults = |minute: &Summary| (minute.failures, minute.times.of(State::Faulted));
+        minutes.take(2).map(faults).collect::<Vec<_>>()
+    };
+    assert_eq!(minutes_with(false), [(0, 0), (1, 2_000)]);
+    // Known time goes on at that very moment: the machine was not seen faulted for any time.
+    assert_eq!(minutes_with(true), [(0, 0), (0, 0)]);
 }
 
 #[test]
@@ -437,6 +513,8 @@ struct Draw {
     after: u64,
     status: Option<usize>,
     parts: Option<u64>,
+    /// The product is read.
+    product: Option<usize>,
     /// It comes when it is taken, later with others, or never.
     way: u8,
 }
@@ -448,12 +526,14 @@ fn draw() -> impl Strategy<Value = Draw> {
         after,
         proptest::option::weighted(0.8, 0usize..5),
         proptest::option::weighted(0.7, 0u64..4),
+        proptest::option::weighted(0.3, 0..RATES.len()),
         way,
     )
-        .prop_map(|(after, status, parts, way)| Draw {
+        .prop_map(|(after, status, parts, product, way)| Draw {
             after,
             status,
             parts,
+            product,
             way,
         })
 }
@@ -473,6 +553,8 @@ struct Reference {
     states: Vec<Option<usize>>,
     /// Readings of the counter that count, by their time.
     counts: Vec<(u64, u64)>,
+    /// The same of the product.
+    products: Vec<(u64, u64)>,
 }
 
 impl Reference {
@@ -518,18 +600,46 @@ impl Reference {
             .map(|(known, late)| known.or(late))
             .collect();
         // In the order of arrival: one that is followed by another that was counted is not.
-        let mut counts: Vec<(u64, u64)> = vec![];
-        let mut arriving: Vec<&(Told, bool)> = samples
-            .iter()
-            .filter(|(told, _)| told.tag == GOOD)
-            .collect();
-        arriving.sort_by_key(|(told, _)| told.arrives);
-        for (told, _) in arriving {
-            if counts.last().is_none_or(|last| last.0 < told.taken) {
-                counts.push((told.taken, told.value as u64));
+        let that_count = |tag: u16| {
+            let mut counted: Vec<(u64, u64)> = vec![];
+            let mut arriving: Vec<&(Told, bool)> =
+                samples.iter().filter(|(told, _)| told.tag == tag).collect();
+            arriving.sort_by_key(|(told, _)| told.arrives);
+            for (told, _) in arriving {
+                if counted.last().is_none_or(|last| last.0 < told.taken) {
+                    counted.push((told.taken, told.value as u64));
+                }
+            }
+            counted
+        };
+        Reference {
+            states,
+            counts: that_count(GOOD),
+            products: that_count(PRODUCT - 1),
+        }
+    }
+
+    /// What the rated rate would have made up to the end of each minute up to `to`, and how much
+    /// planned time had none.
+    fn capacities(&self, to: u64, pause: &core::ops::Range<u64>) -> Vec<(u64, u64)> {
+        let (mut made, mut unrated) = (0, 0);
+        let mut all = vec![];
+        for ms in 0..to {
+            if ms % 60_000 == 0 {
+                all.push(((made + 1_800_000) / 3_600_000, unrated));
+            }
+            let shown = self.states[ms as usize].map_or(State::Unknown, |state| STATES[state]);
+            if shown.accounted(!pause.contains(&ms)) == State::PlannedStop {
+                continue;
+            }
+            let product = self.products.iter().rev().find(|product| product.0 <= ms);
+            match product {
+                Some(product) => made += RATES[product.1 as usize],
+                None => unrated += 1,
             }
         }
-        Reference { states, counts }
+        all.push(((made + 1_800_000) / 3_600_000, unrated));
+        all
     }
 
     fn times(&self, from: u64, to: u64, pause: &core::ops::Range<u64>) -> crate::state::Times {
@@ -575,9 +685,10 @@ proptest! {
         merge_faults_ms in prop_oneof![Just(0u64), 1u64..20_000],
         restart in proptest::option::of(0usize..100),
     ) {
-        let mut plant = publishing();
+        let mut plant = publishing_products();
         let model = Arc::make_mut(&mut plant.devices[0].model);
         model.tags.remove(2);
+        model.rates.as_mut().unwrap().by = TagIndex(PRODUCT - 1);
         plant.devices[0].no_scrap = true;
         plant.devices[0].merge_faults_ms = merge_faults_ms;
         // WALL is 14:14; the break is from 14:16 to 14:19.
@@ -604,7 +715,8 @@ proptest! {
             count += draw.parts.unwrap_or(0);
             let status = draw.status.map(|status| told(STATUS, CODES[status], ms, ms));
             let good = draw.parts.map(|_| told(GOOD, count as i64, ms, ms));
-            let both: Vec<Told> = status.into_iter().chain(good).collect();
+            let product = draw.product.map(|number| told(PRODUCT - 1, number as i64, ms, ms));
+            let both: Vec<Told> = status.into_iter().chain(good).chain(product).collect();
             match draw.way {
                 0 => {
                     heard.extend(both.iter().map(|told| (*told, false)));
@@ -646,6 +758,7 @@ proptest! {
         }
         bench.pass(end + 60_000);
         let reference = Reference::of(&heard, end, restarted);
+        let capacities = reference.capacities(end, &pause);
         let newest = bench.newest();
         let minutes = windows(&newest, Tier::Minute);
         for (n, minute) in minutes.iter().enumerate().take((end / 60_000) as usize) {
@@ -655,6 +768,10 @@ proptest! {
             prop_assert_eq!(minute.times, reference.times(from, to, &pause), "minute {}", n);
             let parts = minute.parts.good.map(|good| (good, minute.parts.gap_total));
             prop_assert_eq!(parts, reference.parts(from, to), "minute {}", n);
+            let capacity = minute.capacity.map_or(0, |capacity| capacity.planned);
+            let (before, (made, unrated)) = (capacities[n], capacities[n + 1]);
+            prop_assert_eq!(capacity, made - before.0, "minute {}", n);
+            prop_assert_eq!(minute.unrated.planned_ms, unrated - before.1, "minute {}", n);
         }
         tiers_are_sums_without_scrap(&bench, &newest);
         if merge_faults_ms == 0 {
@@ -673,8 +790,7 @@ proptest! {
 
 /// Stops in order and starts again at once.
 fn restart_at(mut bench: Bench, plant: &Plant, ms: u64) -> Bench {
-    bench.engine.handle_time(now(ms));
-    bench.engine.settle();
+    bench.engine.end(now(ms));
     bench.drain();
     let checkpoint = bench.engine.checkpoint();
     bench.drain();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::machine::{Label, Machine, Showing};
 use crate::plant::Rates;
-use crate::summary::{Capacity, Sum};
+use crate::summary::{Capacity, Sum, Unrated};
 
 const RECIPE: TagIndex = TagIndex(3);
 
@@ -131,14 +131,49 @@ fn the_product_goes_on_over_a_restart() {
 }
 
 #[test]
-fn before_any_product_and_for_one_without_a_rate_there_is_no_capacity() {
+fn time_before_any_product_and_of_one_without_a_rate_is_unrated() {
     let mut bench = Bench::left(plant_by_recipe(None), now(0), None);
-    bench.recipe(30_000, made(1));
-    bench.recipe(90_000, made(3));
-    bench.recipe(150_000, made(1));
-    bench.pass(240_000);
-    let capacity = |minute: usize| bench.summaries()[minute].capacity.map(|it| it.planned);
-    assert_eq!([0, 1, 2, 3].map(capacity), [None, None, None, Some(60_000)]);
+    bench.produce(60_000, 70_000);
+    bench.recipe(90_000, made(1));
+    bench.recipe(150_000, made(3));
+    bench.recipe(285_000, made(1));
+    bench.pass(360_000);
+    let minutes = bench.summaries();
+    let capacity = |minute: usize| minutes[minute].capacity.map(|it| (it.planned, it.rate));
+    let unrated = |minute: usize| minutes[minute].unrated.planned_ms;
+    assert_eq!(
+        (capacity(0), unrated(0)),
+        (None, 60_000),
+        "nothing is known"
+    );
+    assert_eq!(
+        (capacity(1), unrated(1)),
+        (Some((30_000, 3_600_000)), 30_000)
+    );
+    assert_eq!(
+        minutes[1].unrated.producing_ms, 12_000,
+        "up to where it is stale"
+    );
+    assert_eq!(
+        (capacity(2), unrated(2)),
+        (Some((30_000, 3_600_000)), 30_000)
+    );
+    assert_eq!(
+        (capacity(3), unrated(3)),
+        (None, 60_000),
+        "nobody knows the rate of 3"
+    );
+    assert_eq!(
+        (capacity(4), unrated(4)),
+        (Some((15_000, 3_600_000)), 45_000)
+    );
+    assert_eq!((capacity(5), unrated(5)), (Some((60_000, 3_600_000)), 0));
+    // Minutes without a rate take nothing from the hour but their time.
+    let mut hour = Sum::default();
+    minutes.iter().for_each(|minute| hour.add(&minute.sum()));
+    let capacity = hour.capacity.unwrap();
+    assert_eq!((capacity.planned, capacity.rate), (135_000, 3_600_000));
+    assert_eq!(hour.unrated.planned_ms, 225_000);
 }
 
 /// What a machine goes through.
@@ -172,7 +207,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Reference {
     planned: i128,
     producing: i128,
-    unrated_ms: u64,
+    unrated: Unrated,
     planned_ms: u64,
 }
 
@@ -204,7 +239,7 @@ proptest! {
         let mut machine = Machine::new(device, to, Wall(0), planned);
         let (mut sum, mut windows_sum) = (Reference::default(), Sum::default());
         let (mut start, mut counted) = (sum, None::<(i64, Reference)>);
-        let mut uncounted = (0, 0, 0);
+        let mut uncounted = (0, 0);
         let mut told_to = Reference::default();
         for step in steps.into_iter().chain([Step::Close]) {
             match step {
@@ -217,7 +252,12 @@ proptest! {
                                 sum.producing += rate * i128::from(ms);
                             }
                         }
-                        None if is_planned => sum.unrated_ms += ms,
+                        None if is_planned => {
+                            sum.unrated.planned_ms += ms;
+                            if machine.state() == State::Producing {
+                                sum.unrated.producing_ms += ms;
+                            }
+                        }
                         None => {}
                     }
                     if is_planned {
@@ -252,7 +292,6 @@ proptest! {
                     {
                         uncounted.0 += sum.planned_ms - then.planned_ms;
                         uncounted.1 += Reference::whole(sum.planned) - Reference::whole(then.planned);
-                        uncounted.2 += sum.unrated_ms - then.unrated_ms;
                         told_to = sum;
                     }
                     counted = Some((raw, sum));
@@ -269,21 +308,21 @@ proptest! {
                     };
                     windows_sum.add(&window.sum());
                     prop_assert_eq!(window.uncounted_ms, uncounted.0);
-                    let unrated_ms = sum.unrated_ms - start.unrated_ms + uncounted.2;
+                    prop_assert_eq!(window.unrated.planned_ms, sum.unrated.planned_ms - start.unrated.planned_ms);
+                    prop_assert_eq!(window.unrated.producing_ms, sum.unrated.producing_ms - start.unrated.producing_ms);
                     let between = |of: fn(&Reference) -> i128| {
                         Reference::whole(of(&sum)) - Reference::whole(of(&start))
                     };
                     match window.capacity {
                         Some(capacity) => {
-                            prop_assert_eq!(unrated_ms, 0);
                             prop_assert_eq!(i128::from(capacity.planned), between(|it| it.planned));
                             prop_assert_eq!(i128::from(capacity.producing), between(|it| it.producing));
                             prop_assert_eq!(i128::from(capacity.uncounted), uncounted.1);
                         }
-                        None => prop_assert!(unrated_ms > 0 || window.planned_ms() == 0),
+                        None => prop_assert_eq!(window.unrated.planned_ms, window.planned_ms()),
                     }
                     start = sum;
-                    uncounted = (0, 0, 0);
+                    uncounted = (0, 0);
                 }
             }
         }
@@ -292,7 +331,8 @@ proptest! {
             prop_assert_eq!(i128::from(capacity.planned), Reference::whole(sum.planned));
             prop_assert_eq!(i128::from(capacity.producing), Reference::whole(sum.producing));
         } else {
-            prop_assert!(sum.unrated_ms > 0 || sum.planned_ms == 0);
+            prop_assert_eq!(sum.unrated.planned_ms, sum.planned_ms);
         }
+        prop_assert_eq!(windows_sum.unrated, sum.unrated);
     }
 }

@@ -24,6 +24,20 @@ fn stepped(ms: u64, by: i64) -> Now {
 }
 
 #[test]
+fn what_is_known_at_a_stop_is_known_up_to_it() {
+    let mut bench = Bench::new();
+    bench.read(1_000, [2, 0, 0]);
+    bench.engine.end(now(1_700));
+    bench.drain();
+    let checkpoint = bench.engine.checkpoint();
+    let mut bench = Bench::resumed(2_500, Some(&checkpoint));
+    bench.pass(60_000);
+    let minute = bench.summaries()[0];
+    assert_eq!(minute.times.of(State::Producing), 700);
+    assert_eq!(minute.times.of(State::Unknown), 59_300);
+}
+
+#[test]
 fn a_device_that_was_added_has_no_past() {
     let mut bench = Bench::new();
     bench.read(0, [2, 0, 0]);

@@ -57,7 +57,7 @@ impl Bench {
         self.drain();
     }
 
-    fn state_of(&self, alarm: usize) -> AlarmState {
+    fn shown_of(&self, alarm: usize) -> AlarmState {
         self.engine.alarms[alarm].state()
     }
 
@@ -165,7 +165,7 @@ fn an_alarm_on_a_figure_is_raised_and_clears_a_deadband_away() {
         let minute = second / 60;
         let faulted = minute < 60 && minute % 15 == 10;
         bench.read_of(1, second * 1000, [if faulted { 7 } else { 2 }, 0, 0]);
-        if bench.state_of(0) == AlarmState::UnackActive && raised.is_none() {
+        if bench.shown_of(0) == AlarmState::UnackActive && raised.is_none() {
             raised = Some(minute);
             let message = bench.engine.alarm(0).unwrap();
             let Some(Value::Float(value)) = message.alarm.value else {
@@ -175,13 +175,13 @@ fn an_alarm_on_a_figure_is_raised_and_clears_a_deadband_away() {
             assert_eq!(message.settings.when.limit(), Some(3.0));
         }
         if minute < 31 {
-            assert_eq!(bench.state_of(0), AlarmState::Normal, "too short to say so");
+            assert_eq!(bench.shown_of(0), AlarmState::Normal, "too short to say so");
         }
     }
     // Half an hour of producing is needed, and half of the hour known.
     assert_eq!(raised, Some(32));
     // Faults leave the hour; with the last but one the rate is 1.02.
-    assert_eq!(bench.state_of(0), AlarmState::RtnUnack);
+    assert_eq!(bench.shown_of(0), AlarmState::RtnUnack);
     let cleared = bench.engine.alarms[0].cleared.unwrap();
     let minute = (cleared - Wall(WALL)) / 60_000;
     assert!((100..=101).contains(&minute), "{minute}");
@@ -196,11 +196,11 @@ fn a_figure_of_nothing_planned_or_nothing_known_is_undecided() {
         bench.read_of(1, second * 1000, [7, 0, 0]);
     }
     bench.pass(40 * MINUTE);
-    assert_eq!(bench.state_of(0), AlarmState::UnackActive);
+    assert_eq!(bench.shown_of(0), AlarmState::UnackActive);
     assert!(!bench.engine.alarms[0].undecided);
     bench.pass(150 * MINUTE);
     assert!(bench.engine.alarms[0].undecided);
-    assert_eq!(bench.state_of(0), AlarmState::UnackActive, "no recovery");
+    assert_eq!(bench.shown_of(0), AlarmState::UnackActive, "no recovery");
 }
 
 #[test]
@@ -214,9 +214,9 @@ fn figures_and_states_of_several_machines_go_together() {
         bench.read_of(1, second * 1000, [3, 0, 0]);
         bench.read_of(2, second * 1000 + 10, [7, 0, 0]);
     }
-    assert_eq!(bench.state_of(0), AlarmState::UnackActive);
+    assert_eq!(bench.shown_of(0), AlarmState::UnackActive);
     bench.read_of(1, 45 * MINUTE + 100, [2, 0, 0]);
-    assert_eq!(bench.state_of(0), AlarmState::RtnUnack);
+    assert_eq!(bench.shown_of(0), AlarmState::RtnUnack);
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn late_data_corrects_the_figure_that_an_alarm_is_about() {
         598_000,
         "but for what was fresh"
     );
-    assert_eq!(bench.state_of(0), AlarmState::UnackActive);
+    assert_eq!(bench.shown_of(0), AlarmState::UnackActive);
     // The next run reads it as corrected.
     let sums = bench.sums(1);
     let checkpoint = bench.engine.checkpoint();
@@ -265,7 +265,7 @@ fn a_rate_of_change_raises_an_alarm_and_starts_anew_with_a_run() {
     for second in 0..600 {
         bench.read_of(1, second * 1000, [2, 0, level(second)]);
     }
-    assert_eq!(bench.state_of(0), AlarmState::Normal, "6 a minute");
+    assert_eq!(bench.shown_of(0), AlarmState::Normal, "6 a minute");
     // Then 60 a minute.
     let mut raised = None;
     for second in 600..900 {
@@ -274,7 +274,7 @@ fn a_rate_of_change_raises_an_alarm_and_starts_anew_with_a_run() {
             second * 1000,
             [2, 0, level(600) + u16::try_from(second - 600).unwrap()],
         );
-        if raised.is_none() && bench.state_of(0) == AlarmState::UnackActive {
+        if raised.is_none() && bench.shown_of(0) == AlarmState::UnackActive {
             raised = Some(second);
         }
     }
@@ -284,14 +284,14 @@ fn a_rate_of_change_raises_an_alarm_and_starts_anew_with_a_run() {
     let mut bench = bench.cut(900_500);
     for second in 901..1_150 {
         bench.read_of(1, second * 1000, [2, 0, 7]);
-        assert_eq!(bench.state_of(0), AlarmState::UnackActive);
+        assert_eq!(bench.shown_of(0), AlarmState::UnackActive);
         assert!(bench.engine.alarms[0].undecided);
     }
     for second in 1_150..1_210 {
         bench.read_of(1, second * 1000, [2, 0, 7]);
     }
     assert_eq!(
-        bench.state_of(0),
+        bench.shown_of(0),
         AlarmState::RtnUnack,
         "it has stood for 5 min"
     );
@@ -314,12 +314,12 @@ fn the_silence_of_one_tag_is_told_while_the_device_speaks() {
             bench.hears(&told(2, 1, second * 1000, second * 1000));
         }
     }
-    assert_eq!(bench.state_of(1), AlarmState::Normal);
-    assert_eq!(bench.state_of(0), AlarmState::UnackActive);
+    assert_eq!(bench.shown_of(1), AlarmState::Normal);
+    assert_eq!(bench.shown_of(0), AlarmState::UnackActive);
     let raised = bench.engine.alarms[0].raised.unwrap() - Wall(WALL);
     assert!((33_000..=34_000).contains(&raised), "{raised}");
     bench.hears(&told(2, 1, 60_000, 60_000));
-    assert_eq!(bench.state_of(0), AlarmState::RtnUnack);
+    assert_eq!(bench.shown_of(0), AlarmState::RtnUnack);
 }
 
 #[test]
@@ -333,12 +333,12 @@ fn silence_is_not_told_before_there_was_time_to_read() {
     let mut bench = Bench::left(silent(), now(0), None);
     bench.pass(STALE - 1);
     for index in 0..2 {
-        assert_eq!(bench.state_of(index), AlarmState::Normal);
+        assert_eq!(bench.shown_of(index), AlarmState::Normal);
         assert!(bench.engine.alarms[index].undecided);
     }
     bench.pass(STALE + 1_000);
     for index in 0..2 {
-        assert_eq!(bench.state_of(index), AlarmState::UnackActive);
+        assert_eq!(bench.shown_of(index), AlarmState::UnackActive);
     }
     // After a restart it stands until something is read, and is not raised again.
     let mut bench = bench.cut(10_000);
@@ -346,7 +346,7 @@ fn silence_is_not_told_before_there_was_time_to_read() {
     assert_eq!(bench.engine.alarms[0].occurrence, 1);
     bench.read_of(1, 12_500, [2, 0, 0]);
     for index in 0..2 {
-        assert_eq!(bench.state_of(index), AlarmState::RtnUnack);
+        assert_eq!(bench.shown_of(index), AlarmState::RtnUnack);
     }
 }
 
@@ -404,7 +404,7 @@ fn of_a_group_the_one_that_came_first_is_marked_until_all_are_normal() {
     // Acknowledged and gone, it is still the one that came first; a power cut changes nothing.
     acknowledge(&mut bench, 2_100, "press-1.b");
     bench.read_of(1, 3_000, [1, 0, 0]);
-    assert_eq!(bench.state_of(1), AlarmState::Normal);
+    assert_eq!(bench.shown_of(1), AlarmState::Normal);
     let mut bench = bench.cut(3_500);
     assert_eq!(first(&bench), [false, true, false, false]);
     bench.read_of(1, 4_000, [0, 0, 0]);

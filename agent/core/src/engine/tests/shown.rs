@@ -1,7 +1,19 @@
 //! What is shown on the gateway: links, devices and tags as they stand.
 
 use super::*;
+use alloc::format;
 use serde_json::json;
+
+impl Bench {
+    /// The status cannot be read.
+    fn status_fails(&mut self, ms: u64, reason: Reason) {
+        self.pass(ms - 1);
+        let samples = [(TagIndex(0), Reading::Bad(reason).into())];
+        self.engine
+            .handle_readings(DeviceIndex(0), at(ms), &samples);
+        self.drain();
+    }
+}
 
 fn tags(bench: &Bench, ms: u64) -> serde_json::Value {
     let tags: Vec<_> = bench.engine.tags(DeviceIndex(0), at(ms)).collect();
@@ -68,6 +80,38 @@ fn a_device_shows_what_it_does_and_since_when() {
     assert_eq!(shown["quality"], "good");
     assert_eq!(shown["link"], "plc");
     assert_eq!(shown["bad"], json!([]));
+}
+
+#[test]
+fn another_reason_of_a_bad_status_is_told_once_it_is_no_accident() {
+    let mut bench = Bench::new();
+    bench.read(1_000, [2, 0, 0]);
+    let state = Current::State(DeviceIndex(0));
+    let mut told = |ms: u64, reason| {
+        bench.published.clear();
+        bench.status_fails(ms, reason);
+        let quality = bench.engine.state(DeviceIndex(0)).unwrap().quality;
+        let reason = quality.reason().map(|reason| format!("{reason}"));
+        (reason.unwrap_or_default(), bench.published.contains(&state))
+    };
+    let (timeout, refused) = (Reason::Timeout, Reason::Exception(2));
+    for ms in [2_000, 3_000] {
+        assert!(!told(ms, timeout).1, "it may come back before it is stale");
+    }
+    assert_eq!(told(5_000, timeout), ("timeout".into(), true));
+    // By turns they are one trouble, told twice another one.
+    for (ms, reason) in [(6_000, refused), (7_000, timeout), (8_000, refused)] {
+        assert_eq!(told(ms, reason), ("timeout".into(), false));
+    }
+    assert_eq!(told(9_000, refused), ("exception-2".into(), true));
+    assert_eq!(told(10_000, timeout), ("exception-2".into(), false));
+    assert_eq!(told(11_000, timeout), ("timeout".into(), true));
+    let journal = |record: &&Record| matches!(&record.body, Body::Event(Event::State { .. }));
+    assert_eq!(
+        bench.records.iter().filter(journal).count(),
+        2,
+        "the state is the same"
+    );
 }
 
 #[test]

@@ -122,3 +122,83 @@ fn a_count_is_judged_by_that_of_the_run_before() {
     // All but the first of them were made while nobody looked.
     assert_eq!((parts.good, parts.gap_total), (Some(20), 19));
 }
+
+/// The press read once a minute.
+fn watched_slowly() -> Plant {
+    let mut plant = watched();
+    plant.devices[0].stale_after_ms = 200_000;
+    let model = Arc::make_mut(&mut plant.devices[0].model);
+    model.tags.iter_mut().for_each(|tag| tag.every_ms = 60_000);
+    plant
+}
+
+impl Bench {
+    /// The press produces from one minute to another; its temperature moves, or stands still.
+    fn produce_minutes(&mut self, minutes: core::ops::Range<u64>, moves: bool) {
+        for minute in minutes {
+            let temperature = if moves { 20 + minute * 37 % 400 } else { 77 };
+            let registers = [2, minute as u16, temperature as u16];
+            self.read(minute * 60_000 + 500, registers);
+        }
+    }
+
+    fn temperature(&self) -> Quality {
+        self.engine.newest.quality(2)
+    }
+}
+
+/// A run of 13 hours is killed; the next one begins a minute later, of this plant.
+fn killed_after_learning(plant: Plant, are_kept: bool) -> Bench {
+    let mut bench = Bench::left(watched_slowly(), now(0), None);
+    bench.produce_minutes(0..13 * 60, true);
+    let checkpoint = bench.engine.checkpoint();
+    bench.drain();
+    let is_learned = |page: &Page| matches!(page.leaf, crate::history::Leaf::Learned(..));
+    let learned = bench.pages.iter().filter(|page| is_learned(page)).count();
+    assert_eq!(learned, 3, "every four hours, and not with each minute");
+    bench.pages.retain(|page| are_kept || !is_learned(page));
+    let start = now(13 * 3_600_000);
+    Bench::kept(plant, start, Some(Left::Newest(&checkpoint)), &bench.pages)
+}
+
+#[test]
+fn what_was_learned_outlives_a_kill() {
+    let begin = 13 * 60 + 1;
+    let mut bench = killed_after_learning(watched_slowly(), true);
+    bench.produce_minutes(begin..begin + 20, false);
+    assert_eq!(bench.temperature(), Quality::Good);
+    bench.produce_minutes(begin + 20..begin + 30, false);
+    assert_eq!(bench.temperature(), Quality::Bad(Reason::Frozen));
+    // Nothing was learned, or of another register.
+    let mut elsewhere = watched_slowly();
+    let model = Arc::make_mut(&mut elsewhere.devices[0].model);
+    model.tags[2].source = Source::Modbus(Point::new(Table::Input, 2, Kind::U16));
+    for (plant, are_kept) in [(watched_slowly(), false), (elsewhere, true)] {
+        let mut bench = killed_after_learning(plant, are_kept);
+        for minute in begin..begin + 30 {
+            bench.pass(minute * 60_000 + 499);
+            let value = |value: i64| Reading::Good(Value::Int(value)).into();
+            let samples = [(TagIndex(0), value(2)), (TagIndex(2), value(77))];
+            bench
+                .engine
+                .handle_readings(DeviceIndex(0), at(minute * 60_000 + 500), &samples);
+            bench.drain();
+        }
+        assert_eq!(bench.temperature(), Quality::Good);
+    }
+}
+
+#[test]
+fn what_was_learned_of_damaged_pages_is_nothing() {
+    let mut bench = Bench::left(watched_slowly(), now(0), None);
+    let learned = |learned: &[u8]| {
+        let device = "press-1".into();
+        let learned = learned.to_vec();
+        [crate::history::LearnedOf { device, learned }]
+    };
+    for bytes in [&[][..], &[0xff; 3], &[0xff; 40], &[0; 40]] {
+        bench.engine.resume_learned(&learned(bytes));
+    }
+    bench.produce_minutes(0..100, false);
+    assert_eq!(bench.temperature(), Quality::Good);
+}

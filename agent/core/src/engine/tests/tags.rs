@@ -222,7 +222,7 @@ fn where_no_tag_is_told_nothing_is_kept_of_them() {
     let mut bench = Bench::new();
     bench.pass(2 * HOUR);
     assert!(bench.pages.iter().all(|page| match &page.leaf {
-        Leaf::Tags(_) => false,
+        Leaf::Tags(_) | Leaf::Learned(..) => false,
         Leaf::Minute(rows)
         | Leaf::Piece(rows)
         | Leaf::MinuteAgain(rows)

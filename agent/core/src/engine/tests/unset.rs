@@ -282,6 +282,27 @@ fn a_clock_behind_what_had_been_reached_is_not_set_unless_the_kernel_vouches_for
 }
 
 #[test]
+fn the_shift_before_a_clock_that_went_back_has_its_last_minute() {
+    let mut bench = Bench::left(one_shift(), now(0), None);
+    bench.pass(630_000);
+    let checkpoint = bench.engine.checkpoint();
+    bench.drain();
+    // In the same hour, so that only the shift is another matter.
+    let held = Now {
+        wall: now(580_000).wall,
+        clock: ClockState::Holdover,
+        ..now(640_000)
+    };
+    let left = Some(Left::Newest(&checkpoint));
+    let bench = Bench::kept(one_shift(), held, left, &bench.pages);
+    assert_eq!(bench.engine.clock(), ClockState::Unsynced);
+    let ends = |tier| windows(&bench.records, tier).last().unwrap().end;
+    for tier in [Tier::Minute, Tier::Hour, Tier::Shift, Tier::Day] {
+        assert_eq!(ends(tier), now(630_000).wall, "{tier:?}");
+    }
+}
+
+#[test]
 fn steps_of_a_clock_that_is_not_set_are_none() {
     let mut bench = Bench::left(plant(), never_set(0), None);
     bench.pass_by(never_set, 100_000);

@@ -1,0 +1,104 @@
+//! What readings count for that have time stamps of their own: for the present, for the past, or not.
+
+use super::life::{Item, Late, Life, Place, Taken};
+use crate::machine::{Machine, Reading, State, Told, Value};
+use crate::stream::{Stream, signed};
+
+/// A source's clock that is ahead by more is wrong.
+const AHEAD: i64 = 60_000;
+
+/// No tag is polled more often than this: what is not older than three times of it is not stale.
+const EVERY: u64 = 1_000;
+
+/// What came late follows whatever was known of its millisecond.
+const LATE: usize = 1_000_000;
+
+impl Life {
+    pub fn read(&mut self, stream: &Stream, x: u64, wall: i64, of: usize, readings: &[Reading]) {
+        let machine = &stream.machines[of];
+        let came = (x, self.items.len());
+        let begin = self.items.len();
+        for reading in readings {
+            let Reading { tag, value, .. } = *reading;
+            // By a clock that was never set nobody can say how old anything is.
+            let Some(age) = reading.age.filter(|_| !self.is_unset()) else {
+                self.items
+                    .push((x, Item::Read(of, Taken { tag, value, age: 0 })));
+                continue;
+            };
+            let (stamp, now) = (wall - age, self.label_after(x));
+            let age = now - stamp;
+            let is_stale = age >= signed(machine.stale_after.max(3 * EVERY));
+            if is_stale && age <= signed(machine.late) {
+                self.hear(machine, of, reading, (x, age.unsigned_abs()), came);
+            }
+            let newest = self.stamps.get(&(of, tag)).copied();
+            // One that lies in the future is no measure.
+            if newest.is_some_and(|newest| stamp < newest && newest <= now + AHEAD) {
+                continue;
+            }
+            self.stamps.insert((of, tag), stamp);
+            let value = match value {
+                Value::Good(_) | Value::Retained(_) if is_stale => Value::Bad,
+                value => value,
+            };
+            let age = age.max(0).unsigned_abs();
+            self.items
+                .push((x, Item::Read(of, Taken { tag, value, age })));
+        }
+        self.batches.push(begin..self.items.len());
+    }
+
+    /// Something came late. A state counts if it follows the late ones before it, a count if no later
+    /// one was read.
+    fn hear(
+        &mut self,
+        machine: &Machine,
+        of: usize,
+        reading: &Reading,
+        (x, age): (u64, u64),
+        came: Place,
+    ) {
+        let (Value::Good(raw), Some(then)) = (reading.value, x.checked_sub(age)) else {
+            return;
+        };
+        let tag = reading.tag;
+        let place = (then, LATE + self.late.len());
+        let begun = self.presences.iter().rev().find(|it| it.machine == of);
+        let begun = begun.map_or((0, 0), |it| it.from).max(self.late_from);
+        let mut before = self
+            .late
+            .iter()
+            .filter(|it| (it.machine, it.tag) == (of, tag));
+        let is_next = match tag {
+            0 => !before.any(|it| it.came >= begun && it.place.0 >= then),
+            _ => {
+                let counts = |(position, (x, item)): (usize, &(u64, Item))| match item {
+                    Item::Read(whose, taken) => {
+                        *whose == of
+                            && *x >= then
+                            && position >= begun.1
+                            && taken.tag == tag
+                            && taken.value.live().is_some()
+                    }
+                    _ => false,
+                };
+                !before.any(|it| it.place.0 >= then) && !self.items.iter().enumerate().any(counts)
+            }
+        };
+        let says = match tag {
+            0 => State::of(raw) != State::Unknown,
+            _ => machine.counter(tag).is_some(),
+        };
+        let tells = matches!(machine.told, Told::Status) && machine.late > 0;
+        if tells && says && is_next && then >= begun.0 {
+            self.late.push(Late {
+                machine: of,
+                tag,
+                raw,
+                place,
+                came,
+            });
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A coil of a relay module, written through the link that holds the connection already.
+//!
+//! A write goes between two reads of that link, and only where `allow_write` permits it, which the link
+//! checks once more. The module keeps a coil as it was left, also when the agent is gone.
+
+use super::drive::Switch;
+use crate::field::modbus::errand::{Errands, Refusal, Task};
+use crate::settings::Coil;
+use andon_core::modbus::permit::Target;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// A module that was without power begins with its coils off.
+const REFRESH: Duration = Duration::from_secs(10);
+
+/// Others may have something to ask of the link; they are not many.
+const BUSY: Duration = Duration::from_millis(50);
+const TRIES_WHILE_BUSY: u32 = 10;
+
+/// A coil that may be written.
+#[derive(Debug)]
+pub(super) struct Relay {
+    coil: Coil,
+    errands: Errands,
+}
+
+impl Relay {
+    pub(super) const fn new(coil: Coil, errands: Errands) -> Relay {
+        Relay { coil, errands }
+    }
+}
+
+impl Switch for Relay {
+    const REFRESH: Option<Duration> = Some(REFRESH);
+
+    async fn set(&mut self, on: bool) -> Result<(), String> {
+        let task = Task::Write {
+            unit: self.coil.unit,
+            target: Target::Coil,
+            address: self.coil.coil,
+            value: u16::from(on),
+        };
+        let mut tries = 0;
+        loop {
+            match self.errands.run(self.coil.link, task.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(Refusal::Busy) if tries < TRIES_WHILE_BUSY => tries += 1,
+                Err(refusal) => return Err(refusal.to_string()),
+            }
+            sleep(BUSY).await;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One output that is on or off, kept as its horn wants it.
+//!
+//! - It is switched at once when the horn does something else, and by the pattern in between; what
+//!   could not be switched is tried again every second, and told.
+//! - What does not stay as it was left is written anew from time to time ([`Switch::REFRESH`]).
+//! - When the agent stops it is switched off.
+
+use super::health::Report;
+use super::{Ended, Follow};
+use crate::settings::Part;
+use andon_core::annunciate::horn::{Horn, Lamp, Tone};
+use andon_core::time::Mono;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// After so long, what could not be switched is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A stop waits so long for the last time that an output is switched.
+pub(super) const LAST_SWITCH: Duration = Duration::from_millis(600);
+
+/// Something that can be switched on and off.
+pub(super) trait Switch: Send {
+    /// It is switched anew after so long, also if nothing has changed.
+    const REFRESH: Option<Duration>;
+
+    /// Switches it; or says why it cannot be, in words.
+    fn set(&mut self, on: bool) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// What an output follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Role {
+    /// What of the horn.
+    pub(super) part: Part,
+    /// Whether by its pattern; otherwise on for as long as there is something to be heard or lit.
+    pub(super) pulsed: bool,
+}
+
+impl Role {
+    /// Whether it is to be on at `now`, and when that is to be looked at again.
+    fn wanted(self, horn: &Horn, now: Mono) -> (bool, Option<Mono>) {
+        let lamp = match self.part {
+            Part::Sound => return self.sound(horn, now),
+            Part::Red => horn.red,
+            Part::Yellow => horn.yellow,
+            Part::Green => horn.green,
+        };
+        match self.pulsed {
+            true => (lamp.is_lit(now), lamp.next_change(now)),
+            false => (lamp != Lamp::Off, None),
+        }
+    }
+
+    fn sound(self, horn: &Horn, now: Mono) -> (bool, Option<Mono>) {
+        match horn.tone {
+            Tone::Low | Tone::Medium | Tone::High if !self.pulsed => (true, None),
+            // A ringback is heard once, whatever it is heard through.
+            _ => (horn.is_on(now), horn.next_change(now)),
+        }
+    }
+}
+
+/// Keeps an output as the horn that it follows wants it, until the agent stops. `now` reads the
+/// monotonic clock.
+pub(super) async fn drive(
+    mut follow: Follow,
+    role: Role,
+    mut switch: impl Switch,
+    report: Report,
+    now: impl Fn() -> Mono,
+) {
+    let mut switched: Option<bool> = None;
+    let mut again = Instant::now();
+    loop {
+        let moment = now();
+        let (on, next) = role.wanted(&follow.now(), moment);
+        if switched != Some(on) || Instant::now() >= again {
+            let outcome = switch.set(on).await;
+            report.tell(outcome.as_ref().copied().map_err(|why| &**why));
+            let is_ok = outcome.is_ok();
+            switched = is_ok.then_some(on);
+            let pause = if is_ok { refresh(&switch) } else { RETRY };
+            again = Instant::now() + pause;
+            if !is_ok && wait(&mut follow, again).await.is_err() {
+                break;
+            }
+            // Switching takes its time: what is wanted may be something else by now.
+            continue;
+        }
+        let change = next.map(|next| Instant::now() + Duration::from_millis(next.since(now())));
+        let until = change.map_or(again, |change| change.min(again));
+        if wait(&mut follow, until).await.is_err() {
+            break;
+        }
+    }
+    if switched != Some(false) {
+        let last = timeout(LAST_SWITCH, switch.set(false)).await;
+        if !matches!(last, Ok(Ok(()))) {
+            tracing::warn!("an output of a horn could not be switched off at the end");
+        }
+    }
+}
+
+fn refresh<S: Switch>(_: &S) -> Duration {
+    // Once a day costs nothing where there is no need.
+    S::REFRESH.unwrap_or(Duration::from_secs(24 * 3600))
+}
+
+/// Until `until`, or until the horn does something else before that.
+async fn wait(follow: &mut Follow, until: Instant) -> Result<(), Ended> {
+    tokio::select! {
+        changed = follow.changed() => changed.map(|_| ()),
+        () = sleep_until(until) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

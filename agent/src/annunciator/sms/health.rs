@@ -1,0 +1,140 @@
+//! How the modem stands, for whoever asks.
+
+use crate::clock;
+use crate::sms::modem::Ready;
+use andon_core::annunciate::Outcome;
+use andon_core::time::Mono;
+
+/// What the modem can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ModemState {
+    /// It is being started.
+    #[default]
+    Starting,
+    /// It sends.
+    Ready,
+    /// It does not; [`Health::why`] says why.
+    Trouble,
+}
+
+impl ModemState {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ModemState::Starting => "starting",
+            ModemState::Ready => "ready",
+            ModemState::Trouble => "trouble",
+        }
+    }
+}
+
+/// How the modem stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// What it can do.
+    pub state: ModemState,
+    /// Since when.
+    pub since: Mono,
+    /// Why it cannot send.
+    pub why: Option<String>,
+    /// Manufacturer and model; empty until it has said so.
+    pub model: String,
+    /// Signal in dBm.
+    pub signal_dbm: Option<i16>,
+    /// Whether it is in a network of another operator.
+    pub roaming: bool,
+    /// Messages in its memory when it was started, and how many have room.
+    pub memory: Option<(u16, u16)>,
+    /// Messages that the network has taken.
+    pub sent: u64,
+    /// Those of which nobody knows.
+    pub unknown: u64,
+    /// Those that failed and were tried again.
+    pub failed: u64,
+    /// Those that were refused for good.
+    pub refused: u64,
+    /// Messages that people have sent.
+    pub received: u64,
+    /// Reports that a message was delivered, and that it cannot be.
+    pub delivered: u64,
+    /// See there.
+    pub undelivered: u64,
+}
+
+impl Default for Health {
+    fn default() -> Health {
+        Health {
+            state: ModemState::Starting,
+            since: clock::mono(),
+            why: None,
+            model: String::new(),
+            signal_dbm: None,
+            roaming: false,
+            memory: None,
+            sent: 0,
+            unknown: 0,
+            failed: 0,
+            refused: 0,
+            received: 0,
+            delivered: 0,
+            undelivered: 0,
+        }
+    }
+}
+
+impl Health {
+    fn become_now(&mut self, state: ModemState, why: Option<String>) {
+        if self.state != state {
+            self.state = state;
+            self.since = clock::mono();
+        }
+        self.why = why;
+    }
+
+    pub(super) fn trouble(&mut self, why: String) {
+        self.become_now(ModemState::Trouble, Some(why));
+    }
+
+    pub(super) fn ready(&mut self, ready: &Ready) {
+        self.become_now(ModemState::Ready, None);
+        self.model.clone_from(&ready.model);
+        self.signal_dbm = ready.signal_dbm;
+        self.roaming = ready.roaming;
+    }
+
+    /// What it says when it is asked in between.
+    pub(super) fn seen(&mut self, registered: bool, signal_dbm: Option<i16>) {
+        self.signal_dbm = signal_dbm;
+        match registered {
+            true => self.become_now(ModemState::Ready, None),
+            false => self.become_now(
+                ModemState::Trouble,
+                Some("the modem has lost its network: look at the antenna".to_owned()),
+            ),
+        }
+    }
+
+    pub(super) fn note(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Sent => {
+                self.sent += 1;
+                self.become_now(ModemState::Ready, None);
+            }
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Failed(why) => {
+                self.failed += 1;
+                self.become_now(ModemState::Trouble, Some(why.clone()));
+            }
+            Outcome::Refused(_) => self.refused += 1,
+        }
+    }
+
+    /// In words, for whoever tests it.
+    pub fn in_words(&self) -> String {
+        crate::sms::described(&Ready {
+            model: self.model.clone(),
+            signal_dbm: self.signal_dbm,
+            roaming: self.roaming,
+        })
+    }
+}
