@@ -11,7 +11,7 @@
 
 use crate::bounded::Queue;
 use crate::state::{State, Times};
-use crate::summary::{Capacity, Parts, Sum};
+use crate::summary::{Capacity, Parts, Sum, Unrated};
 use crate::tiers::Window;
 use crate::time::Wall;
 
@@ -288,6 +288,9 @@ impl Sum {
         let share = |number: u64| part_of(number, ms, whole);
         first.uncounted_ms = share(self.uncounted_ms);
         self.uncounted_ms -= first.uncounted_ms;
+        first.unrated.planned_ms = share(self.unrated.planned_ms);
+        self.unrated.planned_ms -= first.unrated.planned_ms;
+        self.unrated.producing_ms = 0;
         if let (Some(rest), Some(first)) = (&mut self.capacity, &mut first.capacity) {
             first.planned = share(rest.planned);
             first.uncounted = share(rest.uncounted);
@@ -354,6 +357,8 @@ struct Counted {
     rate: u64,
     uncounted_ms: u32,
     gap_before_ms: u32,
+    /// Time without a rated rate: planned, producing.
+    unrated_ms: [u32; 2],
     /// Which of good, scrap, total and the capacity are known.
     known: [bool; 4],
 }
@@ -371,6 +376,7 @@ impl Counted {
             rate: capacity.rate,
             uncounted_ms: short(sum.uncounted_ms),
             gap_before_ms: short(parts.gap_before_ms),
+            unrated_ms: [sum.unrated.planned_ms, sum.unrated.producing_ms].map(short),
             known: [good, scrap, total, sum.capacity.is_some()],
         }
     }
@@ -385,6 +391,11 @@ impl Counted {
             total: count(2),
             gap_total: self.gap_total,
             gap_before_ms: u64::from(self.gap_before_ms),
+        };
+        let [planned_ms, producing_ms] = self.unrated_ms.map(u64::from);
+        sum.unrated = Unrated {
+            planned_ms,
+            producing_ms,
         };
         sum.capacity = self.known[3].then_some(Capacity {
             planned,

@@ -51,9 +51,7 @@ pub fn drive(stream: &Stream, facts: &[Fact]) -> Vec<Record> {
             (What::Stop { worth }, Some(gateway)) => {
                 let now = now(*worth);
                 gateway.catch_up(now.mono);
-                gateway.engine.handle_time(now);
-                gateway.drain();
-                gateway.engine.settle();
+                gateway.engine.end(now);
                 gateway.drain();
                 gateway.commit();
             }

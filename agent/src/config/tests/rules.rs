@@ -305,8 +305,8 @@ fn figures_and_rates_are_in_the_memory_plan() {
     let without = of("when = \"state == faulted\"");
     for (when, over, slots, each) in [
         ("fault_rate_per_h > 3", "8 h", 482, 36),
-        ("oee < 0.5", "8 h", 482, 36 + 80),
-        ("fault_rate_per_h > 3 or oee < 0.5", "8 h", 482, 36 + 80),
+        ("oee < 0.5", "8 h", 482, 36 + 88),
+        ("fault_rate_per_h > 3 or oee < 0.5", "8 h", 482, 36 + 88),
         ("availability < 0.5", "1 d", 34, 36),
         ("availability < 0.5", "31 d", 874, 36),
     ] {

@@ -102,8 +102,8 @@ fn the_last_windows_of_a_device_are_told_as_all_others_were() {
     let [hour] = hours(&bench, "press-1")[..] else {
         panic!("what it had come to is told")
     };
-    let last = windows(&bench.records, Tier::Minute).into_iter();
-    let last = last.filter(|minute| &*minute.device == "press-1").last();
+    let mut last = windows(&bench.records, Tier::Minute).into_iter();
+    let last = last.rfind(|minute| &*minute.device == "press-1");
     for window in [hour, last.unwrap()] {
         assert_eq!(window.line.as_deref(), Some("line-a"));
         assert_eq!((window.every_ms, window.needs), (1_000, needs));

@@ -3,6 +3,7 @@
 use super::history::{tiers_are_sums, times_follow_from_segments};
 use super::*;
 use crate::history::Corrections;
+use crate::plant::Rates;
 use crate::sample::Sample;
 use crate::tag::Place;
 
@@ -12,7 +13,7 @@ const GOOD: u16 = 1;
 const PRODUCT: u16 = 3;
 
 /// A press that publishes its status and its good parts, with their times.
-pub(super) fn publishing() -> Plant {
+fn publishing() -> Plant {
     let mut plant = plant();
     let mut model = (*plant.devices[0].model).clone();
     for tag in &mut model.tags {
@@ -31,7 +32,7 @@ fn publishing_products() -> Plant {
     let mut product = tag("product", 9, Kind::U16, None);
     product.source = Source::Message(Place::bare(None, Kind::U16));
     model.tags.push(product);
-    model.rates = Some(plant::Rates {
+    model.rates = Some(Rates {
         by: TagIndex(PRODUCT),
         map: (0..)
             .zip(RATES)
@@ -47,14 +48,14 @@ const RATES: [u64; 3] = [3_600_000, 7_200_000, 123_457];
 
 /// What was read of a tag, when, and when it arrived.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+struct Told {
     tag: u16,
     value: i64,
     taken: u64,
     arrives: u64,
 }
 
-pub(super) fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
+fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
     Told {
         tag,
         value,
@@ -64,7 +65,7 @@ pub(super) fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
 }
 
 impl Bench {
-    pub(super) fn hears(&mut self, told: &Told) {
+    fn hears(&mut self, told: &Told) {
         self.pass(told.arrives.saturating_sub(1));
         self.hear_at(told.arrives, &[*told]);
     }
@@ -120,7 +121,7 @@ fn newest(records: &[Record]) -> Vec<Record> {
 }
 
 /// The pages as they are read after a restart.
-pub(super) fn corrected(pages: &[Page]) -> Vec<Page> {
+fn corrected(pages: &[Page]) -> Vec<Page> {
     let (mut pages, mut corrections) = (pages.to_vec(), Corrections::default());
     pages.iter().for_each(|page| corrections.note(page));
     pages.iter_mut().for_each(|page| corrections.apply(page));
