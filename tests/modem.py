@@ -4,6 +4,23 @@
 It speaks AT commands as a Quectel EC25 does, echo, prompt and unasked lines included, and takes
 messages in PDU mode. Its port is printed on standard output; what it is told goes into a file, one
 JSON object a line. It ends with its standard input. `gammu` takes it for a modem, too.
+
+What it does wrong is told on its standard input, one JSON object a line:
+
+    {"do": {"refuse": [38, 500]}}    the next messages are refused, with these CMS errors
+    {"do": {"swallow": 1}}           the next one goes out, and nothing is answered
+    {"do": {"no_prompt": 1}}         the next one is not asked for
+    {"do": {"late_prompt": 0.5}}     from now on it is asked for after so many seconds
+    {"do": {"unplug_in_text": true}} the next one goes out, and the modem is unplugged at once
+    {"do": {"dead": true}}           it answers nothing any more until it is started anew
+    {"do": {"mute_index": true}}     it announces messages as `+CMTI: ,-1`
+    {"do": {"direct": true}}         it shows messages at once (+CMT)
+    {"do": {"unannounced": true}}    it does not announce messages at all
+    {"do": {"echo": true}}           it echoes although it was told not to
+    {"do": {"status": 70}}           reports say that it was not delivered (TP-Status)
+    {"do": {"full": 2}}              its memory has room for so many messages
+    {"deliver": {"from": "+8613800000001", "text": "OK"}}
+    {"unplug": true}, {"plug": true}
 """
 
 import argparse
@@ -18,10 +35,8 @@ import tty
 class Modem:
     def __init__(self, options):
         self.options = options
-        self.near, far = os.openpty()
-        tty.setraw(far)
-        self.port = os.ttyname(far)
-        self.far = far  # kept open: the port outlives its users
+        self.near = None
+        self.plug()
         self.locked = options.pin is not None
         self.tries = 3
         self.echo = True
@@ -32,10 +47,93 @@ class Modem:
         self.reports = False
         self.pdu_mode = False
         self.later = []  # (time, lines)
+        self.prompt_at = None
+        self.commands = b""
+        self.memory = {}  # place: (state, unit)
+        self.wrong = {}  # what it does wrong
+
+    def plug(self):
+        """A port, by its own name or that of a link that stays the same."""
+        if self.near is not None:
+            return
+        self.near, far = os.openpty()
+        tty.setraw(far)
+        self.port = os.ttyname(far)
+        self.far = far  # kept open: the port outlives its users
+        if self.options.link:
+            if os.path.lexists(self.options.link):
+                os.remove(self.options.link)
+            os.symlink(self.port, self.options.link)
+            self.port = self.options.link
+        self.restart()
+
+    def restart(self):
+        self.echo, self.prompt, self.line = True, None, b""
+        self.pdu_mode = self.reports = self.announces = False
+        self.prompt_at = None
+
+    def unplug(self):
+        if self.near is None:
+            return
+        if self.options.link:
+            os.remove(self.options.link)
+        os.close(self.far)
+        os.close(self.near)
+        self.near = None
+        self.later = []
+
+    def write(self, data):
+        if self.near is not None:
+            os.write(self.near, data)
 
     def say(self, *lines):
         for line in lines:
-            os.write(self.near, b"\r\n" + line.encode() + b"\r\n")
+            self.write(b"\r\n" + line.encode() + b"\r\n")
+
+    def once(self, what):
+        """Whether it does this wrong now, and once less from now on."""
+        left = self.wrong.get(what, 0)
+        self.wrong[what] = max(left - 1, 0)
+        return left > 0
+
+    def order(self, order):
+        """Something on standard input."""
+        self.wrong.update(order.get("do", {}))
+        if "unplug" in order:
+            self.unplug()
+        if "plug" in order:
+            self.plug()
+        if "deliver" in order:
+            self.deliver(**order["deliver"])
+
+    def room(self):
+        return self.wrong.get("full", 20)
+
+    def deliver(self, text, **more):
+        """A message of somebody, as the network hands it over."""
+        digits = more["from"].lstrip("+")
+        padded = digits + "F" * (len(digits) % 2)
+        number = "".join(padded[at + 1] + padded[at] for at in range(0, len(padded), 2))
+        kind = "91" if more["from"].startswith("+") else "81"
+        data = text.encode("utf-16-be").hex().upper()
+        stamp = "62114201000023"
+        unit = f"0004{len(digits):02X}{kind}{number}0008{stamp}{len(data) // 2:02X}{data}"
+        self.come(unit, "+CMT", "+CMTI")
+
+    def come(self, unit, head, stored):
+        """Something has come: shown at once, or stored and announced."""
+        if self.wrong.get("direct") and head == "+CMT":
+            self.say(f"{head}: ,{len(unit) // 2 - 1}\r\n{unit}")
+            return
+        if len(self.memory) >= self.room():
+            self.tell(lost=unit)
+            return
+        place = min(set(range(1, 256)) - set(self.memory))
+        self.memory[place] = (0, unit)
+        if self.wrong.get("mute_index"):
+            self.say(f"{stored}: ,-1")
+        elif not self.wrong.get("unannounced"):
+            self.say(f'{stored}: "ME",{place}')
 
     def tell(self, **what):
         with open(self.options.told, "a", encoding="utf-8") as told:
@@ -56,8 +154,10 @@ class Modem:
             self.line = b""
         elif byte == b"\r":
             line, self.line = self.line.decode("ascii", "replace"), b""
-            if self.echo:
-                os.write(self.near, line.encode() + b"\r")
+            if self.wrong.get("dead") and "CFUN=1,1" not in line.upper():
+                return
+            if self.echo or self.wrong.get("echo"):
+                self.write(line.encode() + b"\r")
             if line:
                 self.command(line)
         elif byte != b"\n":
@@ -73,7 +173,38 @@ class Modem:
         if body in ("", "E0", "E1", "Z"):
             self.echo = {"E0": False, "E1": True}.get(body, self.echo)
             self.say("OK")
+        elif body == "+CFUN=1,1":
+            self.tell(started_anew=True)
+            self.wrong["dead"] = False
+            self.restart()
+            self.say("OK", "RDY")
         elif body.startswith("+CMEE") or body.startswith("+CFUN="):
+            self.say("OK")
+        elif body == "+CPMS=?":
+            self.say('+CPMS: ("SM","ME"),("SM","ME"),("SM","ME")', "OK")
+        elif body.startswith("+CPMS="):
+            used = f"{len(self.memory)},{self.room()}"
+            self.say(f"+CPMS: {used},{used},{used}", "OK")
+        elif body == "+CMGL=4":
+            for place, (state, unit) in sorted(self.memory.items()):
+                self.memory[place] = (1, unit)
+                self.say(f"+CMGL: {place},{state},,{len(unit) // 2 - 1}\r\n{unit}")
+            self.say("OK")
+        elif body.startswith("+CMGR="):
+            place = int(body.split("=")[1])
+            if place in self.memory:
+                state, unit = self.memory[place]
+                self.memory[place] = (1, unit)
+                self.say(f"+CMGR: {state},,{len(unit) // 2 - 1}\r\n{unit}", "OK")
+            else:
+                self.say("+CMS ERROR: 321")
+        elif body.startswith("+CMGD="):
+            numbers = [int(number) for number in body.split("=")[1].split(",")]
+            self.tell(deleted=numbers)
+            if len(numbers) == 1:
+                self.memory.pop(numbers[0], None)
+            else:
+                self.memory = {at: one for at, one in self.memory.items() if one[0] == 0}
             self.say("OK")
         elif body == "+CGMI":
             self.say("Quectel", "OK")
@@ -119,23 +250,41 @@ class Modem:
             if not self.pdu_mode or self.locked:
                 self.say("+CMS ERROR: 304")
                 return
+            if self.once("no_prompt"):
+                self.tell(no_prompt=True)
+                return
             self.prompt = int(body.split("=")[1])
-            os.write(self.near, b"\r\n> ")
+            # It asks when it is ready, and takes what comes before that for the text all the same.
+            self.prompt_at = time.monotonic() + self.wrong.get("late_prompt", 0)
+            self.ask()
         else:
             self.say("ERROR")
 
+    def ask(self):
+        if self.prompt_at is not None and self.prompt_at <= time.monotonic():
+            self.prompt_at = None
+            self.write(b"\r\n> ")
+
     def message(self, pdu):
+        if self.prompt_at is not None:
+            self.tell(said_too_early=pdu)
         octets = bytes.fromhex(pdu)
         if len(octets) - 1 - octets[0] != self.prompt:
             self.tell(wrong_length=self.prompt, pdu=pdu)
             self.say("+CMS ERROR: 304")
             return
-        self.tell(pdu=pdu)
-        if self.options.refuse is not None:
-            self.say(f"+CMS ERROR: {self.options.refuse}")
+        refusals = self.wrong.get("refuse", [])
+        if self.options.refuse is not None or refusals:
+            code = refusals.pop(0) if refusals else self.options.refuse
+            self.tell(pdu=pdu, refused=code)
+            self.say(f"+CMS ERROR: {code}")
             return
-        self.reference += 1
-        if self.options.silent:
+        self.tell(pdu=pdu)
+        self.reference = (self.reference + 1) % 256
+        if self.options.silent or self.once("swallow"):
+            return
+        if self.once("unplug_in_text"):
+            self.unplug()
             return
         self.say(f"+CMGS: {self.reference}", "OK")
         wants_report = octets[1] & 0x20
@@ -143,19 +292,26 @@ class Modem:
             digits = octets[3]
             address = octets[3 : 5 + (digits + 1) // 2]
             stamp = bytes.fromhex("62114201000023")
-            unit = bytes([6, self.reference]) + address + stamp + stamp + bytes([self.options.status])
+            unit = bytes([6, self.reference]) + address + stamp + stamp + bytes([self.wrong.get("status", self.options.status)])
             line = f"+CDS: {len(unit)}"
             self.later.append((time.monotonic() + 0.2, [line + "\r\n00" + unit.hex().upper()]))
 
     def serve(self):
         print(self.port, flush=True)
         while True:
-            ready, _, _ = select.select([self.near, sys.stdin], [], [], 0.05)
-            if sys.stdin in ready and not sys.stdin.buffer.raw.read(1):
-                return
-            if self.near in ready:
+            ports = [] if self.near is None else [self.near]
+            ready, _, _ = select.select(ports + [sys.stdin], [], [], 0.02)
+            if sys.stdin in ready:
+                data = sys.stdin.buffer.raw.read(4096)
+                if not data:
+                    return
+                *orders, self.commands = (self.commands + data).split(b"\n")
+                for order in orders:
+                    self.order(json.loads(order))
+            if self.near is not None and self.near in ready:
                 for byte in os.read(self.near, 4096):
                     self.take(bytes([byte]))
+            self.ask()
             now = time.monotonic()
             for due, lines in [one for one in self.later if one[0] <= now]:
                 self.say(*lines)
@@ -165,6 +321,7 @@ class Modem:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--told", required=True, help="where to write what it is told")
+    parser.add_argument("--link", help="a name for the port that stays the same")
     parser.add_argument("--pin")
     parser.add_argument("--registered-after", type=int, default=0, help="questions until there is a network")
     parser.add_argument("--state", type=int, default=1, help="registration")

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod probe;
 pub mod run;
 pub(crate) mod screen;
+pub mod selftest;
 pub mod settings;
 pub mod sms;
 pub mod staging;

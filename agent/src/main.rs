@@ -2,7 +2,7 @@
 
 use andon::alarms::{self, Deed};
 use andon::annunciator::horn;
-use andon::{check, config, demo, export, memory, probe, run, sms, status};
+use andon::{check, config, demo, export, memory, probe, run, selftest, sms, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -53,7 +53,7 @@ enum Command {
         json: bool,
     },
     /// List the alarms of the running agent that are not normal
-    Alarms(alarms::List),
+    Alarms(alarms::Shown),
     /// Acknowledge an alarm: you have seen it and see to it
     Ack(alarms::Ack),
     /// Let a latched alarm go, once it was acknowledged and its condition is gone
@@ -66,8 +66,16 @@ enum Command {
     OutOfService(alarms::ForReason),
     /// Return an alarm to service
     Return(alarms::One),
+    /// Call for somebody to a device: material, quality or maintenance
+    Call(alarms::Call),
+    /// Say that whoever was called has arrived
+    Arrived(alarms::One),
+    /// Say that what somebody was called for is solved
+    Solved(alarms::One),
     /// Stop the sound of all alarms for 10 min; they are still to be acknowledged
     Silence(alarms::Who),
+    /// Test the running agent: disk, clock, links, broker, and what is there of modem, board and horn
+    Selftest(selftest::Options),
     /// Write what is kept on the gateway as a table: windows with their figures, or what machines did
     Export(export::Options),
     /// List every mistake of a configuration, or what it comes to in memory and on disk
@@ -103,7 +111,11 @@ fn main() -> ExitCode {
         Command::Unshelve(one) => alarms::act(Deed::Unshelve(one)),
         Command::OutOfService(reason) => alarms::act(Deed::OutOfService(reason)),
         Command::Return(one) => alarms::act(Deed::Return(one)),
+        Command::Call(call) => alarms::act(Deed::Call(call)),
+        Command::Arrived(one) => alarms::act(Deed::Arrived(one)),
+        Command::Solved(one) => alarms::act(Deed::Solved(one)),
         Command::Silence(who) => alarms::act(Deed::Silence(who)),
+        Command::Selftest(options) => selftest::command(&options),
         Command::Export(options) => export::command(&options),
         Command::Probe(options) => probe::command(&options),
         Command::Horn(options) => horn::command(&options),

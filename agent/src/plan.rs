@@ -124,6 +124,7 @@ pub fn memory(settings: &Settings) -> MemoryPlan {
             settings.upstream.max_payload + size_of::<Record>(),
         ),
         estimate("connection to the broker", 1, 64 * KIB),
+        estimate("modem", u64::from(settings.sms.is_some()), 64 * KIB),
     ];
     let of_core = engine::allocations(plant).into_iter();
     items.extend(of_core.map(|it| exact(it.what, it.count, it.each)));

@@ -5,15 +5,18 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod metrics;
 mod notices;
 mod order;
 mod own;
+mod selftest;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
-pub use own::OwnReports;
+pub use own::{OwnReports, Tester};
+pub use selftest::{Part, SelfTest, Verdict};
 
 use crate::annunciator::horn::{self, Horns};
 use crate::annunciator::sms::{self, Texts, Worker};
@@ -130,6 +133,16 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let _open = from_field.clone();
+    let own = OwnReports::new();
+    let selftest = SelfTest::new(asks.clone(), own.clone(), settings.data_dir.clone());
+    let mut nights = JoinSet::new();
+    if let Some(minute) = settings.selftest {
+        nights.spawn(
+            selftest
+                .clone()
+                .every_night(minute, plant.calendar.zone.clone()),
+        );
+    }
     // Whatever sounds is off before the links end, and they before the engine does.
     let (stop_others, others_stopped) = watch::channel(false);
     let until = others_stopped.clone();
@@ -141,6 +154,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let door = Door {
         asks,
         orders,
+        selftest,
         plant: Arc::clone(&plant),
         scripts: Arc::new(scripts),
         errands: field.errands.clone(),
@@ -187,7 +201,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let waits_for_clock = engine.waits_for_clock();
     let (to_uplink, health) = watch::channel(Shift::health(&engine));
     let (losses, loss_queue) = mpsc::channel(LOSS_QUEUE);
-    let own = OwnReports::new();
+    tokio::spawn(horn::watch_over(outputs.clone(), own.clone()));
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let uplink = Uplink::new(Parts {
@@ -200,6 +214,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         waits_for_clock,
         losses,
         reach,
+        own: own.clone(),
     });
     let shift = Shift::new(
         engine,
@@ -216,7 +231,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             meters: field.meters,
             outputs,
             desks,
-            own: own.clone(),
+            own,
             texts,
         },
         opened.losses,

@@ -32,6 +32,8 @@ pub struct Settings {
     pub disk_budget: u64,
     /// How long the history is kept, in milliseconds, where its share of the disk lasts so long.
     pub history_ms: u64,
+    /// Minute of the local day at which the gateway tests itself, if it does.
+    pub selftest: Option<u16>,
     /// Configured sections whose function this version does not have, by name.
     pub not_active: Vec<NotActive>,
 }

@@ -56,6 +56,19 @@ fn any_text_message_is_one_or_is_refused() {
 }
 
 #[test]
+fn any_modem_is_told_only_what_it_asks_for() {
+    // Time is paused: what is waited for is over at once.
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    try_mutations("modem", MUTATIONS_OF_FILES, |bytes| {
+        checks::modem(&runtime, bytes)
+    });
+}
+
+#[test]
 fn any_configuration_is_settings_or_mistakes() {
     let folder = tempfile::tempdir().expect("a folder");
     try_mutations("config", MUTATIONS_OF_FILES, |bytes| {

@@ -449,17 +449,20 @@ pub struct Horn {
     pub sequence: Sequence,
     /// Those of a lower priority are neither heard nor seen on it.
     pub from_priority: Priority,
-    /// The devices whose alarms it tells; none: every one, and the gateway itself.
+    /// The devices whose alarms it tells; none: every one.
     pub devices: Option<Box<[DeviceIndex]>>,
+    /// Whether it tells those of the gateway itself.
+    pub gateway: bool,
 }
 
 impl Horn {
     /// Whether an alarm is heard and seen on it.
     pub fn is_for(&self, alarm: &Alarm) -> bool {
-        let devices = self.devices.as_deref();
-        let owner = alarm.owner.device();
-        let here =
-            devices.is_none_or(|devices| owner.is_some_and(|device| devices.contains(&device)));
+        let here = match (alarm.owner, self.devices.as_deref()) {
+            (Owner::Gateway, _) => self.gateway,
+            (Owner::Device(device), Some(devices)) => devices.contains(&device),
+            (Owner::Device(_), None) => true,
+        };
         here && alarm.priority >= self.from_priority
     }
 }

@@ -309,10 +309,11 @@ impl Rule {
         }
     }
 
-    /// The device whose silence this leaf asks for.
-    pub const fn silence_of(&self) -> Option<DeviceIndex> {
+    /// The device whose silence this leaf asks for, and the tag if it is only that one's.
+    pub const fn silence_of(&self) -> Option<(DeviceIndex, Option<TagIndex>)> {
         match self {
-            Rule::NoData(device) => Some(*device),
+            Rule::NoData(device) => Some((*device, None)),
+            Rule::TagNoData(device, tag) => Some((*device, Some(*tag))),
             _ => None,
         }
     }

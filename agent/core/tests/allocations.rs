@@ -8,8 +8,8 @@ use andon_core::kpi::Measure;
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::{
-    Alarm, Derived, Device, Gateway, Link, Manners, Match, Model, Moving, Otherwise, Owner, Plant,
-    Priority, Rates, StateMap, States,
+    Alarm, Derived, Device, Gateway, Horn, Link, Manners, Match, Model, Moving, Otherwise, Owner,
+    Plant, Priority, Rates, Sequence, StateMap, States,
 };
 use andon_core::record::Run;
 use andon_core::rule::{Name, Rule, parse};
@@ -209,7 +209,13 @@ fn plant() -> Plant {
         devices: devices.collect(),
         alarms: alarms.collect(),
         roster: Default::default(),
-        horns: vec![],
+        horns: vec![Horn {
+            id: "horn".into(),
+            sequence: Sequence::Ringback,
+            from_priority: Priority::Low,
+            devices: None,
+            gateway: true,
+        }],
         max_payload: 9000,
         cfg: 0,
     }

@@ -7,11 +7,13 @@ use andon::field::modbus::ask;
 use andon::field::payload::sparkplug::Session;
 use andon::field::payload::{MOST_SAMPLES, Payload, Reader};
 use andon::field::push;
+use andon::sms::modem::{Modem, Setup};
 use andon_core::modbus::plan::Read;
 use andon_core::modbus::rtu::{Asked, Progress};
 use andon_core::plant::Plant;
 use andon_core::sample::{Reading, Sample, Value};
 use andon_core::sms::receive::{Received, receive};
+use andon_core::sms::submit::Unit;
 use andon_core::tag::{
     Column, CsvPlace, DeviceIndex, Format, JsonPlace, Kind, LinkIndex, Literal, Place, Table,
     TagIndex,
@@ -19,10 +21,14 @@ use andon_core::tag::{
 use andon_core::time::Wall;
 use jiff::tz::TimeZone;
 use std::fs;
+use std::io;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 use tokio_modbus::client::tcp::attach;
 
 /// Pointers that the seeds have something at, and some that nothing can be at.
@@ -540,4 +546,96 @@ pub fn sms(bytes: &[u8]) -> bool {
             false
         }
     }
+}
+
+/// The text of the message that a modem is told, and its length for `AT+CMGS`.
+const MESSAGE: (&str, usize) = ("0001000B", 3);
+
+/// A modem that says `said`, whatever it is told, byte by byte.
+struct Babbler<'s> {
+    said: &'s [u8],
+    heard: usize,
+    /// What it was told, and how much it had said by then.
+    told: Vec<(Vec<u8>, usize)>,
+}
+
+impl AsyncRead for Babbler<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Nothing more is an unplugged modem.
+        if let Some(byte) = self.said.get(self.heard) {
+            into.put_slice(&[*byte]);
+            self.heard += 1;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Babbler<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let told = std::str::from_utf8(bytes).expect("commands are text");
+        if told.contains('\u{1a}') {
+            // The text, and only where it is asked for.
+            assert_eq!(told, format!("{}\u{1a}", MESSAGE.0));
+            let (before, at) = self.told.last().expect("a command before the text");
+            assert_eq!(before, format!("AT+CMGS={}\r", MESSAGE.1).as_bytes());
+            let since = &self.said[*at..self.heard];
+            assert!(since.ends_with(b"> "), "the text was not asked for");
+        } else {
+            assert!(!told.contains("CPIN="), "a PIN that nobody has");
+            assert!(told == "\u{1b}\r" || told.starts_with("AT") && told.ends_with('\r'));
+        }
+        let heard = self.heard;
+        self.told.push((bytes.to_vec(), heard));
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Whatever a modem says, it is told no text that it did not ask for and no PIN that it was not
+/// given, and every conversation with it ends. Returns whether it has taken the message.
+pub fn modem(runtime: &Runtime, bytes: &[u8]) -> bool {
+    let conversation = async {
+        let port = Babbler {
+            said: bytes,
+            heard: 0,
+            told: Vec::new(),
+        };
+        let mut modem = Modem::new(port).patient(Duration::from_secs(1));
+        let setup = Setup {
+            network: Duration::from_secs(3),
+            ..Setup::default()
+        };
+        let _ = modem.start(&setup).await;
+        let (hex, length) = MESSAGE;
+        let unit = Unit {
+            hex: hex.to_owned(),
+            length,
+        };
+        let sent = modem.send(&unit).await;
+        let _ = modem.choose_memory().await;
+        for (_, hex) in modem.stored_messages().await.unwrap_or_default() {
+            let _ = receive(&hex);
+        }
+        let _ = modem.read("ME", 1).await;
+        let _ = modem.delete(1).await;
+        let _ = modem.look().await;
+        while modem.hear(Instant::now()).await.is_ok() {}
+        sent.is_ok()
+    };
+    runtime.block_on(conversation)
 }

@@ -1,6 +1,7 @@
 //! `andon alarms`, `ack`, `reset`, `shelve` and the others: the alarms of the running agent, and what
 //! may be done with them, over its control socket.
 
+mod hygiene;
 mod screen;
 
 use crate::check::{complain_of, say};
@@ -30,6 +31,16 @@ pub struct List {
     json: bool,
 }
 
+/// The list, or what it comes to.
+#[derive(Debug, Args)]
+pub struct Shown {
+    #[command(flatten)]
+    list: List,
+    /// Print how many alarms there were instead: rate, floods, chatter, the most frequent
+    #[arg(long)]
+    hygiene: bool,
+}
+
 /// Who does something.
 #[derive(Debug, Args)]
 pub struct Who {
@@ -46,6 +57,19 @@ pub struct One {
     /// The alarm, as `andon alarms` shows it: DEVICE.ALARM
     #[arg(value_name = "ID")]
     id: String,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// A call for somebody.
+#[derive(Debug, Args)]
+pub struct Call {
+    /// The device that needs somebody
+    #[arg(value_name = "DEVICE")]
+    device: String,
+    /// What for: material, quality or maintenance
+    #[arg(value_name = "KIND", value_parser = kind_of_call)]
+    kind: &'static str,
     #[command(flatten)]
     who: Who,
 }
@@ -95,8 +119,20 @@ pub enum Deed {
     OutOfService(ForReason),
     /// Switch it on again.
     Return(One),
+    /// Call for somebody.
+    Call(Call),
+    /// Whoever was called has arrived.
+    Arrived(One),
+    /// What they were called for is solved.
+    Solved(One),
     /// Stop the sound of all alarms.
     Silence(Who),
+}
+
+fn kind_of_call(word: &str) -> Result<&'static str, String> {
+    let call = andon_core::call::Call::of(word);
+    call.map(|call| call.id())
+        .ok_or_else(|| "material, quality or maintenance".into())
 }
 
 fn shelf_time(text: &str) -> Result<Duration, String> {
@@ -119,6 +155,7 @@ struct Alarms {
     sounding_alarms: u64,
     silent_until_ms: Option<i64>,
     alarms: Vec<Alarm>,
+    hygiene: hygiene::Hygiene,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -149,13 +186,20 @@ struct Silenced {
 }
 
 /// Prints the alarms of the running agent.
-pub fn list(options: &List) -> ExitCode {
-    with_agent(&options.config, |settings| {
+pub fn list(options: &Shown) -> ExitCode {
+    let Shown { list, hygiene } = options;
+    with_agent(&list.config, |settings| {
         let answer = asked(control::get(&settings.data_dir, "/api/v1/alarms"))?;
-        if options.json {
+        if list.json {
             return Ok(String::from_utf8_lossy(&answer).into_owned());
         }
-        understood(&answer).map(|alarms| screen::render(&alarms))
+        understood(&answer).map(|alarms| {
+            if *hygiene {
+                hygiene::render(&alarms)
+            } else {
+                screen::render(&alarms)
+            }
+        })
     })
 }
 
@@ -174,6 +218,12 @@ pub fn act(deed: Deed) -> ExitCode {
         Deed::Reset(one) => (one, "reset", Wish::default()),
         Deed::Unshelve(one) => (one, "unshelve", Wish::default()),
         Deed::Return(one) => (one, "return", Wish::default()),
+        Deed::Call(Call { device, kind, who }) => {
+            let id = format!("{device}.{kind}");
+            (One { id, who }, "call", Wish::default())
+        }
+        Deed::Arrived(one) => (one, "ack", Wish::default()),
+        Deed::Solved(one) => (one, "solve", Wish::default()),
         Deed::OutOfService(ForReason { one, why }) => (one, "out-of-service", because(why)),
         Deed::Shelve(Shelve { reason, time }) => {
             let mut wish = because(reason.why);

@@ -165,10 +165,16 @@ fn priority(word: &str) -> (&str, &'static str) {
 
 /// The state in words, English and Chinese.
 fn state(alarm: &Alarm) -> (String, String) {
-    // Another version of the agent may know more of them.
-    let (en, zh) = match AlarmState::from_name(&alarm.state) {
-        Some(state) => state.in_words(),
-        None => (&*alarm.state, &*alarm.state),
+    let is_call = alarm.id.contains(".call-");
+    let (en, zh) = match &*alarm.state {
+        "unack-active" if is_call => ("called, nobody has arrived", "已呼叫，未到场"),
+        "ack-active" if is_call => ("arrived, not solved", "已到场，未解决"),
+        "normal" if is_call && alarm.cleared_ms.is_some() => ("solved", "已解决"),
+        // Another version of the agent may know more of them.
+        other => match AlarmState::from_name(other) {
+            Some(state) => state.in_words(),
+            None => (other, other),
+        },
     };
     let (mut en, mut zh) = (en.to_owned(), zh.to_owned());
     let is_hidden = matches!(&*alarm.state, "shelved" | "suppressed" | "out-of-service");

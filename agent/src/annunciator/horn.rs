@@ -16,8 +16,10 @@ pub use health::{Health, OutputHealth, Report};
 
 use crate::clock;
 use crate::field::modbus::errand::Errands;
+use crate::run::OwnReports;
 use crate::settings::{Output, Settings};
 use andon_core::annunciate::horn::Horn;
+use andon_core::own::Own;
 use coil::Relay;
 use drive::{LAST_SWITCH, Role, drive};
 use gpio::Gpio;
@@ -195,6 +197,30 @@ impl Drivers {
             }
             others.send_replace(true);
         });
+    }
+}
+
+/// Raises `gateway.horn-test` while an output of a horn cannot be switched: each is switched anew from
+/// time to time, which is a test that nobody hears. The board has an alarm of its own. Ends with the
+/// drivers.
+pub async fn watch_over(mut health: Health, own: OwnReports) {
+    loop {
+        let outputs = health.borrow_and_update().clone();
+        let switched = outputs.iter().filter(|output| output.part.is_some());
+        let failing = switched.clone().find(|output| output.works == Some(false));
+        match failing {
+            Some(OutputHealth {
+                horn, through, why, ..
+            }) => {
+                let why = why.as_deref().unwrap_or_default();
+                own.wrong(Own::HornTest, format!("horn {horn}, {through}: {why}"));
+            }
+            None if switched.clone().any(|output| output.works.is_none()) => {}
+            None => own.well(Own::HornTest),
+        }
+        if health.changed().await.is_err() {
+            return;
+        }
     }
 }
 

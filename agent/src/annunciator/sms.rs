@@ -237,8 +237,6 @@ impl Worker {
             Ok(ready) => {
                 tracing::info!("text messages: {}", described(&ready));
                 self.health.send_modify(|health| health.ready(&ready));
-                let memory = modem.choose_memory().await;
-                self.health.send_modify(|health| health.memory = memory);
                 self.serve(&mut modem).await
             }
             Err(trouble) => End::Trouble(trouble),
@@ -340,7 +338,7 @@ impl Worker {
             Ok(sent) => {
                 self.silences = 0;
                 self.pace.sent();
-                self.awaited.message(sent, &notice.name);
+                self.awaited.message(sent, notice);
                 return (Outcome::Sent, None);
             }
             Err(trouble) => trouble,
@@ -451,6 +449,3 @@ fn log(notice: &Notice, outcome: &Outcome) {
         Outcome::Refused(why) => tracing::error!("text message ({kind}) to {name} refused: {why}"),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -75,7 +75,7 @@ pub(super) fn alarms(
         suppress(&part, &matched, devices, &mut alarms[before..], out);
         ids.push(part.id);
     }
-    alarms.extend(builtin::alarms(own, links, changes, out));
+    alarms.extend(builtin::alarms(own, links, devices, changes, out));
     alarms
 }
 

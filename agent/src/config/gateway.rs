@@ -2,7 +2,9 @@
 
 use super::recipients::LANGUAGES;
 use super::report::Finding;
-use super::values::{duration, host_port, id, integer, label, one_of, path, size, text, time_zone};
+use super::values::{
+    duration, host_port, id, integer, label, one_of, path, size, text, time_of_day, time_zone,
+};
 use super::walk::{At, Item, Section};
 use crate::settings::{Broker, Tls, Upstream};
 use andon_core::plant::Language;
@@ -19,6 +21,9 @@ const MIB: u64 = 1 << 20;
 
 const DAY_MS: u64 = 86_400_000;
 
+/// Minute of the day at which a gateway tests itself: in the quietest hour.
+const SELFTEST: u16 = 3 * 60;
+
 /// `[gateway]`.
 #[derive(Debug)]
 pub(super) struct GatewayPart {
@@ -33,6 +38,8 @@ pub(super) struct GatewayPart {
     pub(super) memory_budget: At<u64>,
     pub(super) disk_budget: At<u64>,
     pub(super) history_ms: u64,
+    /// Minute of the day of the self-test.
+    pub(super) selftest: Option<u16>,
     pub(super) span: Range<usize>,
 }
 
@@ -54,6 +61,10 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
     let memory = section.place("memory_budget", size(MIB, 64 << 30));
     let disk = section.place("disk_budget", size(12 * MIB, 1 << 40));
     let history = section.read("history", duration(DAY_MS, 400 * DAY_MS));
+    let selftest = section.read("selftest", |item| match item.value.as_str() {
+        Some("off") => Some(None),
+        _ => time_of_day(item).map(Some),
+    });
     let part = id
         .zip(site)
         .zip(area)
@@ -68,6 +79,7 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
             memory_budget: or_here(memory, 32 * MIB),
             disk_budget: or_here(disk, 64 * MIB),
             history_ms: history.unwrap_or(31 * DAY_MS),
+            selftest: selftest.unwrap_or(Some(SELFTEST)),
             span: span.clone(),
         });
     section.finish();

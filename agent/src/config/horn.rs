@@ -9,7 +9,7 @@ use super::values::{boolean, id, integer, one_of, some, text};
 use super::walk::{At, Findings, Item, Section};
 use crate::settings::{Coil, GpioLine, Output, Part};
 use andon_core::modbus::permit::{Allowed, Target};
-use andon_core::plant::{Alarm, Device, Horn, Priority, Sequence};
+use andon_core::plant::{Alarm, Device, GATEWAY, Horn, Priority, Sequence};
 use andon_core::tag::{DeviceIndex, LinkIndex};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(super) fn horns(
     let mut ids: Vec<At<Arc<str>>> = Vec::new();
     let mut taken: Vec<(At<Output>, Arc<str>)> = Vec::new();
     for section in sections {
-        let Some((id, horn, outputs)) = horn(section, around) else {
+        let Some(HornPart { id, horn, outputs }) = horn(section, around) else {
             continue;
         };
         if let Some(first) = ids.iter().find(|other| other.value == id.value) {
@@ -91,10 +91,14 @@ fn clash(one: &At<Output>, other: &At<Output>) -> bool {
     }
 }
 
-fn horn(
-    mut section: Section<'_>,
-    around: &Around<'_>,
-) -> Option<(At<Arc<str>>, Horn, Vec<At<Output>>)> {
+/// One horn as configured.
+struct HornPart {
+    id: At<Arc<str>>,
+    horn: Horn,
+    outputs: Vec<At<Output>>,
+}
+
+fn horn(mut section: Section<'_>, around: &Around<'_>) -> Option<HornPart> {
     let span = section.span();
     let id = section.place("id", id).unwrap_or(At {
         value: "horn".into(),
@@ -103,6 +107,11 @@ fn horn(
     let sequence = section.read("sequence", one_of(&SEQUENCES));
     let from_priority = section.read("from_priority", one_of(&PRIORITIES));
     let by_id = |item: &Item<'_>| matched(item, around.devices);
+    let names_gateway = section.peek("devices").is_some_and(|item| {
+        let names = item.value.as_array().into_iter().flatten();
+        let mut names = names.filter_map(|name| name.get_ref().as_str());
+        names.any(|name| name == GATEWAY)
+    });
     let devices = section.read("devices", some("a list such as [\"press-*\"]", by_id));
     let by_line = |item: &Item<'_>| of_line(item, around.devices);
     let lines = section.read("lines", some("a list such as [\"A\"]", by_line));
@@ -110,6 +119,7 @@ fn horn(
         some(OUTPUTS, |element| output(element, around))(item)
     });
     section.finish();
+    let is_for_all = devices.is_none() && lines.is_none();
     let devices = match (devices, lines) {
         (None, None) => None,
         (devices, lines) => {
@@ -125,13 +135,21 @@ fn horn(
         sequence: sequence.unwrap_or_default(),
         from_priority: from_priority.unwrap_or(Priority::Medium),
         devices,
+        gateway: is_for_all || names_gateway,
     };
-    Some((id, horn, through?.value))
+    Some(HornPart {
+        id,
+        horn,
+        outputs: through?.value,
+    })
 }
 
 /// The devices that a pattern stands for.
 fn matched(item: &Item<'_>, devices: &[Device]) -> Option<Vec<DeviceIndex>> {
     let glob = text(item)?;
+    if glob == GATEWAY {
+        return Some(Vec::new());
+    }
     let hits = |id: &str| glob_matches(glob, id);
     let found = select(devices, |device| hits(&device.id));
     if found.is_empty() && !item.out.lost_any(hits) {

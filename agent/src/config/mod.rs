@@ -245,6 +245,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         memory_budget: gateway.memory_budget.value,
         disk_budget: gateway.disk_budget.value,
         history_ms: gateway.history_ms,
+        selftest: gateway.selftest,
         not_active,
         plant: Plant {
             gateway: Gateway {

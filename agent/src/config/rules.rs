@@ -115,9 +115,19 @@ impl When {
             })
         };
         let text = &self.text;
-        rule::parse(text, deadband, &resolve).map_err(|mistake| Mistake {
-            hint: better_hint(text, &mistake).or(hint.take()).or(mistake.hint),
-            ..mistake
+        rule::parse(text, deadband, &resolve).map_err(|mistake| {
+            let unknown = hint.take();
+            // A name that nobody knows hides a parenthesis that is missing behind it. What else the
+            // grammar says without names follows from the wrong one.
+            if let (Some(_), Err(behind)) = (&unknown, self.grammar(deadband))
+                && behind.what == "expected `)`"
+            {
+                return behind;
+            }
+            Mistake {
+                hint: better_hint(text, &mistake).or(unknown).or(mistake.hint),
+                ..mistake
+            }
         })
     }
 

@@ -148,6 +148,7 @@ fn settings(port: u16) -> Settings {
         memory_budget: 0,
         disk_budget: 0,
         history_ms: 0,
+        selftest: None,
         horns: vec![],
         not_active: vec![],
     }

@@ -1,5 +1,5 @@
 //! What people do to alarms. Answered on the control socket only, which belongs to the agent's own
-//! user: `POST /api/v1/alarms/{id}/{ack,reset,shelve,unshelve,out-of-service,return}` and
+//! user: `POST /api/v1/alarms/{id}/{ack,reset,shelve,unshelve,out-of-service,return,call,solve}` and
 //! `POST /api/v1/horn/silence`. 200 says that it is on disk.
 
 use super::Door;
@@ -46,10 +46,13 @@ pub(super) async fn act(
         "unshelve" => Verb::Unshelve,
         "out-of-service" => Verb::OutOfService,
         "return" => Verb::Return,
+        "call" => Verb::Call,
+        "solve" => Verb::Solve,
         other => {
             let what = format!("nobody can `{other}` an alarm");
-            return Err(Problem::new(StatusCode::NOT_FOUND, what)
-                .hint("ack, reset, shelve, unshelve, out-of-service or return"));
+            return Err(Problem::new(StatusCode::NOT_FOUND, what).hint(
+                "ack, reset, shelve, unshelve, out-of-service, return; call or solve a call",
+            ));
         }
     };
     if wish.for_ms.is_some() && !matches!(verb, Verb::Shelve(_)) {

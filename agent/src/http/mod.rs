@@ -29,7 +29,7 @@ pub use serve::{Listener, MOST as MOST_CONNECTIONS};
 
 use crate::annunciator::sms::Texts;
 use crate::field::modbus::errand::Errands;
-use crate::run::{Asks, Orders};
+use crate::run::{Asks, Orders, SelfTest};
 use andon_core::plant::Plant;
 use axum::Router;
 use axum::routing::{get, post};
@@ -47,6 +47,8 @@ pub struct Door {
     pub asks: Asks,
     /// Where orders to the engine are given, for the gateway's own command line.
     pub orders: Orders,
+    /// What tests the gateway, for its own command line.
+    pub selftest: SelfTest,
     /// What is configured.
     pub plant: Arc<Plant>,
     /// The links that scripts push to.
@@ -81,6 +83,7 @@ fn router() -> Router<Door> {
         .route("/api/v1/alarms", get(read::alarms))
         .route("/api/v1/horns", get(read::horns))
         .route("/api/v1/tags", get(read::tags))
+        .route("/metrics", get(read::metrics))
         .route("/api/v1/samples", post(push::samples))
         .fallback(read::unknown)
         .method_not_allowed_fallback(read::wrong_method)
@@ -92,6 +95,7 @@ fn control() -> Router<Door> {
         .route(errand::PATH, get(errand::read))
         .route("/api/v1/alarms/{id}/{verb}", post(alarms::act))
         .route("/api/v1/horn/silence", post(alarms::silence))
+        .route("/api/v1/selftest", post(read::selftest))
         .route(horn::PATH, post(horn::test))
         .route(sms::PATH, post(sms::test))
 }

@@ -50,6 +50,22 @@ pub(super) async fn alarms(State(door): State<Door>) -> Result<Response, Problem
     ask(&door, Question::Alarms).await.map(json)
 }
 
+/// In the text format of Prometheus, version 0.0.4.
+pub(super) async fn metrics(State(door): State<Door>) -> Result<Response, Problem> {
+    let metrics = ask(&door, Question::Metrics).await?;
+    Ok(text(StatusCode::OK, metrics))
+}
+
+/// Tests the gateway first.
+pub(super) async fn selftest(State(door): State<Door>) -> Result<Response, Problem> {
+    let parts = door.selftest.run().await;
+    let parts = parts.map_err(|NoAnswer| Problem::busy("the engine does not answer"))?;
+    // Serialising plain data to memory fails only on a map with keys that are not text.
+    Ok(json(Bytes::from(
+        serde_json::to_vec(&parts).unwrap_or_default(),
+    )))
+}
+
 pub(super) async fn horns(State(door): State<Door>) -> Result<Response, Problem> {
     ask(&door, Question::Horns).await.map(json)
 }
@@ -168,7 +184,7 @@ async fn ask(door: &Door, question: Question) -> Result<Bytes, Problem> {
 pub(super) async fn unknown(uri: Uri) -> Problem {
     let what = format!("there is no {}", uri.path());
     Problem::new(StatusCode::NOT_FOUND, what).hint(
-        "/api/v1/status, /api/v1/devices, /api/v1/alarms, /api/v1/tags, POST /api/v1/samples, /healthz, /readyz",
+        "/api/v1/status, /api/v1/devices, /api/v1/alarms, /api/v1/tags, POST /api/v1/samples, /metrics, /healthz, /readyz",
     )
 }
 

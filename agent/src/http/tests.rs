@@ -3,7 +3,7 @@
 use super::*;
 use crate::config;
 use crate::field::FromField;
-use crate::run::{Ask, Given, NotDone, Order, Question};
+use crate::run::{Ask, Given, NotDone, Order, OwnReports, Question};
 use crate::settings::Settings;
 use andon_core::alarm::{Refusal, Verb, Via};
 use andon_core::engine::Refused;
@@ -86,6 +86,7 @@ impl Bench {
         let (tx, field) = mpsc::channel(room);
         let (stop, stopped) = watch::channel(false);
         let door = Door {
+            selftest: SelfTest::new(asks.clone(), OwnReports::new(), folder.path().into()),
             asks,
             orders,
             plant: Arc::new(settings.plant.clone()),

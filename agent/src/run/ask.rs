@@ -13,7 +13,9 @@ use crate::field::meter::{LinkFigures, Meters};
 use crate::store::View;
 use crate::upstream::Reach;
 use crate::{clock, memory};
-use andon_core::message::{AlarmMessage, DeviceStatus, LinkStatus, VERSION, run_id};
+use andon_core::message::{
+    AlarmMessage, DeviceStatus, HygieneMessage, LinkStatus, VERSION, run_id,
+};
 use andon_core::plant::Priority;
 use andon_core::tag::{DeviceIndex, LinkIndex};
 use andon_core::time::{Mono, Wall};
@@ -38,6 +40,10 @@ pub enum Question {
     Status,
     /// The alarms that are not normal, and what sounds: one object.
     Alarms,
+    /// Everything in numbers, as Prometheus reads it.
+    Metrics,
+    /// How the parts of the gateway are that the engine's task knows of: a list.
+    SelfTest,
     /// What is heard and lit, and whether it can be: one object.
     Horns,
     /// How every device stands: a list.
@@ -141,6 +147,8 @@ struct Alarms<'a> {
     /// When an alarm sounds again whose sound was stopped.
     silent_until_ms: Option<Wall>,
     alarms: Vec<AlarmMessage<'a>>,
+    /// How many there were.
+    hygiene: HygieneMessage,
 }
 
 /// The horns: the object of `GET /api/v1/horns` and `andon horn --json`.
@@ -235,6 +243,8 @@ impl Shift {
             Question::Ready => Some(self.why_not_ready()),
             Question::Status => self.status(),
             Question::Alarms => self.alarms(),
+            Question::SelfTest => self.tested(),
+            Question::Metrics => Some(self.metrics().into()),
             Question::Horns => self.horns(),
             Question::Devices => json(&self.engine.devices(now).collect::<Vec<_>>()),
             Question::Tags(device) => json(&self.engine.tags(device, now).collect::<Vec<_>>()),
@@ -308,7 +318,7 @@ impl Shift {
         })
     }
 
-    fn not_normal(&self) -> impl Iterator<Item = AlarmMessage<'_>> {
+    pub(super) fn not_normal(&self) -> impl Iterator<Item = AlarmMessage<'_>> {
         let all = (0..u16::MAX).take(self.engine.plant().alarms.len());
         all.filter_map(|index| self.engine.alarm(index))
     }
@@ -324,6 +334,7 @@ impl Shift {
             sounding_alarms: sound.alarms,
             silent_until_ms: sound.silent_until,
             alarms: self.not_normal().collect(),
+            hygiene: self.engine.hygiene(now),
         })
     }
 }

@@ -26,6 +26,8 @@ pub enum Word {
     Next(Channel, oneshot::Sender<Option<InHand>>),
     /// What became of a notice.
     Told(NoticeId, Outcome),
+    /// The network reports that a message with this code will not be delivered to a recipient; in words.
+    Undelivered(usize, u16, String),
     /// Somebody has sent a text message; answered when what it has led to is on disk.
     Reply {
         /// The number of the sender.
@@ -87,6 +89,17 @@ impl Desk {
     /// Says what became of a notice.
     pub async fn told(&self, notice: NoticeId, outcome: Outcome) -> Result<(), Closed> {
         self.say(Word::Told(notice, outcome)).await
+    }
+
+    /// Says that what a recipient was sent with this code, and the network had taken, will not be
+    /// delivered.
+    pub async fn undelivered(
+        &self,
+        recipient: usize,
+        code: u16,
+        why: String,
+    ) -> Result<(), Closed> {
+        self.say(Word::Undelivered(recipient, code, why)).await
     }
 
     /// Passes on what somebody has sent, and waits until what it has led to is on disk; none if
@@ -159,6 +172,10 @@ impl Shift {
             }
             Word::Told(notice, outcome) => {
                 self.engine.handle_told(now, notice, outcome);
+                self.act(now);
+            }
+            Word::Undelivered(recipient, code, why) => {
+                self.engine.handle_undelivered(now, recipient, code, why);
                 self.act(now);
             }
             Word::Reply { from, text, answer } => {

@@ -266,8 +266,8 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
 
     /// Has everything that comes stored in one memory, and says how much of it is used, and how large
     /// it is, if the modem tells.
-    pub async fn choose_memory(&mut self) -> Option<(u16, u16)> {
-        let offered = self.channel.command("AT+CPMS=?", SHORT).await.ok();
+    pub async fn choose_memory(&mut self) -> Result<Option<(u16, u16)>, AtError> {
+        let offered = answered(self.channel.command("AT+CPMS=?", SHORT).await)?;
         let offered = offered.unwrap_or_default().concat();
         for memory in ["ME", "SM"] {
             if !offered.is_empty() && !offered.contains(&format!("\"{memory}\"")) {
@@ -278,14 +278,12 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
                 format!("AT+CPMS=\"{memory}\",\"{memory}\",\"{memory}\""),
                 format!("AT+CPMS=\"{memory}\",\"{memory}\""),
             ] {
-                if let Ok(lines) = self.channel.command(&command, SHORT).await {
-                    let told = lines.iter().find_map(|line| line.strip_prefix("+CPMS:"))?;
-                    let mut numbers = told.split(',').map(|number| number.trim().parse().ok());
-                    return Some((numbers.next()??, numbers.next()??));
+                if let Some(lines) = answered(self.channel.command(&command, SHORT).await)? {
+                    return Ok(lines.iter().find_map(|line| used(line)));
                 }
             }
         }
-        None
+        Ok(None)
     }
 
     /// Everything in the memory that has come, by its places.
@@ -516,6 +514,22 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
         }
         tracing::debug!("the modem tells no reports of delivery");
     }
+}
+
+/// The lines of an answer; none if the modem refuses.
+fn answered(answer: Result<Vec<String>, AtError>) -> Result<Option<Vec<String>>, AtError> {
+    match answer {
+        Ok(lines) => Ok(Some(lines)),
+        Err(AtError::Code(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// How much of a memory is used, and how large it is, in `+CPMS: used,total,...`.
+fn used(line: &str) -> Option<(u16, u16)> {
+    let told = line.strip_prefix("+CPMS:")?;
+    let mut numbers = told.split(',').map(|number| number.trim().parse().ok());
+    numbers.next()?.zip(numbers.next()?)
 }
 
 fn at(what: &'static str) -> impl FnOnce(AtError) -> Trouble {

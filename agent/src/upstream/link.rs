@@ -8,7 +8,11 @@ use super::inflight::InFlight;
 use crate::broker::{INFLIGHT, explain, network_options};
 use crate::store::{Position, Stored};
 use andon_core::time::Wall;
-use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS};
+use bytes::Bytes;
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS,
+    SubscribeReasonCode,
+};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -44,6 +48,8 @@ pub(super) struct Connection {
     pub(super) ready: VecDeque<Stored>,
     /// The last record read from the outbox; none at its head.
     pub(super) read_to: Option<Position>,
+    /// What happened besides deliveries, and is told next.
+    besides: VecDeque<News>,
     /// The first and the last record that was read and held, and has not been read again.
     pub(super) held: Option<(Position, Position)>,
 }
@@ -53,6 +59,10 @@ pub(super) struct Connection {
 pub(super) enum News {
     /// These were acknowledged.
     Delivered(Vec<Cargo>),
+    /// Somebody said this on the topic that is listened to.
+    Heard(Bytes),
+    /// The broker lets us listen.
+    Granted,
     /// It is over, for this reason.
     Over(String),
 }
@@ -80,6 +90,7 @@ impl Connection {
             accepted: now(),
             ready: VecDeque::new(),
             read_to: None,
+            besides: VecDeque::new(),
             held: None,
         })
     }
@@ -103,6 +114,12 @@ impl Connection {
             .try_publish(topic, QoS::AtLeastOnce, retain, payload);
     }
 
+    /// Listens to one topic. What is said there is told by [`Connection::news`].
+    pub(super) fn listen(&self, topic: String) {
+        // Fails only when the connection is over already.
+        let _ = self.client.try_subscribe(topic, QoS::AtMostOnce);
+    }
+
     /// Asks for an orderly end, after all that was published.
     pub(super) fn disconnect(&self) {
         // Fails only when the connection is over already.
@@ -116,10 +133,20 @@ impl Connection {
 
     /// Waits for something to happen; may be dropped while waiting.
     pub(super) async fn news(&mut self) -> News {
+        if let Some(news) = self.besides.pop_front() {
+            return news;
+        }
         let mut next = self.events.next().await;
         let mut delivered = Vec::new();
         loop {
             match next {
+                Ok(Event::Incoming(Packet::Publish(publish))) => {
+                    self.besides.push_back(News::Heard(publish.payload));
+                }
+                Ok(Event::Incoming(Packet::SubAck(ack))) => {
+                    let refused = ack.return_codes.contains(&SubscribeReasonCode::Failure);
+                    self.besides.extend((!refused).then_some(News::Granted));
+                }
                 Ok(event) => delivered.extend(self.absorb(&event)),
                 Err(why) if delivered.is_empty() => return News::Over(why),
                 Err(why) => {

@@ -18,12 +18,14 @@ mod handover;
 mod inflight;
 mod link;
 mod status;
+mod twin;
 
 pub use current::CurrentValues;
 pub use status::Health;
 
 use crate::broker;
 use crate::clock;
+use crate::run::OwnReports;
 use crate::settings;
 use crate::store::{Store, View};
 use andon_core::message::topic_head;
@@ -39,6 +41,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use twin::Twin;
 
 /// How long a stop waits for the broker to take the last `status`.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -86,6 +89,8 @@ pub struct Parts {
     pub losses: mpsc::Sender<Event>,
     /// Where it is told whether the broker is reached.
     pub reach: watch::Sender<Reach>,
+    /// Where another gateway with the same id is reported.
+    pub own: OwnReports,
 }
 
 /// The driver of the way up.
@@ -108,6 +113,7 @@ pub struct Uplink {
     hold_until: Option<Instant>,
     /// Not all that waits has been looked at: there may be events behind summaries that are held.
     looks_on: bool,
+    twin: Twin,
 }
 
 /// One connection's life; each mode is a method that returns the next.
@@ -143,6 +149,7 @@ impl Uplink {
             resting_for: None,
             hold_until: parts.waits_for_clock.then(|| Instant::now() + LONGEST_HOLD),
             looks_on: false,
+            twin: Twin::new(&parts.run, parts.own.clone()),
             parts,
         }
     }
@@ -166,6 +173,9 @@ impl Uplink {
             () = stopped(stop) => Mode::Over,
             opened = self.open() => match opened {
                 Ok(connection) => {
+                    if self.twin.connected() {
+                        connection.listen(format!("{}/{STATUS}", self.head));
+                    }
                     self.pace = Pace::default();
                     self.parts.current.connected();
                     Mode::Serving(Box::new(connection))
@@ -185,6 +195,8 @@ impl Uplink {
             match self.wake(&mut connection, stop).await {
                 Wake::Stop => return Mode::Parting(connection),
                 Wake::News(News::Delivered(cargo)) => self.delivered(cargo),
+                Wake::News(News::Heard(payload)) => self.twin.heard(&payload),
+                Wake::News(News::Granted) => self.twin.granted(),
                 Wake::News(News::Over(why)) => return Mode::Pausing(why),
                 Wake::Stalled => {
                     let ms = self.parts.settings.ack_timeout.as_millis();
@@ -223,8 +235,12 @@ impl Uplink {
         }
         connection.disconnect();
         let gone = async {
-            while let News::Delivered(cargo) = connection.news().await {
-                self.delivered(cargo);
+            loop {
+                match connection.news().await {
+                    News::Delivered(cargo) => self.delivered(cargo),
+                    News::Heard(_) | News::Granted => {}
+                    News::Over(_) => return,
+                }
             }
         };
         // If it takes too long, dropping the connection ends it as well.
@@ -242,6 +258,7 @@ impl Uplink {
                         return true;
                     }
                 }
+                News::Heard(_) | News::Granted => {}
                 News::Over(_) => return false,
             }
         }
@@ -299,7 +316,12 @@ impl Uplink {
         for cargo in cargo {
             match cargo {
                 Cargo::Record(position) => records.push(position),
-                Cargo::Current(topic) => self.parts.current.acknowledged(&topic),
+                Cargo::Current(topic) => {
+                    self.parts.current.acknowledged(&topic);
+                    if topic == format!("{}/{STATUS}", self.head) {
+                        self.twin.told();
+                    }
+                }
                 Cargo::Goodbye => {}
             }
         }

@@ -66,6 +66,8 @@ impl Peer {
             match self.next().await? {
                 Packet::Publish(publish) => return Some(publish),
                 Packet::PingReq => self.send(&[Packet::PingResp]).await,
+                // The agent listens for another gateway with its id; nobody grants it here.
+                Packet::Subscribe(_) => {}
                 other => panic!("{other:?} instead of PUBLISH"),
             }
         }

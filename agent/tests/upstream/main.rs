@@ -26,3 +26,5 @@ mod secure;
 #[cfg(test)]
 #[path = "../support/subscriber.rs"]
 mod subscriber;
+#[cfg(test)]
+mod twins;

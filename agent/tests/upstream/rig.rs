@@ -1,5 +1,6 @@
 //! An uplink with an outbox of its own, and the ends of all its channels.
 
+use andon::run::OwnReports;
 use andon::settings::{Broker, Upstream};
 use andon::store::{self, Position, Store};
 use andon::upstream::{CurrentValues, Health, Parts, Reach, Uplink};
@@ -23,6 +24,7 @@ pub struct Rig {
     pub current: CurrentValues,
     pub losses: mpsc::Receiver<Event>,
     pub reach: watch::Receiver<Reach>,
+    pub own: OwnReports,
     pub run: Run,
     pub dir: TempDir,
     health: watch::Sender<Health>,
@@ -61,6 +63,7 @@ impl Rig {
             clock: ClockState::Synced,
         });
         let (reach_told, reach) = watch::channel(Reach::Trying);
+        let own = OwnReports::new();
         let (losses_told, losses) = mpsc::channel(4);
         let uplink = Uplink::new(Parts {
             settings,
@@ -72,12 +75,14 @@ impl Rig {
             waits_for_clock,
             losses: losses_told,
             reach: reach_told,
+            own: own.clone(),
         });
         Rig {
             outbox,
             current,
             losses,
             reach,
+            own,
             run,
             dir,
             health,

@@ -414,9 +414,8 @@ impl Annunciator {
             .iter_mut()
             .find(|lane| lane.channel == id.channel)?;
         let in_hand = lane.in_hand.filter(|in_hand| in_hand.number == id.number)?;
+        // Its worker asks again by itself, when it holds that to be worth it.
         lane.in_hand = None;
-        // What it waited for may be there.
-        lane.wake = Some(at);
         let desk = &mut self.desks[in_hand.recipient];
         if matches!(outcome, Outcome::Failed(_)) {
             self.lay_down(id.channel, in_hand);
@@ -457,6 +456,22 @@ impl Annunciator {
     /// When the newest activation of an alarm was seen.
     pub fn raised_at(&self, alarm: u16) -> Mono {
         self.raised[usize::from(alarm)].at
+    }
+
+    /// The network reports that what a recipient was sent with this code will not be delivered; the
+    /// alarms that it spoke of.
+    pub fn undelivered(&mut self, at: Mono, recipient: usize, code: u16) -> Vec<u16> {
+        let Some(desk) = self.desks.get_mut(recipient) else {
+            return Vec::new();
+        };
+        let told = desk.told.iter_mut();
+        let spoken_of = told.filter(|told| told.answers_to(code, at) && !told.in_hand);
+        let lost = spoken_of.map(|told| {
+            told.is_refused = true;
+            told.times = 0;
+            told.alarm
+        });
+        lost.collect()
     }
 
     /// Whether the journal has said of an alarm that nobody can be told of it.

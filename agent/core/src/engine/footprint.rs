@@ -7,6 +7,7 @@ use super::recent::Slots;
 use super::sources::{self, OfDevice, Trouble, Watch};
 use super::{Action, Entry};
 use crate::alarm::{Act, Alarm, LONGEST_BY, LONGEST_WHY};
+use crate::annunciate::horn::{Horn, Tone};
 use crate::calendar::Calendar;
 use crate::conditions::Input;
 use crate::hygiene::Hygiene;
@@ -134,6 +135,16 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             what: "how many alarms there were in each minute of a day",
             count: 1,
             each: Hygiene::bytes(),
+        },
+        Allocation {
+            what: "horns",
+            count: plant.horns.len(),
+            each: size_of::<Horn>() + size_of::<plant::Horn>() + 128,
+        },
+        Allocation {
+            what: "what is heard of each alarm, by horn",
+            count: if plant.horns.is_empty() { 0 } else { alarms },
+            each: size_of::<(Tone, u64)>() + plant.horns.len(),
         },
         Allocation {
             what: "who was told of which alarm",

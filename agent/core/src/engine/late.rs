@@ -66,10 +66,17 @@ impl Engine {
             return;
         };
         let age = (self.timeline.label(at) - time).max(0).unsigned_abs();
-        if age < self.stale_after(device, index) {
+        let is_late = age >= self.stale_after(device, index);
+        let entry = &mut self.devices[usize::from(device.0)];
+        // The first that comes in time after a silence tells of the moments since it was read, too.
+        let joins = || entry.machine.as_ref().is_some_and(|it| !it.is_known()) && age > 0;
+        let is_state =
+            matches!(&settings.model.state, Some(States::Status(map)) if map.from == index);
+        let is_of_interest = is_late || is_state && joins();
+        if !is_of_interest {
             return;
         }
-        let Some(late) = &mut self.devices[usize::from(device.0)].late else {
+        let Some(late) = &mut entry.late else {
             return;
         };
         if age > settings.late_ms {

@@ -46,6 +46,24 @@ impl Engine {
         }
     }
 
+    /// The network reports at `at` that a message with this code, which it had taken, will not be
+    /// delivered to a recipient: they were not told.
+    pub fn handle_undelivered(&mut self, at: Mono, recipient: usize, code: u16, why: String) {
+        self.roll(at);
+        let alarms = self.people.undelivered(at, recipient, code);
+        if alarms.is_empty() {
+            return;
+        }
+        let settled = Settled {
+            recipient,
+            kind: Kind::Raised,
+            alarms,
+        };
+        let channel = self.plant.roster.recipients[recipient].channel;
+        self.tell_told(at, channel, &settled, Outcome::Refused(why));
+        self.act(Action::Checkpoint);
+    }
+
     /// Somebody has sent `text` from the number `from`; none if nobody has that number.
     pub fn handle_reply(&mut self, at: Mono, from: &str, text: &str) -> Option<Reply> {
         self.roll(at);

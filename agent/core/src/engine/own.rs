@@ -4,7 +4,7 @@ use super::Engine;
 use crate::own::Own;
 use crate::plant::{Alarm, Plant};
 use crate::rule::Rule;
-use crate::tag::DeviceIndex;
+use crate::tag::{DeviceIndex, TagIndex};
 use crate::time::{ClockState, Mono};
 use alloc::boxed::Box;
 
@@ -66,8 +66,8 @@ impl Engine {
     pub(super) fn is_cut_off(&self, settings: &Alarm, now: Mono) -> Option<bool> {
         let mut cut_off = Some(false);
         settings.when.for_each_leaf(&mut |leaf| {
-            if let Some(device) = leaf.silence_of() {
-                cut_off = match (cut_off, self.link_of_is_dead(device, now)) {
+            if let Some((device, tag)) = leaf.silence_of() {
+                cut_off = match (cut_off, self.link_of_is_dead(device, tag, now)) {
                     (Some(true), _) | (_, Some(true)) => Some(true),
                     (Some(false), Some(false)) => Some(false),
                     _ => None,
@@ -77,23 +77,29 @@ impl Engine {
         cut_off
     }
 
-    fn link_of_is_dead(&self, device: DeviceIndex, now: Mono) -> Option<bool> {
+    fn link_of_is_dead(
+        &self,
+        device: DeviceIndex,
+        tag: Option<TagIndex>,
+        now: Mono,
+    ) -> Option<bool> {
         let settings = self.plant.device(device);
         let link = usize::from(settings.link.0);
         let Some(alarm) = self.link_alarms.get(link).copied().flatten() else {
             return Some(false);
         };
         let standing = self.links[link].as_ref()?;
-        let read_since = || {
-            let last_good = self.devices[usize::from(device.0)].last_good;
-            last_good.is_some_and(|at| standing.since <= at)
+        let (silent_since, patience_ms) = match tag {
+            None => (self.silent_since(device), settings.stale_after_ms),
+            Some(tag) => (
+                self.tag_silent_since(device, tag),
+                self.stale_after(device, tag),
+            ),
         };
-        let had_time = || now.since(standing.since) >= settings.stale_after_ms;
-        Some(
-            !standing.up
-                || self.alarms[usize::from(alarm)].is_active()
-                || !(read_since() || had_time()),
-        )
+        let was_read = silent_since > standing.since;
+        let had_time = now.since(standing.since) >= patience_ms;
+        let is_back = standing.up && (was_read || had_time);
+        Some(!is_back || self.alarms[usize::from(alarm)].is_active())
     }
 
     pub(super) fn alarm_of(&self, own: Own) -> Option<u16> {

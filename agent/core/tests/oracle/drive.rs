@@ -124,12 +124,17 @@ impl Disk {
     }
 }
 
+/// In a silence as long as this more than one window ends, which the engine wants to be caught up with.
+const SILENCE_MS: u64 = 60_000;
+
 /// The engine and its disk.
 struct OnGateway {
     engine: Engine,
     /// Which machine each device is.
     machines: Vec<usize>,
     disk: Disk,
+    /// When it last handled something.
+    last: Mono,
 }
 
 impl OnGateway {
@@ -153,6 +158,7 @@ impl OnGateway {
             engine,
             machines: machines.to_vec(),
             disk,
+            last: now.mono,
         };
         gateway.drain();
         gateway.catch_up(now.mono);
@@ -164,7 +170,11 @@ impl OnGateway {
             return;
         };
         let at = Mono(fact.mono);
-        self.catch_up(at);
+        // Otherwise the engine does by itself what there is to do before.
+        if at.since(self.last) >= SILENCE_MS {
+            self.catch_up(at);
+        }
+        self.last = at;
         let samples: Vec<(TagIndex, Sample)> = readings
             .iter()
             .map(|reading| sample(reading, fact.wall))
@@ -175,6 +185,7 @@ impl OnGateway {
     }
 
     fn catch_up(&mut self, to: Mono) {
+        self.last = to;
         while !self.engine.catch_up(to) {
             self.drain();
         }

@@ -18,6 +18,8 @@ pub struct Parts {
     pub repair_ms: u64,
     /// In planned, producing and uncounted time; thousandths of a part.
     pub capacity: Option<[u128; 3]>,
+    /// Planned time without a rated rate, of a machine that has one, and how much of it was producing.
+    pub unrated: [u64; 2],
     /// The rated rate at the end, in thousandths of a part per hour.
     pub rate: Option<u64>,
 }
@@ -122,6 +124,10 @@ pub fn keys(parts: &Parts, needs: &Needs) -> Keys {
     put("capacity", made(0));
     put("capacity_producing", made(1));
     put("capacity_uncounted", made(2));
+    if parts.unrated[0] > 0 {
+        put("unrated_ms", whole(parts.unrated[0]));
+        put("unrated_producing_ms", whole(parts.unrated[1]));
+    }
     let rated = |rate: u64| Value::Decimal(format!("{}.{:03}", rate / 1000, rate % 1000));
     put("rated_per_h", parts.rate.map_or(Value::Null, rated));
 
@@ -159,6 +165,13 @@ pub fn keys(parts: &Parts, needs: &Needs) -> Keys {
     });
     let made_in_time = total.map(|total| total.saturating_sub(u128::from(parts.gap_total)));
     let capacity = parts.capacity.ok_or("no-rated-rate");
+    // Time without a rated rate is taken to be like the rest, if that is enough.
+    let rated = |time: u128, unrated: u64| match time - u128::from(unrated) {
+        _ if unrated == 0 => Ok((1, 1)),
+        0 => Err("no-rated-rate"),
+        rated if rated * 10_000 < time * u128::from(needs.min_coverage) => Err("no-rated-rate"),
+        rated => Ok((rated, time)),
+    };
 
     let mut figures: Vec<(&str, u32, Figure, Option<[Value; 2]>)> = vec![];
     let mut share = |key, part: u128, of: u128, possible: u128| {
@@ -175,16 +188,21 @@ pub fn keys(parts: &Parts, needs: &Needs) -> Keys {
     share("utilisation_efficiency", producing, b, b + unknown);
     share("technical_efficiency", producing, d, d + unknown);
     for (key, count) in [("capacity_utilisation", total), ("oee", good)] {
-        let both = count.and_then(|count| Ok((1_000 * count, capacity?)));
-        let value = both.and_then(|(made, [planned, _, uncounted])| {
+        let all = count.and_then(|count| {
+            let capacity = capacity?;
+            let (rated, time) = rated(pbt, parts.unrated[0])?;
+            let [planned, _, uncounted] = capacity.map(|makes| makes * time);
+            Ok((1_000 * count * rated, planned, uncounted))
+        });
+        let value = all.and_then(|(made, planned, uncounted)| {
             covered?;
             if parts.crosses_gap {
                 return Err("counts-across-gap");
             }
             over(made, planned.saturating_sub(uncounted), "low-coverage")
         });
-        let bounds = match both {
-            Ok((made, [planned, _, uncounted])) => [
+        let bounds = match all {
+            Ok((made, planned, uncounted)) => [
                 decimal(made, planned, 4),
                 decimal(made + uncounted, planned, 4),
             ],
@@ -193,9 +211,10 @@ pub fn keys(parts: &Parts, needs: &Needs) -> Keys {
         figures.push((key, 4, value, Some(bounds)));
     }
     let effectiveness = made_in_time.and_then(|made| {
-        let [_, producing, _] = capacity?;
+        let [_, makes, _] = capacity?;
+        let (rated, time) = rated(producing, parts.unrated[1])?;
         covered?;
-        over(1_000 * made, producing, "too-short")
+        over(1_000 * made * rated, makes * time, "too-short")
     });
     figures.push(("effectiveness", 4, effectiveness, None));
     let quality = good.and_then(|good| over(good, total?, "no-count"));

@@ -31,7 +31,7 @@ impl Relay {
 }
 
 impl Switch for Relay {
-    const REFRESH: Option<Duration> = Some(REFRESH);
+    const REFRESH: Duration = REFRESH;
 
     async fn set(&mut self, on: bool) -> Result<(), String> {
         let task = Task::Write {

@@ -88,8 +88,10 @@ pub fn command(options: &Options) -> ExitCode {
             // A pipe that nobody reads any more keeps no horn from being heard.
             let _ = say(std::io::stdout(), &opening(&begun, test.time));
         }
-        std::thread::sleep(Duration::from_millis(begun.takes_ms));
-        let horns: Horns = understood(&asked(control::get(data_dir, "/api/v1/horns"))?)?;
+        let horns: Horns = understood(&asked(async {
+            tokio::time::sleep(Duration::from_millis(begun.takes_ms)).await;
+            control::get(data_dir, "/api/v1/horns").await
+        })?)?;
         let tested = |output: &Output| begun.horns.contains(&output.horn);
         let outputs: Vec<Output> = horns.outputs.into_iter().filter(tested).collect();
         let text = match test.who.is_json() {

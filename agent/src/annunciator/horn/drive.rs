@@ -2,7 +2,7 @@
 //!
 //! - It is switched at once when the horn does something else, and by the pattern in between; what
 //!   could not be switched is tried again every second, and told.
-//! - What does not stay as it was left is written anew from time to time ([`Switch::REFRESH`]).
+//! - It is switched anew from time to time ([`Switch::REFRESH`]): a test that nobody hears.
 //! - When the agent stops it is switched off.
 
 use super::health::Report;
@@ -21,8 +21,9 @@ pub(super) const LAST_SWITCH: Duration = Duration::from_millis(600);
 
 /// Something that can be switched on and off.
 pub(super) trait Switch: Send {
-    /// It is switched anew after so long, also if nothing has changed.
-    const REFRESH: Option<Duration>;
+    /// It is switched anew after so long, also if nothing has changed: what it is connected to may have
+    /// been without power, and somebody must find out if it is gone.
+    const REFRESH: Duration;
 
     /// Switches it; or says why it cannot be, in words.
     fn set(&mut self, on: bool) -> impl Future<Output = Result<(), String>> + Send;
@@ -63,10 +64,10 @@ impl Role {
 
 /// Keeps an output as the horn that it follows wants it, until the agent stops. `now` reads the
 /// monotonic clock.
-pub(super) async fn drive(
+pub(super) async fn drive<S: Switch>(
     mut follow: Follow,
     role: Role,
-    mut switch: impl Switch,
+    mut switch: S,
     report: Report,
     now: impl Fn() -> Mono,
 ) {
@@ -80,7 +81,7 @@ pub(super) async fn drive(
             report.tell(outcome.as_ref().copied().map_err(|why| &**why));
             let is_ok = outcome.is_ok();
             switched = is_ok.then_some(on);
-            let pause = if is_ok { refresh(&switch) } else { RETRY };
+            let pause = if is_ok { S::REFRESH } else { RETRY };
             again = Instant::now() + pause;
             if !is_ok && wait(&mut follow, again).await.is_err() {
                 break;
@@ -100,11 +101,6 @@ pub(super) async fn drive(
             tracing::warn!("an output of a horn could not be switched off at the end");
         }
     }
-}
-
-fn refresh<S: Switch>(_: &S) -> Duration {
-    // Once a day costs nothing where there is no need.
-    S::REFRESH.unwrap_or(Duration::from_secs(24 * 3600))
 }
 
 /// Until `until`, or until the horn does something else before that.

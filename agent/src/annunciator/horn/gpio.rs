@@ -30,8 +30,8 @@ impl Gpio {
 }
 
 impl Switch for Gpio {
-    // The kernel holds what was set.
-    const REFRESH: Option<Duration> = None;
+    // The kernel holds what was set; this is to find out if the chip is gone, as one on USB may be.
+    const REFRESH: Duration = Duration::from_secs(60);
 
     /// Not on the event loop: behind some chips is a slow bus.
     async fn set(&mut self, on: bool) -> Result<(), String> {

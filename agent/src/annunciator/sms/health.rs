@@ -43,7 +43,7 @@ pub struct Health {
     pub signal_dbm: Option<i16>,
     /// Whether it is in a network of another operator.
     pub roaming: bool,
-    /// Messages in its memory when it was started, and how many have room.
+    /// Messages in its memory when it was last looked at, and how many have room.
     pub memory: Option<(u16, u16)>,
     /// Messages that the network has taken.
     pub sent: u64,

@@ -4,7 +4,7 @@
 use super::{End, Worker};
 use crate::sms::at::Unasked;
 use crate::sms::modem::{Modem, Sent};
-use andon_core::annunciate::Reply;
+use andon_core::annunciate::{Notice, Reply};
 use andon_core::sms::receive::{Outcome, Received, Report, receive};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,14 +20,23 @@ pub(super) struct Awaited(VecDeque<(u8, For)>);
 
 #[derive(Debug)]
 enum For {
-    Person(Arc<str>),
+    Person {
+        name: Arc<str>,
+        recipient: usize,
+        code: Option<u16>,
+    },
     Test(oneshot::Sender<Outcome>),
 }
 
 impl Awaited {
     /// A message went out to somebody.
-    pub(super) fn message(&mut self, sent: Sent, name: &Arc<str>) {
-        self.push(sent, For::Person(Arc::clone(name)));
+    pub(super) fn message(&mut self, sent: Sent, notice: &Notice) {
+        let whose = For::Person {
+            name: Arc::clone(&notice.name),
+            recipient: notice.recipient,
+            code: notice.code,
+        };
+        self.push(sent, whose);
     }
 
     /// A test message went out.
@@ -80,7 +89,8 @@ impl Worker {
         &mut self,
         modem: &mut Modem<P>,
     ) -> Result<(), End> {
-        modem.choose_memory().await;
+        let memory = modem.choose_memory().await?;
+        self.health.send_modify(|health| health.memory = memory);
         let stored = match modem.stored_messages().await {
             Ok(stored) => stored,
             // Not every modem lists them; what it announces is read all the same.
@@ -103,15 +113,15 @@ impl Worker {
                 let reply = self.parts.desk.reply(from.clone(), message.text).await?;
                 log(&from, reply);
             }
-            Ok(Received::Report(report)) => self.report(&report),
+            Ok(Received::Report(report)) => self.report(&report).await?,
             Err(why) => tracing::debug!("the modem shows what is no message: {why}"),
         }
         Ok(())
     }
 
-    fn report(&mut self, report: &Report) {
+    async fn report(&mut self, report: &Report) -> Result<(), End> {
         if report.outcome == Outcome::Trying {
-            return;
+            return Ok(());
         }
         let delivered = report.outcome == Outcome::Delivered;
         self.health.send_modify(|health| match delivered {
@@ -123,14 +133,28 @@ impl Worker {
                 // Whoever asked may have gone.
                 let _ = told.send(outcome);
             }
-            (Some(For::Person(name)), Outcome::Failed(status)) => tracing::error!(
-                "the network cannot deliver a text message to {name} (status 0x{status:02X}): look at the number"
-            ),
-            (Some(For::Person(name)), _) => {
-                tracing::debug!("a text message to {name} is delivered")
+            (
+                Some(For::Person {
+                    name,
+                    recipient,
+                    code,
+                }),
+                Outcome::Failed(status),
+            ) => {
+                let why = format!(
+                    "the network cannot deliver it (status 0x{status:02X}): look at the number"
+                );
+                tracing::error!("text message to {name}: {why}");
+                if let Some(code) = code {
+                    self.parts.desk.undelivered(recipient, code, why).await?;
+                }
+            }
+            (Some(For::Person { name, .. }), _) => {
+                tracing::debug!("a text message to {name} is delivered");
             }
             (None, _) => {}
         }
+        Ok(())
     }
 }
 

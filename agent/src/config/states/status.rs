@@ -55,11 +55,17 @@ pub(super) fn status(
     for key in ["idle_after", "stopped"] {
         section.take(key);
     }
+    // What is wrong with a value was told where it stands.
+    let is_silent = |(entry, _): &(Item<'_>, State)| match entry.value {
+        DeValue::Array(list) => list.is_empty(),
+        _ => false,
+    };
+    let maps_nothing = states.iter().all(is_silent);
     let mut rules = Vec::new();
     for (entry, state) in states {
         rules.extend(values(&entry).into_iter().map(|raw| (raw, state)));
     }
-    if rules.is_empty() {
+    if maps_nothing {
         out.mistake(
             Finding::at(section.span(), "this maps no value to a state")
                 .hint("add at least `producing = [...]`"),
@@ -91,6 +97,12 @@ fn values(entry: &Item<'_>) -> Vec<At<Raw>> {
                 Some(value) => Raw::Int(value),
                 None => return item.wrong("this number is too large", "at most 64 bits"),
             },
+            DeValue::Float(_) => {
+                return item.wrong(
+                    "a status has whole numbers only",
+                    "write the numbers that it reads, before any scale: [2] or \"4..99\"",
+                );
+            }
             _ => {
                 return item.expected(
                     "numbers, ranges (\"4..99\"), bits (\"bit 3\"), texts, true or false",
@@ -181,6 +193,10 @@ fn compared(raw: &Raw, tag: &Tag) -> Result<Match, (String, String)> {
                 Some(misfit) => Err(misfit),
                 None => Ok(Match::Bit(bit, set)),
             },
+            (None, None) if is_fraction(text) => Err((
+                format!("`{}` has whole numbers only", tag.name),
+                "write the numbers that it reads, before any scale: [2] or \"4..99\"".into(),
+            )),
             (None, None) => Err(no_number(tag)),
         },
         (_, Raw::Bool(_)) => Err(no_number(tag)),
@@ -203,6 +219,13 @@ fn bit(text: &str) -> Option<(u8, bool)> {
     let number = words.next().filter(|_| word == "bit")?;
     let number = number.parse().ok()?;
     words.next().is_none().then_some((number, set))
+}
+
+/// `1.5`, `1.5..2.5`: numbers, but not whole ones.
+fn is_fraction(text: &str) -> bool {
+    let mut numbers = text.split("..").map(|number| number.trim().parse::<f64>());
+    let count = text.split("..").count();
+    count <= 2 && numbers.all(|number| number.is_ok_and(f64::is_finite))
 }
 
 fn range(text: &str) -> Option<(i64, i64)> {

@@ -1,6 +1,7 @@
 //! States that no status value tells, and rates that follow a tag.
 
 use super::*;
+use crate::config::report::Entry;
 use andon_core::plant::{Derived, Model, Moving, Otherwise, Rates};
 use andon_core::sample::Value;
 use andon_core::tag::TagIndex;
@@ -228,4 +229,40 @@ fn conditions_and_rates_are_written_for_many() {
         assert_eq!(moving.idle_after_ms, n * 60_000);
         assert_eq!(device.rate_of(Some(&Value::Int(1))), Some(n * 1000));
     }
+}
+
+/// What is wrong with these keys of a device, with the hints.
+fn mistakes(keys: &str) -> Vec<String> {
+    let report = load_text(&machine(keys)).expect_err("a mistake");
+    let entry = |entry: Entry<'_>| format!("{}; {}", entry.message, entry.hint.unwrap_or(""));
+    report.entries().map(entry).collect()
+}
+
+#[test]
+fn a_wrong_value_of_a_status_is_one_mistake_with_a_hint() {
+    let hint = "write the numbers that it reads, before any scale: [2] or \"4..99\"";
+    for (value, what) in [
+        ("\"1.5..2.5\"", "`status` has whole numbers only"),
+        ("\"1.5\"", "`status` has whole numbers only"),
+        ("1.5", "a status has whole numbers only"),
+    ] {
+        let keys = format!("state = {{ from = \"status\", producing = [{value}] }}");
+        assert_eq!(mistakes(&keys), [format!("{what}; {hint}")]);
+    }
+    let told = mistakes("state = { from = \"status\", producing = [\"run\"] }");
+    assert!(told[0].starts_with("`status` is a number; "), "{told:?}");
+    let none = mistakes("state = { from = \"status\", producing = [] }");
+    assert!(
+        none[0].starts_with("this maps no value to a state"),
+        "{none:?}"
+    );
+}
+
+#[test]
+fn a_name_that_nobody_knows_does_not_hide_what_is_wrong_behind_it() {
+    let told = mistakes("state = { producing = \"(sped > 5 and run\" }");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("expected `)`"), "{told:?}");
+    let told = mistakes("state = { producing = \"(sped > 5) and run\" }");
+    assert_eq!(told, ["there is no tag `sped`; did you mean `speed`?"]);
 }

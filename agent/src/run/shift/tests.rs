@@ -8,6 +8,7 @@ use andon_core::alarm::{Act, AlarmState, Verb, Via};
 use andon_core::calendar::Calendar;
 use andon_core::engine::{Command, Left, Refused};
 use andon_core::modbus::plan::Plan;
+use andon_core::own::Own;
 use andon_core::plant::{self, Device, Gateway, Link, Manners, Model, Plant, Priority};
 use andon_core::rule::Rule;
 use andon_core::sample::{Reading, Reason, Value};
@@ -67,7 +68,7 @@ fn plant() -> Plant {
             calendar: Default::default(),
             detect: Arc::default(),
         }],
-        alarms: vec![silent()],
+        alarms: vec![silent(), modem()],
         roster: Default::default(),
         horns: vec![],
         max_payload: 9000,
@@ -89,6 +90,15 @@ fn silent() -> plant::Alarm {
         suppress_when: None,
         text_en: "".into(),
         text_zh: "".into(),
+    }
+}
+
+/// The alarm of the modem, without delays.
+fn modem() -> plant::Alarm {
+    plant::Alarm {
+        on_delay_ms: 0,
+        off_delay_ms: 0,
+        ..plant::Alarm::of_gateway(Own::Modem, "")
     }
 }
 
@@ -244,6 +254,18 @@ async fn a_question_is_answered_after_the_readings_before_it() {
         assert_eq!(status["devices"][0]["tags_bad"], 0);
         assert_eq!(status["broker_reached"], serde_json::Value::Null);
         assert_eq!(status["lost"], 0);
+        let metrics = asks.ask(Question::Metrics).await.unwrap();
+        let metrics = String::from_utf8(metrics.to_vec()).unwrap();
+        check_metrics(&metrics);
+        let parts = parsed(Question::SelfTest).await;
+        assert_eq!(
+            parts[0],
+            serde_json::json!({
+                "part": "store", "result": "passed", "why": null, "hint": null,
+            })
+        );
+        let alarms = parsed(Question::Alarms).await;
+        assert_eq!(alarms["hygiene"]["flood"], false);
         assert_eq!(asks.ask(Question::Ready).await.unwrap(), "");
         stop.send(true).unwrap();
     };
@@ -404,4 +426,50 @@ async fn what_was_labelled_before_the_clock_was_set_is_relabelled_on_disk() {
         |stored: &&store::Stored| matches!(stored.record.body, Body::Event(Event::Loss { .. }));
     let loss = stored.iter().find(is_loss).unwrap();
     assert!(loss.relabelled && now - loss.record.ts < 60_000);
+}
+
+/// Each line is of the text format, each name has its head once, and what is known is there.
+fn check_metrics(metrics: &str) {
+    let mut named = std::collections::HashSet::new();
+    for line in metrics.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(named.insert(name.to_owned()), "{name} twice");
+            assert!(["gauge", "counter", "summary"].contains(&kind), "{line}");
+        } else if !line.starts_with("# HELP ") {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            value.parse::<f64>().unwrap();
+            let name = series.split('{').next().unwrap();
+            let name = name.trim_end_matches("_sum").trim_end_matches("_count");
+            assert!(named.contains(name), "{line} has no head");
+        }
+    }
+    for line in [
+        "andon_device_data_age_seconds{device=\"press-1\"} ",
+        "andon_alarms_raised{minutes=\"1440\"} ",
+        "andon_alarm_flood 0",
+        "andon_outbox_waiting ",
+    ] {
+        let has = metrics.lines().any(|has| has.starts_with(line));
+        assert!(has, "{line} is missing in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn what_drivers_report_raises_alarms_of_the_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shift = shift(dir.path(), vec![]);
+    let state = |shift: &Shift| {
+        let alarm = shift.engine.any_alarm(1).unwrap();
+        (alarm.alarm.state(), alarm.reported.map(str::to_owned))
+    };
+    shift.look_at_gateway(clock::mono());
+    assert_eq!(state(&shift), (AlarmState::Normal, None));
+    shift.beside.own.wrong(Own::Modem, "no answer to AT");
+    shift.look_at_gateway(clock::mono());
+    let raised = (AlarmState::UnackActive, Some("no answer to AT".to_owned()));
+    assert_eq!(state(&shift), raised);
+    shift.beside.own.well(Own::Modem);
+    shift.look_at_gateway(clock::mono());
+    assert_eq!(state(&shift), (AlarmState::RtnUnack, None));
 }

@@ -29,6 +29,7 @@ fn plant(sequence: Sequence, priorities: &[Priority], latched: bool) -> Plant {
             sequence,
             from_priority: Priority::Low,
             devices: None,
+            gateway: true,
         }],
         ..bare(&[model(vec![])])
     }
@@ -393,16 +394,22 @@ fn a_test_shows_each_priority_and_gives_way_to_an_alarm() {
 fn a_horn_tells_the_alarms_it_is_for() {
     let mut plant = plant(Sequence::Automatic, &[Priority::Low, Priority::High], false);
     plant.alarms[1].owner = Owner::Gateway;
-    let of = |from_priority, devices: Option<&[DeviceIndex]>| {
+    let of = |from_priority, devices: Option<&[DeviceIndex]>, gateway| {
         let horn = plant::Horn {
             from_priority,
             devices: devices.map(Into::into),
+            gateway,
             ..plant.horns[0].clone()
         };
         [0, 1].map(|alarm| horn.is_for(&plant.alarms[alarm]))
     };
-    assert_eq!(of(Priority::Low, None), [true, true]);
-    assert_eq!(of(Priority::Medium, None), [false, true]);
-    assert_eq!(of(Priority::Low, Some(&[DeviceIndex(0)])), [true, false]);
-    assert_eq!(of(Priority::Low, Some(&[DeviceIndex(1)])), [false, false]);
+    assert_eq!(of(Priority::Low, None, true), [true, true]);
+    assert_eq!(of(Priority::Medium, None, true), [false, true]);
+    let first: &[DeviceIndex] = &[DeviceIndex(0)];
+    assert_eq!(of(Priority::Low, Some(first), false), [true, false]);
+    assert_eq!(of(Priority::Low, Some(first), true), [true, true]);
+    assert_eq!(
+        of(Priority::Low, Some(&[DeviceIndex(1)]), false),
+        [false, false]
+    );
 }

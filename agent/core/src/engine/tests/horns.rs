@@ -40,6 +40,7 @@ fn horn(id: &str, sequence: Sequence, from: Priority, device: Option<u16>) -> pl
         sequence,
         from_priority: from,
         devices: device.map(|device| [DeviceIndex(device)].into()),
+        gateway: device.is_none(),
     }
 }
 

@@ -13,7 +13,7 @@ const GOOD: u16 = 1;
 const PRODUCT: u16 = 3;
 
 /// A press that publishes its status and its good parts, with their times.
-fn publishing() -> Plant {
+pub(super) fn publishing() -> Plant {
     let mut plant = plant();
     let mut model = (*plant.devices[0].model).clone();
     for tag in &mut model.tags {
@@ -48,14 +48,14 @@ const RATES: [u64; 3] = [3_600_000, 7_200_000, 123_457];
 
 /// What was read of a tag, when, and when it arrived.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+pub(super) struct Told {
     tag: u16,
     value: i64,
     taken: u64,
     arrives: u64,
 }
 
-fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
+pub(super) fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
     Told {
         tag,
         value,
@@ -65,7 +65,7 @@ fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
 }
 
 impl Bench {
-    fn hears(&mut self, told: &Told) {
+    pub(super) fn hears(&mut self, told: &Told) {
         self.pass(told.arrives.saturating_sub(1));
         self.hear_at(told.arrives, &[*told]);
     }
@@ -121,7 +121,7 @@ fn newest(records: &[Record]) -> Vec<Record> {
 }
 
 /// The pages as they are read after a restart.
-fn corrected(pages: &[Page]) -> Vec<Page> {
+pub(super) fn corrected(pages: &[Page]) -> Vec<Page> {
     let (mut pages, mut corrections) = (pages.to_vec(), Corrections::default());
     pages.iter().for_each(|page| corrections.note(page));
     pages.iter_mut().for_each(|page| corrections.apply(page));
@@ -224,6 +224,41 @@ fn a_product_that_is_read_late_is_made_from_its_time_on() {
     let newest = bench.newest();
     let minutes = windows(&newest, Tier::Minute);
     assert_eq!(minutes[4].capacity.unwrap().planned, 110_000);
+    is_consistent(&bench);
+}
+
+#[test]
+fn late_time_goes_on_to_what_comes_in_time_without_a_gap() {
+    let mut bench = Bench::left(publishing(), now(0), None);
+    bench.hears(&told(STATUS, 2, 0, 0));
+    // Read each second while the link was down; the last three of them are no later than `stale_after`.
+    let arrives = 60_400;
+    let batch: Vec<Told> = (10..=60)
+        .map(|second| {
+            told(
+                STATUS,
+                if second < 58 { 2 } else { 3 },
+                second * 1000,
+                arrives,
+            )
+        })
+        .collect();
+    bench.pass(arrives - 1);
+    bench.hear_at(arrives, &batch);
+    for second in 61..=125 {
+        bench.hears(&told(STATUS, 3, second * 1000, second * 1000));
+    }
+    let newest = bench.newest();
+    let times = |minute: usize| windows(&newest, Tier::Minute)[minute].times;
+    let unknown = 10_000 - STALE;
+    assert_eq!(
+        times(0).of(State::Unknown),
+        unknown,
+        "before the first that was kept"
+    );
+    assert_eq!(times(0).of(State::Producing), 58_000 - unknown);
+    assert_eq!(times(0).of(State::Delayed), 2_000);
+    assert_eq!(times(1).of(State::Unknown), 0);
     is_consistent(&bench);
 }
 

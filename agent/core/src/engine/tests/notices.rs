@@ -413,6 +413,28 @@ fn an_unknown_outcome_is_tried_once_more_a_failure_again_and_a_refusal_never() {
     assert_eq!(bench.tellings().len(), 2);
 }
 
+#[test]
+fn what_the_network_cannot_deliver_was_told_to_nobody() {
+    let mut bench = start(refusing());
+    bench.reads(1000, 7);
+    let notice = bench.next(1000).unwrap();
+    bench.sent(1000, &notice);
+    let why = String::from("no such telephone");
+    let code = notice.code.unwrap();
+    bench.engine.handle_undelivered(at(2000), 0, code, why);
+    bench.drain();
+    bench.pass(4000);
+    let told = bench.tellings();
+    let outcomes: Vec<&str> = told.iter().map(|telling| &*telling.outcome).collect();
+    assert_eq!(outcomes, ["sent", "refused", "untold"]);
+    // They may have it all the same, and answer.
+    let reply = bench.reply(5000, NUMBER, &format!("ack {code}"));
+    assert!(
+        matches!(reply, Some(Reply::Acknowledged { .. })),
+        "{reply:?}"
+    );
+}
+
 fn refusing() -> Plant {
     told(vec![person(NUMBER)])
 }

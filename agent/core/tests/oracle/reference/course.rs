@@ -222,11 +222,16 @@ impl<'a> Course<'a> {
         planned.map(|stretch| stretch.overlap(time)).sum()
     }
 
-    /// Planned time within a range that has no rated rate.
-    pub fn unrated(&self, time: &Range<u64>) -> u64 {
+    /// Time within a range in these states that has no rated rate, of a machine that has one.
+    pub fn unrated(&self, time: &Range<u64>, is_one: fn(State) -> bool) -> u64 {
         let unrated = self.rated().filter(|(_, rate)| rate.is_none());
         let within = unrated.map(|(range, _)| range.start.max(time.start)..range.end.min(time.end));
-        within.map(|time| self.planned(&time)).sum()
+        let stretches = || self.stretches.iter().filter(|it| is_one(it.state));
+        let within = within.flat_map(|time| stretches().map(move |it| it.overlap(&time)));
+        match self.machine.rate {
+            Rate::None => 0,
+            Rate::Fixed(_) | Rate::ByProduct(..) => within.sum(),
+        }
     }
 
     /// The last rated rate that there was before a place.
@@ -255,6 +260,15 @@ fn rates(life: &Life, machine: &Machine, presence: &Presence) -> Vec<(Place, Opt
             rates.push((place, named.map(|(_, rate)| *rate).or(or)));
         }
     }
+    let late = life.late.iter().filter(|late| {
+        (late.machine, late.tag) == (presence.machine, machine.product())
+            && presence.holds(late.place)
+    });
+    for late in late {
+        let named = map.iter().find(|(name, _)| *name == late.raw);
+        rates.push((late.place, named.map(|(_, rate)| *rate).or(or)));
+    }
+    rates.sort_by_key(|(place, _)| *place);
     rates
 }
 

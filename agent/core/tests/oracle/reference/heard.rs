@@ -70,8 +70,22 @@ impl Life {
             .late
             .iter()
             .filter(|it| (it.machine, it.tag) == (of, tag));
+        // Of the product a later reading says more, however old it was when it came.
+        let products = |(position, (x, item)): (usize, &(u64, Item))| match item {
+            Item::Read(whose, taken) => {
+                (*whose, taken.tag) == (of, tag)
+                    && *x >= then + taken.age
+                    && position >= begun.1
+                    && taken.value.known().is_some()
+            }
+            _ => false,
+        };
+        let mut items = self.items.iter().enumerate();
         let is_next = match tag {
             0 => !before.any(|it| it.came >= begun && it.place.0 >= then),
+            _ if tag == machine.product() => {
+                !before.any(|it| it.came >= begun && it.place.0 >= then) && !items.any(products)
+            }
             _ => {
                 let counts = |(position, (x, item)): (usize, &(u64, Item))| match item {
                     Item::Read(whose, taken) => {
@@ -83,12 +97,12 @@ impl Life {
                     }
                     _ => false,
                 };
-                !before.any(|it| it.place.0 >= then) && !self.items.iter().enumerate().any(counts)
+                !before.any(|it| it.place.0 >= then) && !items.any(counts)
             }
         };
         let says = match tag {
             0 => State::of(raw) != State::Unknown,
-            _ => machine.counter(tag).is_some(),
+            _ => machine.counter(tag).is_some() || tag == machine.product(),
         };
         let tells = matches!(machine.told, Told::Status) && machine.late > 0;
         if tells && says && is_next && then >= begun.0 {

@@ -138,11 +138,11 @@ fn of_conditions(
     let at = |place: Place| {
         let from = known_from(life, presence, place);
         let value = |tag: usize| {
-            let usable = readings.iter().filter(|(then, taken)| {
+            let mut usable = readings.iter().filter(|(then, taken)| {
                 let is_of_it = taken.tag == tag && from <= *then && *then <= place;
                 is_of_it && taken.value.known().is_some() && then.0 < until(*then, taken)
             });
-            let (then, taken) = usable.last()?;
+            let (then, taken) = usable.next_back()?;
             taken
                 .value
                 .known()

@@ -185,23 +185,30 @@ impl Course<'_> {
             parts.repairs += 1;
             parts.repair_ms += took;
         }
-        let (mut told, mut uncounted, mut unrated) = (0, 0, self.unrated(&span.time));
+        let (mut told, mut uncounted) = (0, 0);
         for count in &self.counts {
             if let Some(from) = count.reset_from {
                 if is_within(span, count.place) {
                     let time = from.max(told)..count.place.0;
                     parts.uncounted_ms += self.planned(&time);
                     uncounted += self.makes(&time, |state| state != State::PlannedStop);
-                    unrated += self.unrated(&time);
                 }
                 told = count.place.0;
             }
         }
-        // What a part of the time would have made is no measure for all that was.
-        parts.rate = self.rate_before(span.close).filter(|_| unrated == 0);
+        let is_planned = |state| state != State::PlannedStop;
+        let is_producing = |state| state == State::Producing;
+        parts.unrated = [
+            self.unrated(&span.time, is_planned),
+            self.unrated(&span.time, is_producing),
+        ];
+        // A window without any rate has no capacity.
+        let [unrated, _] = parts.unrated;
+        let has_none = unrated > 0 && unrated == self.planned(&span.time) && uncounted == 0;
+        parts.rate = self.rate_before(span.close).filter(|_| !has_none);
         if parts.rate.is_some() {
-            let planned = self.makes(&span.time, |state| state != State::PlannedStop);
-            let producing = self.makes(&span.time, |state| state == State::Producing);
+            let planned = self.makes(&span.time, is_planned);
+            let producing = self.makes(&span.time, is_producing);
             parts.capacity = Some([planned, producing, uncounted]);
         }
         // The counters that make up the total.
@@ -269,6 +276,10 @@ impl Course<'_> {
             parts.scrap = add(parts.scrap, minute.scrap);
             parts.total = add(parts.total, minute.total);
         }
+        // It has a capacity if any of its minutes has one, which is the sum of theirs.
+        parts.rate = minutes.iter().filter_map(|minute| minute.rate).next_back();
+        let capacities = minutes.iter().filter_map(|minute| minute.capacity);
+        parts.capacity = capacities.reduce(|[a, b, c], [d, e, f]| [a + d, b + e, c + f]);
         self.third(&mut parts);
         parts
     }

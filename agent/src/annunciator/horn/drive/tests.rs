@@ -18,7 +18,7 @@ struct Fake {
 }
 
 impl Switch for Fake {
-    const REFRESH: Option<Duration> = Some(Duration::from_secs(10));
+    const REFRESH: Duration = Duration::from_secs(10);
 
     async fn set(&mut self, on: bool) -> Result<(), String> {
         sleep(self.takes).await;
