@@ -23,7 +23,8 @@ pub struct Options {
 /// Runs the test, prints what came of it, and fails if something did.
 pub fn command(options: &Options) -> ExitCode {
     let mut has_failed = false;
-    let printed = with_agent(&options.config, |data_dir| {
+    let printed = with_agent(&options.config, |settings| {
+        let data_dir = &settings.data_dir;
         let answer = asked(control::post(data_dir, "/api/v1/selftest", Vec::new()))?;
         let parts: Vec<Part> = understood(&answer)?;
         has_failed = parts.iter().any(|part| part.result == Verdict::Failed);

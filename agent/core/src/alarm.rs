@@ -79,6 +79,28 @@ impl AlarmState {
         }
     }
 
+    /// For people, in English and in Chinese.
+    pub const fn in_words(self) -> (&'static str, &'static str) {
+        match self {
+            AlarmState::Normal => ("normal", "正常"),
+            AlarmState::UnackActive => ("active, not acknowledged", "报警中，未确认"),
+            AlarmState::AckActive => ("active, acknowledged", "报警中，已确认"),
+            AlarmState::RtnUnack => ("gone, not acknowledged", "已恢复，未确认"),
+            AlarmState::LatchedUnack => ("gone, latched, not acknowledged", "已恢复，锁存，未确认"),
+            AlarmState::LatchedAck => ("gone, acknowledged, to be reset", "已恢复，已确认，待复位"),
+            AlarmState::Shelved => ("shelved", "已搁置"),
+            AlarmState::Suppressed => ("suppressed", "已抑制"),
+            AlarmState::OutOfService => ("out of service", "已停用"),
+        }
+    }
+
+    /// The state with this word of the contract.
+    pub fn from_name(name: &str) -> Option<AlarmState> {
+        AlarmState::ALL
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+
     /// Whether it waits for a person to acknowledge it.
     pub const fn is_unacknowledged(self) -> bool {
         matches!(

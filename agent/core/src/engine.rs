@@ -563,8 +563,7 @@ impl Engine {
 fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<Entry> {
     let mut first_slot = 0;
     let mut entries = Vec::with_capacity(plant.devices.len());
-    let asked = asked::asked(plant);
-    for ((index, device), asked) in plant.devices.iter().enumerate().zip(asked) {
+    for (index, device) in plant.devices.iter().enumerate() {
         let course = courses.get(usize::from(device.calendar.0));
         let planned = course.is_none_or(|course| course.span.planned);
         entries.push(Entry {
@@ -579,7 +578,8 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),
-            asked,
+            // What there is to go on from comes with the past.
+            asked: Asked::default(),
             summaries: [0; 4],
             tag_records: [0; 4],
             ended: Default::default(),

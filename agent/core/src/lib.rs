@@ -18,8 +18,9 @@ pub mod tag;
 pub mod calendar;
 pub mod state;
 
-pub mod kpi;
 pub mod summary;
+
+pub mod kpi;
 
 pub mod call;
 pub mod own;

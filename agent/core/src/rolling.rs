@@ -29,8 +29,20 @@ const CUTS_A_DAY: u64 = 4;
 #[derive(Debug)]
 pub struct Rolling {
     over_ms: u64,
-    slots: Queue<Slot>,
+    /// One for each window, and as many of those that follow.
+    spent: Queue<Spent>,
+    counted: Option<Queue<Counted>>,
+    labels: Option<Queue<(Wall, u32)>>,
     sum: Sum,
+}
+
+/// What is kept of each window besides times and faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeps {
+    /// Parts and capacity: for figures that are made of them.
+    pub counts: bool,
+    /// Start and fold: for a device whose windows late data correct.
+    pub labels: bool,
 }
 
 /// What windows are taken in.
@@ -71,12 +83,27 @@ pub const fn slots(over_ms: u64) -> usize {
     (whole + cuts + 2) as usize
 }
 
+/// Bytes that a rolling window takes besides itself.
+pub const fn bytes(over_ms: u64, keeps: Keeps) -> usize {
+    let mut each = size_of::<Spent>();
+    if keeps.counts {
+        each += size_of::<Counted>();
+    }
+    if keeps.labels {
+        each += size_of::<(Wall, u32)>();
+    }
+    slots(over_ms) * each
+}
+
 impl Rolling {
     /// Nothing is known yet.
-    pub fn new(over_ms: u64) -> Rolling {
+    pub fn new(over_ms: u64, keeps: Keeps) -> Rolling {
+        let slots = slots(over_ms);
         let mut rolling = Rolling {
             over_ms,
-            slots: Queue::with_capacity(slots(over_ms)),
+            spent: Queue::with_capacity(slots),
+            counted: keeps.counts.then(|| Queue::with_capacity(slots)),
+            labels: keeps.labels.then(|| Queue::with_capacity(slots)),
             sum: Sum::default(),
         };
         rolling.renew(None);
@@ -98,28 +125,50 @@ impl Rolling {
         &self.sum
     }
 
-    /// A window was closed that follows the last one.
+    /// A window was closed that follows the last one. A silence is one window, however long it was: it
+    /// is taken in as many as it would have been.
     pub fn push(&mut self, window: &Window, sum: &Sum) {
-        if self.slots.room() == 0 {
-            self.slots.pop();
+        let longest_ms = self.grain().longest_ms();
+        let mut rest = *sum;
+        while rest.times.total() > longest_ms {
+            let first = rest.split_off(longest_ms);
+            self.push_one(window, &first);
         }
-        let full = self.slots.try_push(Slot::of(window, sum));
-        debug_assert!(full.is_ok(), "room was made");
+        self.push_one(window, &rest);
     }
 
-    /// A window that was closed before is corrected, if it is still in it.
+    fn push_one(&mut self, window: &Window, sum: &Sum) {
+        push(&mut self.spent, Spent::of(sum));
+        if let Some(counted) = &mut self.counted {
+            push(counted, Counted::of(sum));
+        }
+        if let Some(labels) = &mut self.labels {
+            push(labels, (window.start, window.fold));
+        }
+    }
+
+    /// A window that was closed before is corrected, if it is still in it; a silence of the agent itself
+    /// never is.
     pub fn correct(&mut self, window: &Window, sum: &Sum) {
-        let is_same = |slot: &&mut Slot| (slot.start, slot.fold) == (window.start, window.fold);
-        if let Some(slot) = self.slots.items_mut().rev().find(is_same) {
-            *slot = Slot::of(window, sum);
+        let label = (window.start, window.fold);
+        let labels = self.labels.as_ref().map(Queue::items);
+        let at = labels.and_then(|labels| labels.iter().rposition(|known| *known == label));
+        let Some(at) = at.filter(|_| sum.times.total() <= self.grain().longest_ms()) else {
+            return;
+        };
+        if let Some(slot) = self.spent.at_mut(at) {
+            *slot = Spent::of(sum);
+        }
+        if let Some(slot) = self.counted.as_mut().and_then(|counted| counted.at_mut(at)) {
+            *slot = Counted::of(sum);
         }
     }
 
     /// Time that is in no window lies behind the last one: what was kept of it is lost.
     pub fn push_gap(&mut self, ms: u64) {
-        let last = self.slots.items().back();
-        let capacity = last.and_then(|slot| slot.sum().capacity);
-        let window = Window {
+        let last = self.spent.len().checked_sub(1);
+        let capacity = last.and_then(|last| self.slot(last).capacity);
+        let nowhere = Window {
             start: Wall(i64::MIN),
             end: Wall(i64::MIN),
             fold: 0,
@@ -127,12 +176,14 @@ impl Rolling {
             clock_step_ms: 0,
             unset: None,
         };
-        self.push(&window, &missing(ms, capacity));
+        self.push(&nowhere, &missing(ms, capacity));
     }
 
     /// A silence of unknown length: nobody can say how long ago the rest was.
     pub fn clear(&mut self) {
-        self.slots.clear();
+        self.spent.clear();
+        self.counted.iter_mut().for_each(Queue::clear);
+        self.labels.iter_mut().for_each(Queue::clear);
     }
 
     /// Moves it to the end of what was closed; `open` is the piece that goes on, as far as it was.
@@ -140,29 +191,40 @@ impl Rolling {
         let open = open.filter(|_| self.grain() == Grain::Piece);
         let mut missing_ms = self.over_ms;
         missing_ms = missing_ms.saturating_sub(open.map_or(0, |open| open.times.total()));
-        let mut first = self.slots.len();
-        let mut cut_ms = 0;
+        let mut first = self.spent.len();
         while let Some(before) = first.checked_sub(1).filter(|_| missing_ms > 0) {
             first = before;
-            let length = self.slots.items()[before].length_ms();
-            // A silence is one window, however long it was: of that no more than is asked for.
-            if length > missing_ms && length > self.grain().longest_ms() {
-                cut_ms = length - missing_ms;
-            }
-            missing_ms = missing_ms.saturating_sub(length);
+            missing_ms = missing_ms.saturating_sub(self.spent.items()[before].length_ms());
         }
-        let mut inside = self.slots.items().range(first..);
-        let oldest = inside.next().map(|slot| slot.sum().last(cut_ms));
-        let rate = oldest.or(open.copied()).and_then(|sum| sum.capacity);
-        let mut sum = missing(missing_ms, rate);
-        for next in oldest.into_iter().chain(inside.map(Slot::sum)) {
-            sum.add(&next);
+        let inside = first..self.spent.len();
+        let oldest = inside.clone().next().map(|at| self.slot(at));
+        let capacity = oldest.or(open.copied()).and_then(|sum| sum.capacity);
+        let mut sum = missing(missing_ms, capacity);
+        for at in inside {
+            sum.add(&self.slot(at));
         }
         if let Some(open) = open {
             sum.add(open);
         }
         self.sum = sum;
     }
+
+    fn slot(&self, at: usize) -> Sum {
+        let mut sum = self.spent.items()[at].sum();
+        if let Some(counted) = &self.counted {
+            counted.items()[at].add_to(&mut sum);
+        }
+        sum
+    }
+}
+
+/// Puts an item behind the others, in place of the oldest if there is no room.
+fn push<T>(queue: &mut Queue<T>, item: T) {
+    if queue.room() == 0 {
+        queue.pop();
+    }
+    let full = queue.try_push(item).is_err();
+    debug_assert!(!full, "room was made");
 }
 
 /// Time of which nothing was recorded. What could have been made in it is taken from the rate that
@@ -194,83 +256,80 @@ fn part_of(number: u64, part: u64, whole: u64) -> u64 {
 }
 
 impl Sum {
-    /// What is left of a silence without its first `cut_ms`: nothing is known of what is left.
-    fn last(mut self, cut_ms: u64) -> Sum {
-        if cut_ms == 0 {
-            return self;
+    /// Takes the first `ms` out of a window that is longer: what was known is known of its beginning,
+    /// and the silence behind is the same all along.
+    fn split_off(&mut self, ms: u64) -> Sum {
+        let whole = self.times.total();
+        let mut first = Sum {
+            times: Times::default(),
+            ..*self
+        };
+        let mut left = ms;
+        for state in State::ALL {
+            if !matches!(state, State::PlannedStop | State::Unknown) {
+                let part = self.times.of(state).min(left);
+                self.times.0[state as usize] -= part;
+                first.times.add(state, part);
+                left -= part;
+            }
         }
-        let length = self.times.total();
-        let left = length.saturating_sub(cut_ms);
-        let (unknown, stop) = (
-            self.times.of(State::Unknown),
+        let (stop, unknown) = (
             self.times.of(State::PlannedStop),
+            self.times.of(State::Unknown),
         );
-        let stop = part_of(stop, left, unknown + stop);
-        self.times = Times::default();
-        self.times.add(State::PlannedStop, stop);
-        self.times.add(State::Unknown, left - stop);
-        self.uncounted_ms = self.uncounted_ms.min(left);
-        self.unrated.planned_ms = part_of(self.unrated.planned_ms, left, length);
-        self.unrated.producing_ms = 0;
-        if let Some(capacity) = &mut self.capacity {
-            capacity.planned = part_of(capacity.planned, left, length);
-            capacity.producing = 0;
-            capacity.uncounted = capacity.uncounted.min(capacity.planned);
+        let of_stop = part_of(stop, left, stop + unknown).max(left.saturating_sub(unknown));
+        for (state, part) in [
+            (State::PlannedStop, of_stop),
+            (State::Unknown, left - of_stop),
+        ] {
+            self.times.0[state as usize] -= part;
+            first.times.add(state, part);
         }
-        self
+        let share = |number: u64| part_of(number, ms, whole);
+        first.uncounted_ms = share(self.uncounted_ms);
+        self.uncounted_ms -= first.uncounted_ms;
+        first.unrated.planned_ms = share(self.unrated.planned_ms);
+        self.unrated.planned_ms -= first.unrated.planned_ms;
+        self.unrated.producing_ms = 0;
+        if let (Some(rest), Some(first)) = (&mut self.capacity, &mut first.capacity) {
+            first.planned = share(rest.planned);
+            first.uncounted = share(rest.uncounted);
+            rest.planned -= first.planned;
+            rest.uncounted -= first.uncounted;
+            rest.producing = 0;
+        }
+        let counted = |count: Option<u64>| count.map(|_| 0);
+        self.parts = Parts {
+            good: counted(self.parts.good),
+            scrap: counted(self.parts.scrap),
+            total: counted(self.parts.total),
+            ..Parts::default()
+        };
+        (self.failures, self.repairs, self.repair_ms) = (0, 0, 0);
+        first
     }
 }
 
-/// One window.
+/// Times and faults of one window.
 #[derive(Debug, Clone, Copy)]
-pub struct Slot {
-    start: Wall,
-    counts: [u64; 3],
-    gap_total: u64,
-    capacity: [u64; 3],
-    rate: u64,
-    repair_ms: u64,
-    /// Milliseconds; a window of more than 49 days, which only a silence can be, counts as 49.
+struct Spent {
+    /// Milliseconds in each state.
     times: [u32; 7],
-    uncounted_ms: u32,
-    gap_before_ms: u32,
-    /// Time without a rated rate: planned, producing.
-    unrated_ms: [u32; 2],
-    failures: u32,
-    repairs: u32,
-    fold: u32,
-    /// Which of good, scrap, total and the capacity are known.
-    known: [bool; 4],
+    /// A repair of more than 49 days counts as 49.
+    repair_ms: u32,
+    failures: u16,
+    repairs: u16,
 }
 
-const _: () = assert!(size_of::<Slot>() <= 144);
+const _: () = assert!(size_of::<Spent>() == 36);
 
-impl Slot {
-    fn of(window: &Window, sum: &Sum) -> Slot {
-        let short = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
-        let parts = &sum.parts;
-        let counts = [parts.good, parts.scrap, parts.total];
-        let capacity = sum.capacity.unwrap_or_default();
-        Slot {
-            start: window.start,
-            counts: counts.map(Option::unwrap_or_default),
-            gap_total: parts.gap_total,
-            capacity: [capacity.planned, capacity.producing, capacity.uncounted],
-            rate: capacity.rate,
-            repair_ms: sum.repair_ms,
+impl Spent {
+    fn of(sum: &Sum) -> Spent {
+        Spent {
             times: sum.times.0.map(short),
-            uncounted_ms: short(sum.uncounted_ms),
-            gap_before_ms: short(parts.gap_before_ms),
-            unrated_ms: [sum.unrated.planned_ms, sum.unrated.producing_ms].map(short),
-            failures: sum.failures,
-            repairs: sum.repairs,
-            fold: window.fold,
-            known: [
-                counts[0].is_some(),
-                counts[1].is_some(),
-                counts[2].is_some(),
-                sum.capacity.is_some(),
-            ],
+            repair_ms: short(sum.repair_ms),
+            failures: u16::try_from(sum.failures).unwrap_or(u16::MAX),
+            repairs: u16::try_from(sum.repairs).unwrap_or(u16::MAX),
         }
     }
 
@@ -279,33 +338,76 @@ impl Slot {
     }
 
     fn sum(&self) -> Sum {
-        let count = |at: usize| self.known[at].then_some(self.counts[at]);
-        let [planned, producing, uncounted] = self.capacity;
         Sum {
             times: Times(self.times.map(u64::from)),
-            uncounted_ms: u64::from(self.uncounted_ms),
-            parts: Parts {
-                good: count(0),
-                scrap: count(1),
-                total: count(2),
-                gap_total: self.gap_total,
-                gap_before_ms: u64::from(self.gap_before_ms),
-            },
-            failures: self.failures,
-            repairs: self.repairs,
-            repair_ms: self.repair_ms,
-            unrated: Unrated {
-                planned_ms: u64::from(self.unrated_ms[0]),
-                producing_ms: u64::from(self.unrated_ms[1]),
-            },
-            capacity: self.known[3].then_some(Capacity {
-                planned,
-                producing,
-                uncounted,
-                rate: self.rate,
-            }),
+            failures: u32::from(self.failures),
+            repairs: u32::from(self.repairs),
+            repair_ms: u64::from(self.repair_ms),
+            ..Sum::default()
         }
     }
+}
+
+/// Parts and capacity of one window.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    counts: [u64; 3],
+    gap_total: u64,
+    capacity: [u64; 3],
+    rate: u64,
+    uncounted_ms: u32,
+    gap_before_ms: u32,
+    /// Time without a rated rate: planned, producing.
+    unrated_ms: [u32; 2],
+    /// Which of good, scrap, total and the capacity are known.
+    known: [bool; 4],
+}
+
+impl Counted {
+    fn of(sum: &Sum) -> Counted {
+        let parts = &sum.parts;
+        let counts = [parts.good, parts.scrap, parts.total];
+        let capacity = sum.capacity.unwrap_or_default();
+        let [good, scrap, total] = counts.map(|count| count.is_some());
+        Counted {
+            counts: counts.map(Option::unwrap_or_default),
+            gap_total: parts.gap_total,
+            capacity: [capacity.planned, capacity.producing, capacity.uncounted],
+            rate: capacity.rate,
+            uncounted_ms: short(sum.uncounted_ms),
+            gap_before_ms: short(parts.gap_before_ms),
+            unrated_ms: [sum.unrated.planned_ms, sum.unrated.producing_ms].map(short),
+            known: [good, scrap, total, sum.capacity.is_some()],
+        }
+    }
+
+    fn add_to(&self, sum: &mut Sum) {
+        let count = |at: usize| self.known[at].then_some(self.counts[at]);
+        let [planned, producing, uncounted] = self.capacity;
+        sum.uncounted_ms = u64::from(self.uncounted_ms);
+        sum.parts = Parts {
+            good: count(0),
+            scrap: count(1),
+            total: count(2),
+            gap_total: self.gap_total,
+            gap_before_ms: u64::from(self.gap_before_ms),
+        };
+        let [planned_ms, producing_ms] = self.unrated_ms.map(u64::from);
+        sum.unrated = Unrated {
+            planned_ms,
+            producing_ms,
+        };
+        sum.capacity = self.known[3].then_some(Capacity {
+            planned,
+            producing,
+            uncounted,
+            rate: self.rate,
+        });
+    }
+}
+
+fn short(ms: u64) -> u32 {
+    u32::try_from(ms).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -108,6 +108,15 @@ impl Per {
         ("rate_per_h", Per::Hour),
     ];
 
+    /// As in `°C/min`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Per::Second => "s",
+            Per::Minute => "min",
+            Per::Hour => "h",
+        }
+    }
+
     /// Milliseconds.
     pub const fn ms(self) -> f64 {
         match self {

@@ -4,6 +4,7 @@
 
 use andon_core::calendar::Calendar;
 use andon_core::engine::Engine;
+use andon_core::kpi::Measure;
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::{
@@ -171,11 +172,13 @@ fn plant() -> Plant {
         detect: [Detectors::ALL; REGISTERS as usize].into(),
     });
     let when = |device| {
-        parse("r60 > 5000 and state == producing", 10.0, &|_, name| {
-            Ok(if name == "state" {
-                Name::State(device)
-            } else {
-                Name::Tag(device, TagIndex(60))
+        let text = "r60 > 5000 and state == producing and not oee > 5 \
+                    and not rate_per_min(r60, '5 s') > 1e9 and not no_data(r60)";
+        parse(text, 10.0, &|_, name| {
+            Ok(match (name, Measure::from_name(name)) {
+                ("state", _) => Name::State(device),
+                (_, Some(measure)) => Name::Figure(device, measure, 8 * 3_600_000),
+                _ => Name::Tag(device, TagIndex(60)),
             })
         })
         .expect("the rule is right")

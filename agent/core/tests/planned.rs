@@ -4,13 +4,19 @@
 
 use andon_core::calendar::{Calendar, Shift};
 use andon_core::engine::{Action, Engine, allocations};
+use andon_core::kpi::{Key, Measure};
 use andon_core::modbus::decode::Words;
 use andon_core::modbus::plan::{Plan, ReadIndex};
-use andon_core::plant::{Device, Gateway, Link, Manners, Match, Model, Plant, StateMap, States};
+use andon_core::plant::{
+    Alarm, Device, Gateway, Link, Manners, Match, Model, Owner, Plant, Priority, StateMap, States,
+};
 use andon_core::record::Run;
+use andon_core::rule::{Limit, Op, Rule};
 use andon_core::state::State;
 use andon_core::summary::TierSet;
-use andon_core::tag::{Detectors, Kind, LinkIndex, Point, Source, Summed, Table, Tag, TagIndex};
+use andon_core::tag::{
+    Detectors, DeviceIndex, Kind, LinkIndex, Point, Source, Summed, Table, Tag, TagIndex,
+};
 use andon_core::time::{ClockState, Mono, Now, Wall};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -94,6 +100,36 @@ fn plant() -> Plant {
         calendar: Default::default(),
         detect: [Detectors::ALL; TAGS as usize].into(),
     });
+    let figure = |device, key, over_ms| Rule::Figure {
+        device,
+        measure: Measure::Value(key),
+        over_ms,
+        op: Op::Less,
+        limit: Limit::Number {
+            limit: 0.0,
+            deadband: 0.0,
+        },
+    };
+    let alarms = (0..DEVICES).step_by(10).map(|n| {
+        let device = DeviceIndex(u16::try_from(n).unwrap_or(u16::MAX));
+        let (hours, days) = (8 * 3_600_000, 31 * 86_400_000);
+        Alarm {
+            owner: Owner::Device(device),
+            id: "low".into(),
+            priority: Priority::Low,
+            when: Rule::And(
+                Box::new(figure(device, Key::Oee, hours)),
+                Box::new(figure(device, Key::FaultRatePerH, days)),
+            ),
+            on_delay_ms: 0,
+            off_delay_ms: 0,
+            latched: false,
+            group: None,
+            suppress_when: None,
+            text_en: "".into(),
+            text_zh: "".into(),
+        }
+    });
     let mut calendar = Calendar::always(jiff::tz::TimeZone::UTC);
     calendar.shifts = (0..12)
         .map(|n| Shift {
@@ -116,7 +152,7 @@ fn plant() -> Plant {
         other_calendars: vec![],
         links: vec![Link::network("plc")],
         devices: devices.collect(),
-        alarms: vec![],
+        alarms: alarms.collect(),
         roster: Default::default(),
         horns: vec![],
         buttons: Default::default(),

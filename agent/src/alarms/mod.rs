@@ -7,6 +7,7 @@ mod screen;
 use crate::check::{complain_of, say};
 use crate::control::{self, AskError};
 use crate::http::Wish;
+use crate::settings::Settings;
 use crate::{config, runtime};
 use andon_core::alarm::{LONGEST_BY, LONGEST_SHELF_MS};
 use bytes::Bytes;
@@ -174,6 +175,7 @@ struct Alarm {
     by: Option<String>,
     why: Option<String>,
     until_ms: Option<i64>,
+    first_out: bool,
     count: u64,
 }
 
@@ -186,8 +188,8 @@ struct Silenced {
 /// Prints the alarms of the running agent.
 pub fn list(options: &Shown) -> ExitCode {
     let Shown { list, hygiene } = options;
-    with_agent(&list.config, |data_dir| {
-        let answer = asked(control::get(data_dir, "/api/v1/alarms"))?;
+    with_agent(&list.config, |settings| {
+        let answer = asked(control::get(&settings.data_dir, "/api/v1/alarms"))?;
         if list.json {
             return Ok(String::from_utf8_lossy(&answer).into_owned());
         }
@@ -231,13 +233,15 @@ pub fn act(deed: Deed) -> ExitCode {
     };
     let One { id, who } = one;
     wish.by = Some(who.name());
-    with_agent(&who.list.config, |data_dir| {
+    with_agent(&who.list.config, |settings| {
         let path = format!("/api/v1/alarms/{}/{verb}", escaped(&id));
-        let answer = asked(control::post(data_dir, &path, body(&wish)))?;
+        let answer = asked(control::post(&settings.data_dir, &path, body(&wish)))?;
         if who.list.json {
             return Ok(String::from_utf8_lossy(&answer).into_owned());
         }
-        understood(&answer).map(|alarm| screen::outcome(&alarm))
+        let alarm: Alarm = understood(&answer)?;
+        let until = alarm.until_ms.map(|until| local(until, settings));
+        Ok(screen::outcome(&alarm, until.as_deref()))
     })
 }
 
@@ -246,14 +250,24 @@ fn silence(who: &Who) -> ExitCode {
         by: Some(who.name()),
         ..Wish::default()
     };
-    with_agent(&who.list.config, |data_dir| {
-        let answer = asked(control::post(data_dir, "/api/v1/horn/silence", body(&wish)))?;
+    with_agent(&who.list.config, |settings| {
+        let post = control::post(&settings.data_dir, "/api/v1/horn/silence", body(&wish));
+        let answer = asked(post)?;
         if who.list.json {
             return Ok(String::from_utf8_lossy(&answer).into_owned());
         }
         let Silenced { silenced } = understood(&answer)?;
         Ok(screen::silenced(silenced))
     })
+}
+
+/// A moment as the clock on the wall of the plant shows it.
+fn local(ms: i64, settings: &Settings) -> String {
+    let zone = settings.plant.calendar.zone.clone();
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(at) => at.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => format!("{ms} ms"),
+    }
 }
 
 fn because(why: String) -> Wish {
@@ -309,17 +323,17 @@ impl From<AskError> for Failed {
 
 pub(crate) fn with_agent(
     file: &Path,
-    ask: impl FnOnce(&Path) -> Result<String, Failed>,
+    ask: impl FnOnce(&Settings) -> Result<String, Failed>,
 ) -> ExitCode {
-    let data_dir = match config::load(file) {
-        Ok(loaded) => loaded.settings.data_dir,
+    let settings = match config::load(file) {
+        Ok(loaded) => loaded.settings,
         Err(report) => {
             // Without anybody to read it the file is as bad.
             let _ = complain_of(&report);
             return ExitCode::from(WRONG);
         }
     };
-    match ask(&data_dir) {
+    match ask(&settings) {
         // A pipe that nobody reads any more is no failure of the agent, but of the command.
         Ok(text) => say(std::io::stdout(), &text).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Err(Failed::Wrong(why)) => {

@@ -3,6 +3,7 @@
 
 use super::{Alarm, Alarms};
 use crate::screen::{COLUMNS, line, plural, span, span_zh, width, wrapped};
+use andon_core::alarm::AlarmState;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -21,8 +22,12 @@ pub(super) fn render(alarms: &Alarms) -> String {
 }
 
 /// What one alarm has come to.
-pub(super) fn outcome(alarm: &Alarm) -> String {
-    let (en, zh) = state(alarm);
+pub(super) fn outcome(alarm: &Alarm, until: Option<&str>) -> String {
+    let (mut en, mut zh) = state(alarm);
+    if let Some(until) = until {
+        let _ = write!(en, ", until {until}");
+        let _ = write!(zh, "，至 {until}");
+    }
     let mut text = String::new();
     let is = match alarm.occurrence {
         0 => format!("{en}. {zh}。"),
@@ -94,6 +99,9 @@ fn row(text: &mut String, alarm: &Alarm, width: usize, now: i64) {
     if alarm.count > 1 {
         let _ = write!(head, ", {} times", alarm.count);
     }
+    if alarm.first_out {
+        head.push_str(", first 首发");
+    }
     line(text, 0, &head);
     let mut is = en;
     if let Some(until) = alarm.until_ms {
@@ -162,16 +170,11 @@ fn state(alarm: &Alarm) -> (String, String) {
         "unack-active" if is_call => ("called, nobody has arrived", "已呼叫，未到场"),
         "ack-active" if is_call => ("arrived, not solved", "已到场，未解决"),
         "normal" if is_call && alarm.cleared_ms.is_some() => ("solved", "已解决"),
-        "normal" => ("normal", "正常"),
-        "unack-active" => ("active, not acknowledged", "报警中，未确认"),
-        "ack-active" => ("active, acknowledged", "报警中，已确认"),
-        "rtn-unack" => ("gone, not acknowledged", "已恢复，未确认"),
-        "latched-unack" => ("gone, latched, not acknowledged", "已恢复，锁存，未确认"),
-        "latched-ack" => ("gone, acknowledged, to be reset", "已恢复，已确认，待复位"),
-        "shelved" => ("shelved", "已搁置"),
-        "suppressed" => ("suppressed", "已抑制"),
-        "out-of-service" => ("out of service", "已停用"),
-        other => (other, other),
+        // Another version of the agent may know more of them.
+        other => match AlarmState::from_name(other) {
+            Some(state) => state.in_words(),
+            None => (other, other),
+        },
     };
     let (mut en, mut zh) = (en.to_owned(), zh.to_owned());
     let is_hidden = matches!(&*alarm.state, "shelved" | "suppressed" | "out-of-service");
@@ -219,6 +222,7 @@ mod tests {
                   "priority": "high", "quality": "good", "raised_ms": now - 120_000,
                   "cleared_ms": now - 100_000, "count": 3,
                   "text_en": "press-2 stopped by a fault",
+                  "first_out": true,
                   "text_zh": "二号冲压机因为故障停机，请维修人员立即到现场检查液压系统、光幕和急停回路，并确认报警" },
             ],
         }));
@@ -229,7 +233,7 @@ gw-press-1: 3 not normal, 1 to be acknowledged. 3 个报警，1 个待确认。
   2 sounding, high at most. 2 个鸣响，最高级别 高。
   the sound is stopped for another 1 min 30 s. 已消音，剩余 1 分 30 秒。
 
-press-2.fault    no. 31    high   高  2 min 0 s ago, 3 times
+press-2.fault    no. 31    high   高  2 min 0 s ago, 3 times, first 首发
     gone, not acknowledged  已恢复，未确认
     press-2 stopped by a fault
     二号冲压机因为故障停机，请维修人员立即到现场检查液压系统、光幕和急停回路，并
@@ -262,9 +266,19 @@ oven-7.overheat  no. 12    medium 中  2 h 0 min ago
             "quality": "good",
         }));
         assert_eq!(
-            outcome(&alarm.unwrap()),
+            outcome(&alarm.unwrap(), None),
             "press-1.fault number 4: active, acknowledged by li. 报警中，已确认（li）。"
         );
+        let shelved = serde_json::from_value(json!({
+            "id": "press-1.fault", "occurrence": 4, "state": "shelved", "by": "li",
+            "quality": "good", "active": true, "until_ms": 1_790_000_000_000_i64,
+        }));
+        let told = outcome(&shelved.unwrap(), Some("2026-09-21 22:13"));
+        assert!(
+            told.contains("shelved while active by li, until 2026-09-21 22:13."),
+            "{told}"
+        );
+        assert!(told.contains("（li），至 2026-09-21 22:13。"), "{told}");
         for text in [silenced(0), silenced(1), silenced(500)] {
             assert!(text.lines().all(|line| line.width() <= COLUMNS), "{text}");
         }

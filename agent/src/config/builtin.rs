@@ -222,6 +222,7 @@ impl Change {
         let fill = |text: &Arc<str>| {
             text.replace("{device}", device)
                 .replace("{name}", name)
+                .replace("{limit}", "-")
                 .into()
         };
         if let Some(delay) = &self.on_delay_ms {

@@ -23,6 +23,7 @@ mod many;
 mod mistakes;
 mod mutations;
 mod people;
+mod rules;
 mod serial;
 mod states;
 mod tags;
@@ -383,10 +384,15 @@ fn every_section_of_press_line_has_its_function() {
 }
 
 #[test]
-fn press_line_has_one_warning() {
+fn press_line_has_two_warnings() {
     let warnings = press_line().warnings;
     let told: Vec<_> = warnings.entries().collect();
-    assert_eq!(told.len(), 1, "{warnings}");
+    assert_eq!(told.len(), 2, "{warnings}");
+    let message = &told[1].message;
+    assert!(
+        message.contains("`fault-rate` may come and go with each minute"),
+        "{message}"
+    );
     assert_eq!((told[0].line, told[0].column), (Some(45), Some(11)));
 }
 

@@ -127,7 +127,10 @@ pub(super) fn problem(not_done: &NotDone, id: &str, plant: &Plant) -> Problem {
                 Refusal::ShelfTime => {
                     problem.hint(format!("give `for_ms`, from 1 to {LONGEST_SHELF_MS}"))
                 }
-                _ => problem,
+                _ => {
+                    let zh = refusal.in_chinese();
+                    Problem::new(status, format!("{id}: {refusal}. {zh}"))
+                }
             }
         }
         // Asked for in another way.

@@ -3,6 +3,8 @@
 use super::{Alarm, AlarmState, Change, Happening, Shelf, Wait};
 use crate::time::{Mono, Wall};
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -141,11 +143,8 @@ impl fmt::Display for Refusal {
                 "number {named} was named, but the newest is number {newest}"
             ),
             Refusal::NothingToAcknowledge(state) => {
-                write!(
-                    f,
-                    "there is nothing to acknowledge: it is {}",
-                    state.as_str()
-                )
+                let (en, _) = state.in_words();
+                write!(f, "there is nothing to acknowledge: it is {en}")
             }
             Refusal::Acknowledged(Some(by)) => {
                 write!(f, "there is nothing to acknowledge: {by} has done so")
@@ -157,13 +156,13 @@ impl fmt::Display for Refusal {
             Refusal::Hidden(AlarmState::OutOfService) => {
                 f.write_str("it is out of service; return it to service first")
             }
-            Refusal::Hidden(state) => write!(f, "it is {} now", state.as_str()),
+            Refusal::Hidden(state) => write!(f, "it is {} now", state.in_words().0),
             Refusal::Active => {
                 f.write_str("its condition still holds; it can be reset when that is gone")
             }
             Refusal::NotAcknowledged => f.write_str("nobody has acknowledged it; do that first"),
             Refusal::NothingToReset(state) => {
-                write!(f, "there is nothing to reset: it is {}", state.as_str())
+                write!(f, "there is nothing to reset: it is {}", state.in_words().0)
             }
             Refusal::NoReason => f.write_str("a reason is needed"),
             Refusal::LongName => write!(f, "a name has at most {LONGEST_BY} bytes"),
@@ -183,6 +182,47 @@ impl fmt::Display for Refusal {
 }
 
 impl core::error::Error for Refusal {}
+
+impl Refusal {
+    /// The same in Chinese.
+    pub fn in_chinese(&self) -> String {
+        match self {
+            Refusal::Occurrence { named: 0, newest } => {
+                format!("编号从 1 开始，最新为第 {newest} 次")
+            }
+            Refusal::Occurrence { named, newest } if named < newest => {
+                format!("指定的是第 {named} 次，最新为第 {newest} 次，请先查看")
+            }
+            Refusal::Occurrence { named, newest } => {
+                format!("指定的是第 {named} 次，最新为第 {newest} 次")
+            }
+            Refusal::NothingToAcknowledge(state) => {
+                format!("无需确认，当前状态：{}", state.in_words().1)
+            }
+            Refusal::Acknowledged(Some(by)) => format!("无需确认，{by} 已确认"),
+            Refusal::Acknowledged(None) => "无需确认，已有人确认".into(),
+            Refusal::Hidden(AlarmState::Shelved) => "已搁置，请先取消搁置".into(),
+            Refusal::Hidden(AlarmState::OutOfService) => "已停用，请先恢复使用".into(),
+            Refusal::Hidden(state) => format!("当前状态：{}", state.in_words().1),
+            Refusal::Active => "报警条件仍然成立，消失后才能复位".into(),
+            Refusal::NotAcknowledged => "尚未确认，请先确认".into(),
+            Refusal::NothingToReset(state) => {
+                format!("无需复位，当前状态：{}", state.in_words().1)
+            }
+            Refusal::NoReason => "必须写明原因".into(),
+            Refusal::LongName => format!("姓名最多 {LONGEST_BY} 字节"),
+            Refusal::LongReason => format!("原因最多 {LONGEST_WHY} 字节"),
+            Refusal::NoLine => "姓名和原因只能是一行文字".into(),
+            Refusal::ShelfTime => "搁置时间最短 1 毫秒，最长 8 小时".into(),
+            Refusal::NotShelved => "没有被搁置".into(),
+            Refusal::InService => "没有被停用".into(),
+            Refusal::NotACall => "不是呼叫，随报警条件变化".into(),
+            Refusal::Called => "已呼叫，尚未解决".into(),
+            Refusal::NotCalled => "没有呼叫".into(),
+            Refusal::NotBySms => "短信只能确认报警".into(),
+        }
+    }
+}
 
 impl Alarm {
     /// A person does something to it at `now`, labelled `at`. `occurrence` is the one they mean;

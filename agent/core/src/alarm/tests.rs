@@ -1,4 +1,8 @@
 use super::*;
+use alloc::format;
+
+mod table;
+
 use Cycle::{AckActive, LatchedAck, LatchedUnack, Normal, RtnUnack, UnackActive};
 use Happening::{Acknowledge, Clear, Occur, Reset, Return};
 
@@ -212,10 +216,7 @@ fn a_refusal_says_why() {
     active.happen(Clear, true, Wall(1));
     active.happen(Occur, true, Wall(2));
     let older = refusal(&mut active, ack, Some(1), li(None));
-    assert!(
-        alloc::format!("{older}").contains("number 2 now"),
-        "{older}"
-    );
+    assert!(format!("{older}").contains("number 2 now"), "{older}");
     active.act(ack, Some(2), li(None), true, AT).unwrap();
     assert_eq!(
         refusal(&mut active, ack, Some(2), li(None)),

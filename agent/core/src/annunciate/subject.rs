@@ -30,8 +30,8 @@ impl Subject {
             priority: settings.priority,
             device,
             machine,
-            text_en: settings.text_en.clone(),
-            text_zh: settings.text_zh.clone(),
+            text_en: settings.text_en(alarm.value.as_ref()).into(),
+            text_zh: settings.text_zh(alarm.value.as_ref()).into(),
             value: value(plant, &settings.when, alarm.value.as_ref()),
             raised,
             clock: raised.and_then(|raised| clock(plant, raised)),
@@ -62,6 +62,23 @@ fn value(plant: &Plant, when: &Rule, value: Option<&Value>) -> [Box<str>; 2] {
             let tag = plant.device(*device).model.tags.get(usize::from(tag.0));
             let unit = tag.map_or("", |tag| &tag.unit);
             let text = compared(value, unit, *op, limit);
+            [text.as_str().into(), text.into()]
+        }
+        Rule::Figure { op, limit, .. } => {
+            let text = compared(value, "", *op, limit);
+            [text.as_str().into(), text.into()]
+        }
+        Rule::Rate {
+            device,
+            tag,
+            per,
+            op,
+            limit,
+            ..
+        } => {
+            let tag = plant.device(*device).model.tags.get(usize::from(tag.0));
+            let unit = tag.map_or("", |tag| &tag.unit);
+            let text = compared(value, &format!("{unit}/{}", per.as_str()), *op, limit);
             [text.as_str().into(), text.into()]
         }
         Rule::State { device, .. } => {

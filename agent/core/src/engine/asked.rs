@@ -4,7 +4,7 @@
 use super::Engine;
 use crate::kpi::Measure;
 use crate::plant::{Device, Plant};
-use crate::rolling::{Grain, Rolling, slots};
+use crate::rolling::{Grain, Keeps, Rolling, bytes};
 use crate::rule::Rule;
 use crate::slope::Slope;
 use crate::summary::Sum;
@@ -27,7 +27,8 @@ pub(super) struct Asked {
 /// What alarms ask for, once each, in the order in which they do.
 #[derive(Debug, Default)]
 struct Asks {
-    rolling: Vec<(DeviceIndex, u64)>,
+    /// With whether any of the figures is made of parts.
+    rolling: Vec<(DeviceIndex, u64, bool)>,
     slopes: Vec<(DeviceIndex, TagIndex, u64)>,
     heard: Vec<(DeviceIndex, TagIndex)>,
 }
@@ -40,8 +41,11 @@ impl Asks {
                 rule.for_each_leaf(&mut |leaf| asks.note(leaf));
             }
         }
-        asks.rolling.sort_unstable();
-        asks.rolling.dedup();
+        let rank =
+            |(device, over_ms, counts): &(DeviceIndex, u64, bool)| (*device, *over_ms, !counts);
+        asks.rolling.sort_unstable_by_key(rank);
+        asks.rolling
+            .dedup_by_key(|(device, over_ms, _)| (*device, *over_ms));
         asks.slopes.sort_unstable();
         asks.slopes.dedup();
         asks.heard.sort_unstable();
@@ -52,8 +56,13 @@ impl Asks {
     fn note(&mut self, leaf: &Rule) {
         match leaf {
             Rule::Figure {
-                device, over_ms, ..
-            } => self.rolling.push((*device, *over_ms)),
+                device,
+                measure,
+                over_ms,
+                ..
+            } => self
+                .rolling
+                .push((*device, *over_ms, measure.needs_count())),
             Rule::Rate {
                 device,
                 tag,
@@ -70,10 +79,11 @@ impl Asks {
 pub(super) fn asked(plant: &Plant) -> Vec<Asked> {
     let mut all: Vec<Asked> = plant.devices.iter().map(|_| Asked::default()).collect();
     let asks = Asks::of(plant);
-    for (device, over_ms) in asks.rolling {
-        if plant.device(device).model.state.is_some() {
-            let of_device = &mut all[usize::from(device.0)];
-            of_device.rolling.push(Rolling::new(over_ms));
+    for (device, over_ms, counts) in asks.rolling {
+        let settings = plant.device(device);
+        if settings.model.state.is_some() {
+            let rolling = Rolling::new(over_ms, keeps(settings, counts));
+            all[usize::from(device.0)].rolling.push(rolling);
         }
     }
     for (device, tag, window_ms) in asks.slopes {
@@ -87,11 +97,20 @@ pub(super) fn asked(plant: &Plant) -> Vec<Asked> {
     all
 }
 
-/// How many windows are kept for figures of alarms, and of how many rolling windows they are.
-pub(super) fn count_slots(plant: &Plant) -> (usize, usize) {
+fn keeps(device: &Device, counts: bool) -> Keeps {
+    Keeps {
+        counts,
+        labels: device.late_ms > 0,
+    }
+}
+
+/// How many rolling windows there are, and the bytes of all of them.
+pub(super) fn rolling_windows(plant: &Plant) -> (usize, usize) {
     let asks = Asks::of(plant).rolling;
-    let all = asks.iter().map(|(_, over_ms)| slots(*over_ms)).sum();
-    (all, asks.len())
+    let each = asks.iter().map(|(device, over_ms, counts)| {
+        size_of::<Rolling>() + bytes(*over_ms, keeps(plant.device(*device), *counts))
+    });
+    (asks.len(), each.sum())
 }
 
 /// How many rates of change are followed.
@@ -103,8 +122,9 @@ impl Plant {
     /// How far back single minutes are needed for figures of alarms, in milliseconds.
     pub fn reach_of_minutes(&self) -> u64 {
         let asks = Asks::of(self).rolling.into_iter();
-        let minutes = asks.filter(|(_, over_ms)| Grain::of(*over_ms) == Grain::Minute);
-        minutes.map(|(_, over_ms)| over_ms).max().unwrap_or(0)
+        let times = asks.map(|(_, over_ms, _)| over_ms);
+        let minutes = times.filter(|over_ms| Grain::of(*over_ms) == Grain::Minute);
+        minutes.max().unwrap_or(0)
     }
 }
 

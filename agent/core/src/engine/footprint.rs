@@ -1,6 +1,6 @@
 //! What the core allocates at its start.
 
-use super::asked::{count_slopes, count_slots};
+use super::asked::{count_slopes, rolling_windows};
 use super::course::Course;
 use super::newest::Slot;
 use super::recent::Slots;
@@ -14,7 +14,6 @@ use crate::hygiene::Hygiene;
 use crate::late::{self, Late};
 use crate::limits::{actions, inputs, messages, tags, texts, tracks};
 use crate::plant::{self, Plant};
-use crate::rolling::{Rolling, Slot as Window};
 use crate::sample::Text;
 use crate::slope::{self, Slope};
 use crate::tag_sums::Track;
@@ -51,6 +50,7 @@ const OF_TAG: usize = size_of::<u32>() + size_of::<Trouble>() + size_of::<bool>(
 pub fn allocations(plant: &Plant) -> Vec<Allocation> {
     let devices = plant.devices.len();
     let alarms = plant.alarms.len();
+    let (windows, of_windows) = rolling_windows(plant);
     Vec::from([
         Allocation {
             what: "newest sample of each tag",
@@ -93,14 +93,9 @@ pub fn allocations(plant: &Plant) -> Vec<Allocation> {
             each: size_of::<Slots>(),
         },
         Allocation {
-            what: "minutes or hours that alarms take figures over",
-            count: count_slots(plant).0,
-            each: size_of::<Window>(),
-        },
-        Allocation {
-            what: "figures of alarms over them",
-            count: count_slots(plant).1,
-            each: size_of::<Rolling>(),
+            what: "rolling windows that alarms take figures over",
+            count: windows,
+            each: of_windows.div_ceil(windows.max(1)),
         },
         Allocation {
             what: "readings that alarms take rates of change from",

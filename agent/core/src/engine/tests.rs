@@ -30,6 +30,7 @@ mod own;
 mod power;
 mod rates;
 mod restart;
+mod ruled;
 mod shown;
 mod source_time;
 mod sources;

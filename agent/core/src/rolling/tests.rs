@@ -33,6 +33,11 @@ fn spent(state: State, ms: u64) -> Sum {
     sum
 }
 
+const ALL: Keeps = Keeps {
+    counts: true,
+    labels: true,
+};
+
 fn of(rolling: &Rolling, name: &str) -> Option<f64> {
     let needs = Needs {
         coverage: 5_000,
@@ -44,7 +49,7 @@ fn of(rolling: &Rolling, name: &str) -> Option<f64> {
 
 /// Minutes of these states, and what has come of them.
 fn after(over_ms: u64, states: &[(State, i64)]) -> Rolling {
-    let mut rolling = Rolling::new(over_ms);
+    let mut rolling = Rolling::new(over_ms, ALL);
     let mut at = 0;
     for (state, minutes) in states {
         for _ in 0..*minutes {
@@ -92,7 +97,7 @@ fn what_was_not_recorded_yet_is_unknown_and_never_zero() {
     assert_eq!(of(&rolling, "capacity_utilisation_high"), Some(1.0));
     let rolling = after(8 * HOUR_MS, &[(State::Producing, 240)]);
     assert_eq!(of(&rolling, "availability"), Some(1.0));
-    assert_eq!(of(&Rolling::new(HOUR_MS), "coverage"), Some(0.0));
+    assert_eq!(of(&Rolling::new(HOUR_MS, ALL), "coverage"), Some(0.0));
 }
 
 #[test]
@@ -158,7 +163,7 @@ fn of_a_long_silence_counts_what_lies_in_the_window() {
 #[test]
 fn days_are_made_of_pieces_and_the_one_that_is_open() {
     let over_ms = 31 * DAY_MS;
-    let mut rolling = Rolling::new(over_ms);
+    let mut rolling = Rolling::new(over_ms, ALL);
     for hour in 0..31 * 24 + 100 {
         let state = match hour {
             0..100 => State::Faulted,
@@ -202,6 +207,44 @@ fn every_name_is_understood_and_no_other() {
     assert_eq!(Measure::from_name("oee"), Some(Measure::Value(Key::Oee)));
 }
 
+#[test]
+fn without_counts_the_times_are_the_same_and_take_less() {
+    let few = Keeps {
+        counts: false,
+        labels: false,
+    };
+    let (mut rolling, mut all) = (Rolling::new(HOUR_MS, few), Rolling::new(HOUR_MS, ALL));
+    for minute in 0..100 {
+        let state = State::ALL[usize::try_from(minute % 5).unwrap()];
+        for rolling in [&mut rolling, &mut all] {
+            rolling.push(&window(minute * MINUTE, MINUTE), &spent(state, MINUTE_MS));
+            rolling.renew(None);
+        }
+        assert_eq!(rolling.sum().times, all.sum().times);
+        assert_eq!(rolling.sum().failures, all.sum().failures);
+    }
+    assert!(2 * bytes(HOUR_MS, few) < bytes(HOUR_MS, ALL));
+}
+
+#[test]
+fn a_long_window_is_split_into_what_it_is_made_of() {
+    let mut long = spent(State::Unknown, 10 * MINUTE_MS);
+    long.times.add(State::Producing, 90_000);
+    long.times.add(State::PlannedStop, 7);
+    (long.failures, long.parts.total) = (3, Some(8));
+    let mut rolling = Rolling::new(HOUR_MS, ALL);
+    rolling.push(&window(0, 690_007), &long);
+    assert_eq!(rolling.spent.len(), 12);
+    let mut sum = Sum::default();
+    for at in 0..12 {
+        let slot = rolling.slot(at);
+        assert!(slot.times.total() <= MINUTE_MS);
+        sum.add(&slot);
+    }
+    assert_eq!((sum.times, sum.failures), (long.times, 3));
+    assert_eq!((sum.parts.total, sum.capacity), (Some(8), long.capacity));
+}
+
 fn any_sum() -> impl Strategy<Value = Sum> {
     let states = proptest::sample::select(&State::ALL[..]);
     let times = proptest::collection::vec((states, 0_u64..20_000), 1..4);
@@ -233,7 +276,7 @@ proptest! {
         minutes in 1_u64..90,
     ) {
         let over_ms = minutes * MINUTE_MS;
-        let mut rolling = Rolling::new(over_ms);
+        let mut rolling = Rolling::new(over_ms, ALL);
         for (at, sum) in sums.iter().enumerate() {
             let start = i64::try_from(at).unwrap() * MINUTE;
             rolling.push(&window(start, MINUTE), sum);

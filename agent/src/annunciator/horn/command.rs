@@ -79,7 +79,8 @@ pub fn command(options: &Options) -> ExitCode {
         each_ms: u64::try_from(test.time.as_millis()).ok(),
         by: Some(test.who.name()),
     };
-    with_agent(test.who.config(), |data_dir| {
+    with_agent(test.who.config(), |settings| {
+        let data_dir = &settings.data_dir;
         // Serialising plain data to memory fails only on a map with keys that are not text.
         let body = serde_json::to_vec(&wish).unwrap_or_default();
         let begun: Begun = understood(&asked(control::post(data_dir, PATH, body))?)?;

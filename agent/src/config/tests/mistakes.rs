@@ -283,7 +283,8 @@ fn warnings_do_not_stop_anything() {
         assert!(PRESS_LINE.contains(from), "not in the example: {from}");
         let text = PRESS_LINE
             .replacen(from, to, 1)
-            .replacen("\"500 ms\"", "\"200 ms\"", 1);
+            .replacen("\"500 ms\"", "\"200 ms\"", 1)
+            .replacen("over = \"8 h\"", "over = \"8 h\"\ndeadband = 0.5", 1);
         let warnings = load_text(&text)
             .unwrap_or_else(|report| panic!("{report}"))
             .warnings;

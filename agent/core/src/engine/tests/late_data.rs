@@ -13,7 +13,7 @@ const GOOD: u16 = 1;
 const PRODUCT: u16 = 3;
 
 /// A press that publishes its status and its good parts, with their times.
-fn publishing() -> Plant {
+pub(super) fn publishing() -> Plant {
     let mut plant = plant();
     let mut model = (*plant.devices[0].model).clone();
     for tag in &mut model.tags {
@@ -48,14 +48,14 @@ const RATES: [u64; 3] = [3_600_000, 7_200_000, 123_457];
 
 /// What was read of a tag, when, and when it arrived.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+pub(super) struct Told {
     tag: u16,
     value: i64,
     taken: u64,
     arrives: u64,
 }
 
-fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
+pub(super) fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
     Told {
         tag,
         value,
@@ -65,7 +65,7 @@ fn told(tag: u16, value: i64, taken: u64, arrives: u64) -> Told {
 }
 
 impl Bench {
-    fn hears(&mut self, told: &Told) {
+    pub(super) fn hears(&mut self, told: &Told) {
         self.pass(told.arrives.saturating_sub(1));
         self.hear_at(told.arrives, &[*told]);
     }
@@ -121,7 +121,7 @@ fn newest(records: &[Record]) -> Vec<Record> {
 }
 
 /// The pages as they are read after a restart.
-fn corrected(pages: &[Page]) -> Vec<Page> {
+pub(super) fn corrected(pages: &[Page]) -> Vec<Page> {
     let (mut pages, mut corrections) = (pages.to_vec(), Corrections::default());
     pages.iter().for_each(|page| corrections.note(page));
     pages.iter_mut().for_each(|page| corrections.apply(page));
