@@ -7,6 +7,7 @@
 
 pub mod alarms;
 pub mod annunciator;
+mod base64;
 pub mod board;
 pub(crate) mod broker;
 mod bus;
@@ -20,6 +21,7 @@ pub mod field;
 pub mod history;
 pub mod http;
 pub mod memory;
+mod net;
 pub mod plan;
 pub mod probe;
 pub mod run;
@@ -31,6 +33,7 @@ pub mod staging;
 pub mod status;
 pub mod store;
 pub mod upstream;
+mod web;
 
 /// An event loop of the one thread that all of the agent runs on.
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

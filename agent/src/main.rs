@@ -1,7 +1,7 @@
 //! The `andon` command line.
 
 use andon::alarms::{self, Deed};
-use andon::annunciator::horn;
+use andon::annunciator::{horn, mail, webhook};
 use andon::{board, check, config, demo, export, memory, probe, run, selftest, sms, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
@@ -99,6 +99,12 @@ enum Command {
     /// Show or test the I/O board of the running agent
     #[command(subcommand)]
     Board(board::command::Options),
+    /// Prove that robots of groups and programs are reached
+    #[command(subcommand)]
+    Webhook(webhook::Options),
+    /// Prove that mail reaches people
+    #[command(subcommand)]
+    Mail(mail::Options),
 }
 
 fn main() -> ExitCode {
@@ -124,6 +130,8 @@ fn main() -> ExitCode {
         Command::Horn(options) => horn::command(&options),
         Command::Sms(options) => sms::command(&options),
         Command::Board(options) => board::command::command(&options),
+        Command::Webhook(options) => webhook::command(&options),
+        Command::Mail(options) => mail::command(&options),
         Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),
         Command::Demo {

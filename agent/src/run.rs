@@ -20,6 +20,7 @@ pub use selftest::{Part, SelfTest, Verdict};
 
 use crate::annunciator::horn::{self, Horns};
 use crate::annunciator::sms::{self, Texts, Worker};
+use crate::annunciator::{self, Speaker};
 use crate::board::{self, Watched};
 use crate::clock;
 use crate::control;
@@ -159,7 +160,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let outputs = drivers.health.clone();
     drivers.end_before(stop.clone(), stop_others);
     let door = Door {
-        asks,
+        asks: asks.clone(),
         orders,
         selftest,
         plant: Arc::clone(&plant),
@@ -177,6 +178,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         upstream,
         data_dir,
         disk_budget,
+        webhooks,
+        mail,
         ..
     } = settings;
     let of_history: u64 = limits.logs.iter().map(|log| log.bytes).sum();
@@ -224,6 +227,13 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         reach,
         own: own.clone(),
     });
+    let mut tellers = JoinSet::new();
+    let speaker = Speaker {
+        gateway: plant.gateway.id.clone(),
+        run: andon_core::message::run_id(&run),
+        asks,
+    };
+    annunciator::start(&mut tellers, webhooks, mail, &mut desks, &speaker);
     let shift = Shift::new(
         engine,
         store.clone(),
@@ -254,6 +264,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         words: word_queue,
     };
     let tally = shift.work(field_queue, told, others_stopped).await;
+    tellers.shutdown().await;
     field.tasks.shutdown().await;
     if *reached.borrow() == Reach::Reached {
         drained(&store).await;

@@ -24,6 +24,10 @@ pub struct Settings {
     pub horns: Vec<Vec<Output>>,
     /// The modem for text messages, if there is one.
     pub sms: Option<Sms>,
+    /// Robots and programs that are told of alarms, in the order of the file.
+    pub webhooks: Vec<Webhook>,
+    /// The server that takes mail, if there is one.
+    pub mail: Option<Mail>,
     /// Where the outbox and everything else that must survive lives.
     pub data_dir: PathBuf,
     /// Bytes the memory plan may come to.
@@ -134,6 +138,136 @@ pub struct Sms {
     pub send_timeout: Duration,
     /// The first wait before what failed is tried again; the next ones are longer.
     pub retry: Duration,
+}
+
+/// A robot or a program that is told of alarms by HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// What it is called here.
+    pub name: Arc<str>,
+    /// What is spoken to it.
+    pub product: Product,
+    /// Where its address is.
+    pub place: Place,
+    /// Holds the secret that messages are signed with.
+    pub secret_file: Option<PathBuf>,
+    /// Holds a token that is sent along.
+    pub token_file: Option<PathBuf>,
+    /// What the robot wants to see in every text.
+    pub keyword: Option<Arc<str>>,
+    /// Who is called by name.
+    pub mention: Vec<Mention>,
+    /// Hard deadline of connecting and answer together.
+    pub timeout: Duration,
+    /// Who may vouch for it.
+    pub tls: Tls,
+}
+
+/// What is spoken to a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// A robot of a group in WeCom (企业微信).
+    Wecom,
+    /// A robot of a group in DingTalk (钉钉).
+    Dingtalk,
+    /// A robot of a group in Feishu (飞书).
+    Feishu,
+    /// A program that takes JSON.
+    Json,
+}
+
+impl Product {
+    /// As its users call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Product::Wecom => "WeCom",
+            Product::Dingtalk => "DingTalk",
+            Product::Feishu => "Feishu",
+            Product::Json => "JSON",
+        }
+    }
+}
+
+/// Where the address of a webhook is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the configuration: it is no secret.
+    Open(Address),
+    /// Alone in a file.
+    File(PathBuf),
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Open(address) => write!(f, "{}:{}", address.host, address.port),
+            Place::File(file) => file.fmt(f),
+        }
+    }
+}
+
+/// Where to post to. A part of the path may be a secret, so that there is no way to print it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Whether it is `https://`.
+    pub tls: bool,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Path and query.
+    pub path: String,
+}
+
+/// Whom a robot calls by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mention {
+    /// The whole group.
+    Everybody,
+    /// A mobile number (WeCom, DingTalk), or an Open ID (Feishu).
+    One(Arc<str>),
+}
+
+/// The server that takes mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// How to connect and log in; with [`Security::None`] without TLS.
+    pub server: Broker,
+    /// How the connection is encrypted.
+    pub security: Security,
+    /// The sender: a mailbox that the server lets the user send from.
+    pub from: Mailbox,
+    /// Hard deadline of each step: connecting, encrypting, every answer.
+    pub timeout: Duration,
+}
+
+/// How a connection to a mail server is encrypted (RFC 8314).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// From the first byte.
+    Tls,
+    /// After the first words, and never without.
+    Starttls,
+    /// Not at all.
+    None,
+}
+
+/// A mailbox, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// As people say it.
+    pub name: Option<Arc<str>>,
+    /// `local@domain`, in ASCII.
+    pub address: Arc<str>,
+}
+
+impl Mailbox {
+    /// What stands behind the `@`.
+    pub fn domain(&self) -> &str {
+        self.address
+            .rsplit_once('@')
+            .map_or("localhost", |(_, domain)| domain)
+    }
 }
 
 /// A configured section whose function this version does not have.

@@ -7,6 +7,7 @@
 //! linked, as the other end of its line.
 
 pub mod agent;
+pub mod authority;
 pub mod board;
 pub mod broker;
 pub mod line;
@@ -20,6 +21,7 @@ pub mod recorder;
 pub mod records;
 pub mod registers;
 pub mod scenario;
+pub mod script;
 pub mod table;
 pub mod unknown;
 pub mod web;

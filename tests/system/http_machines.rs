@@ -1,15 +1,15 @@
 //! Machines that answer HTTP requests: Python's server is asked, goes away, and comes back.
 
 use andon_tests::agent::Agent;
+use andon_tests::authority::openssl;
 use andon_tests::broker::Broker;
 use andon_tests::recorder::Recorder;
 use andon_tests::scenario::{Scenario, free_port};
 use andon_tests::web::{WebMachine, get};
-use andon_tests::{Failure, Outcome, SOON, wait_for};
+use andon_tests::{Outcome, SOON, wait_for};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 struct Rig {
     scenario: Scenario,
@@ -198,17 +198,4 @@ tags = {{ speed = {{ type = "f64" }} }}
         assert_eq!(report["asked"]["/"].is_u64(), asked, "{report}");
     }
     Ok(())
-}
-
-fn openssl(scenario: &Scenario, arguments: &str) -> Outcome {
-    let status = Command::new("openssl")
-        .args(arguments.split_whitespace())
-        .current_dir(scenario.path("."))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Failure::new(format!("openssl {arguments}: {status}")))
 }

@@ -235,7 +235,7 @@ async fn a_test_is_played_and_answered_by_the_board() {
     };
     tokio::select! {
         ended = bench.link.talk(&mut near) => panic!("{:?}", ended.map_err(|_| "no engine")),
-        () = async { board.await } => unreachable!(),
+        () = board => unreachable!(),
         tested = tested => assert_eq!(tested, Ok(())),
     }
 }

@@ -1,22 +1,41 @@
-//! `[http]` and `[sms]`.
+//! `[http]`, and how people are reached: `[sms]`, `[[webhook]]`, `[mail]`.
 
+use super::mail;
+use super::recipients::RecipientPart;
 use super::sms::{self, SmsPart};
 use super::values::{host_port, text};
 use super::walk::Section;
-use crate::settings::Http;
+use super::webhook;
+use crate::settings::{Http, Mail, Webhook};
 use std::path::Path;
 
 /// What is on the gateway itself.
 pub(super) struct Local {
     /// The modem for text messages, and who gets them.
     pub(super) sms: Option<SmsPart>,
+    /// Robots and programs that are told of alarms.
+    pub(super) webhooks: Vec<Webhook>,
+    /// The server that takes mail.
+    pub(super) mail: Option<Mail>,
+    /// Who is told by those.
+    pub(super) recipients: Vec<RecipientPart>,
 }
 
 /// Reads the sections; files are relative to `base`.
 pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
-    let sms = root.section("sms");
+    let sms = root.section("sms").map(|section| sms::sms(section, base));
+    let (webhooks, mut recipients) = webhook::webhooks(root.sections("webhook"), base);
+    let mail = root.section("mail");
+    let mail = mail.and_then(|section| mail::mail(section, base));
+    let mail = mail.map(|(mail, people)| {
+        recipients.extend(people);
+        mail
+    });
     Local {
-        sms: sms.map(|section| sms::sms(section, base)),
+        sms,
+        webhooks,
+        mail,
+        recipients,
     }
 }
 

@@ -26,6 +26,7 @@ mod horn;
 mod links;
 mod local;
 mod loose;
+mod mail;
 mod manners;
 mod models;
 pub(crate) mod nearest;
@@ -49,8 +50,10 @@ mod topics;
 mod tree;
 mod values;
 mod walk;
+mod webhook;
 mod writes;
 
+pub(crate) use mail::parse_mailbox;
 pub(crate) use values::{parse_ms, show_bytes, show_ms};
 
 /// Table and address of a number such as 40011 in a manual.
@@ -72,7 +75,7 @@ use files::Files;
 use gateway::GatewayPart;
 use horn::Around;
 use links::{KindPart, LinkPart, Speaks};
-use recipients::Known;
+use recipients::{Known, RecipientPart};
 use report::{Finding, Severity};
 use roots::Roots;
 use sms::SmsPart;
@@ -144,7 +147,7 @@ fn parse(bytes: &[u8], name: &str, base: &Path) -> Result<Loaded, Report> {
 
 /// Walks the files; none only after a mistake was reported.
 fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Option<Settings> {
-    let mut root = roots.main(out).later(&["webhook", "mail", "gpio"]);
+    let mut root = roots.main(out).later(&["gpio"]);
     // What they name has been read.
     root.take("include");
     root.take("devices_csv");
@@ -213,7 +216,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         language: language.unwrap_or(Language::English),
         budget: Budget::PERSON,
     };
-    let (roster, modem, told_from) = roster(local.sms, &known, out);
+    let (roster, modem, told_from) = roster(local.sms, local.recipients, &known, out);
     warn_of_slow_links(&links, &devices, out);
 
     let (calendar, other_calendars) = calendars.into_parts();
@@ -243,6 +246,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         http: http.flatten(),
         horns: through,
         sms: modem,
+        webhooks: local.webhooks,
+        mail: local.mail,
         data_dir: base.join(&gateway.data_dir),
         memory_budget: gateway.memory_budget.value,
         disk_budget: gateway.disk_budget.value,
@@ -277,23 +282,23 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
 /// Who is told of alarms, the modem for it, and where that is written.
 fn roster(
     sms: Option<SmsPart>,
+    others: Vec<RecipientPart>,
     known: &Known<'_>,
     out: &Findings,
 ) -> (Roster, Option<Sms>, Vec<Range<usize>>) {
-    let Some(sms) = sms else {
-        return (Roster::default(), None, Vec::new());
-    };
-    let people = sms.people;
+    let mut roster = Roster::default();
+    let (mut people, mut spans, mut modem) = (Vec::new(), Vec::new(), None);
+    if let Some(sms) = sms {
+        (roster.sms, roster.repeat_ms) = (sms.budget, sms.repeat_ms);
+        (people, modem) = (sms.people, sms.modem);
+        spans.push(sms.span);
+    }
+    spans.extend(others.iter().map(|part| part.span.clone()));
+    people.extend(others);
     recipients::check(&people, out);
-    let roster = Roster {
-        recipients: people
-            .into_iter()
-            .map(|part| part.checked(known, out))
-            .collect(),
-        sms: sms.budget,
-        repeat_ms: sms.repeat_ms,
-    };
-    (roster, sms.modem, vec![sms.span])
+    let checked = people.into_iter().map(|part| part.checked(known, out));
+    roster.recipients = checked.collect();
+    (roster, modem, spans)
 }
 
 /// The sections `[[key]]` of all files.

@@ -27,6 +27,7 @@ mod rules;
 mod serial;
 mod states;
 mod tags;
+mod told;
 
 const PRESS_LINE: &str = include_str!("../../dist/press-line.toml");
 

@@ -356,9 +356,12 @@ impl<'a> Section<'a> {
                 format!("`{key}`: secrets are never in this file"),
             );
             self.out.hide(entry.span.clone());
-            self.out.mistake(finding.hint(
-                "put it alone into a file only the agent can read, and write `password_file = \"FILE\"`",
-            ));
+            let own = format!("{key}_file");
+            let file = self.known.iter().find(|known| **known == own);
+            let file = file.unwrap_or(&"password_file");
+            self.out.mistake(finding.hint(format!(
+                "put it alone into a file only the agent can read, and write `{file} = \"FILE\"`"
+            )));
             return None;
         }
         if self.later.contains(&key) {

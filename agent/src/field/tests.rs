@@ -109,6 +109,8 @@ fn settings(port: u16) -> Settings {
     };
     Settings {
         sms: None,
+        webhooks: vec![],
+        mail: None,
         http: None,
         plant: Plant {
             gateway: Gateway {

@@ -40,6 +40,8 @@ pub enum Question {
     Status,
     /// The alarms that are not normal, and what sounds: one object.
     Alarms,
+    /// How one alarm stands, normal or not: one object.
+    Alarm(u16),
     /// Everything in numbers, as Prometheus reads it.
     Metrics,
     /// How the parts of the gateway are that the engine's task knows of: a list.
@@ -243,6 +245,7 @@ impl Shift {
             Question::Ready => Some(self.why_not_ready()),
             Question::Status => self.status(),
             Question::Alarms => self.alarms(),
+            Question::Alarm(index) => self.engine.any_alarm(index).and_then(|alarm| json(&alarm)),
             Question::SelfTest => self.tested(),
             Question::Metrics => Some(self.metrics().into()),
             Question::Horns => self.horns(),

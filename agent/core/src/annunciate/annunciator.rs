@@ -105,6 +105,8 @@ pub(super) struct Desk {
     pub(super) unheeded_until: Option<Mono>,
     /// The answer to what they have sent.
     pub(super) answer: Option<Box<str>>,
+    /// When they could last not be told, if they have not been told since.
+    pub(super) failed: Option<Mono>,
 }
 
 /// What the worker of a channel has in hand.
@@ -197,6 +199,7 @@ impl Annunciator {
             wrong: 0,
             unheeded_until: None,
             answer: None,
+            failed: None,
         });
         Annunciator {
             raised: alloc::vec![unseen; plant.alarms.len()],
@@ -417,7 +420,9 @@ impl Annunciator {
         // Its worker asks again by itself, when it holds that to be worth it.
         lane.in_hand = None;
         let desk = &mut self.desks[in_hand.recipient];
+        desk.failed = None;
         if matches!(outcome, Outcome::Failed(_)) {
+            desk.failed = Some(at);
             self.lay_down(id.channel, in_hand);
             return None;
         }

@@ -7,6 +7,7 @@ use super::{Annunciator, Channel, Kind, Recipient, Scene, flood};
 use crate::plant::Priority;
 use crate::time::Mono;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 /// What could be told to one recipient now.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ struct Due {
 struct Rest(Option<Mono>);
 
 impl Annunciator {
-    /// What goes first on a channel; or when to look again.
+    /// What goes first on a channel; or when to look again. Whoever could not be told lets all others go
+    /// first: one mailbox that is full keeps nobody else waiting.
     pub(super) fn choose(
         &mut self,
         scene: &Scene<'_>,
@@ -50,10 +52,13 @@ impl Annunciator {
             match self.choice(scene, index, recipient) {
                 Err(Rest(until)) => again = earliest(again, until),
                 Ok(choice) => {
-                    let is_first = first.as_ref().is_none_or(|first| {
-                        (first.rank, core::cmp::Reverse(first.since))
-                            < (choice.rank, core::cmp::Reverse(choice.since))
-                    });
+                    let order = |choice: &Choice| {
+                        let failed = self.desks[choice.recipient].failed;
+                        (Reverse(failed), choice.rank, Reverse(choice.since))
+                    };
+                    let is_first = first
+                        .as_ref()
+                        .is_none_or(|first| order(first) < order(&choice));
                     if is_first {
                         first = Some(choice);
                     }
@@ -272,7 +277,7 @@ impl Choice {
 }
 
 fn more_urgent(one: Due, other: Due) -> Due {
-    let rank = |due: &Due| (due.counts(), due.priority, core::cmp::Reverse(due.came));
+    let rank = |due: &Due| (due.counts(), due.priority, Reverse(due.came));
     if rank(&other) > rank(&one) {
         other
     } else {

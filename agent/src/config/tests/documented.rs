@@ -69,7 +69,7 @@ fn every_key_is_documented() {
 }
 
 /// The keys of the first table below a heading.
-fn table(heading: &str) -> Vec<&'static str> {
+pub(super) fn table(heading: &str) -> Vec<&'static str> {
     let (_, below) = DOCS
         .split_once(heading)
         .unwrap_or_else(|| panic!("no {heading}"));
@@ -81,13 +81,18 @@ fn table(heading: &str) -> Vec<&'static str> {
 
 /// The keys that the mistake about an unknown key lists.
 fn keys_after(after: &str) -> Vec<String> {
+    keys_of(PRESS_LINE, after)
+}
+
+/// The same for another text than the example.
+pub(super) fn keys_of(example: &str, after: &str) -> Vec<String> {
     let put = if after.ends_with('\n') {
         "= 1\n"
     } else {
         "= 1, "
     };
-    assert!(PRESS_LINE.contains(after), "not in the example: {after}");
-    let text = PRESS_LINE.replacen(after, &format!("{after}{UNKNOWN} {put}"), 1);
+    assert!(example.contains(after), "not in the example: {after}");
+    let text = example.replacen(after, &format!("{after}{UNKNOWN} {put}"), 1);
     let report = load_text(&text).expect_err("an unknown key");
     let hints: Vec<String> = report
         .entries()

@@ -61,7 +61,12 @@ impl Case<'_> {
 }
 
 /// Expects exactly this mistake in a text; `¶` in it stands before the place.
-fn one_mistake(text: &str, place: Option<&str>, what: &str, hint: &str) -> Result<(), String> {
+pub(super) fn one_mistake(
+    text: &str,
+    place: Option<&str>,
+    what: &str,
+    hint: &str,
+) -> Result<(), String> {
     let Err(report) = load_text(&text.replace('¶', "")) else {
         return Err(format!("no mistake was found; expected: {what}"));
     };

@@ -414,6 +414,29 @@ fn an_unknown_outcome_is_tried_once_more_a_failure_again_and_a_refusal_never() {
 }
 
 #[test]
+fn one_who_cannot_be_told_keeps_nobody_else_waiting() {
+    let mut bench = start(told(vec![person(NUMBER), person(OTHER)]));
+    bench.reads(1000, 4);
+    let failed = || Outcome::Failed("mailbox full".into());
+    for (ms, number, outcome) in [
+        (2000, NUMBER, failed()),
+        (3000, OTHER, failed()),
+        // Both failed: whose turn it has been longer ago.
+        (4000, NUMBER, failed()),
+        (5000, OTHER, Outcome::Sent),
+        (6000, NUMBER, failed()),
+        (7000, NUMBER, Outcome::Sent),
+    ] {
+        bench.reads(ms, 4);
+        let notice = bench.next(ms).expect("something to tell");
+        assert_eq!(&*notice.address, number, "at {ms}");
+        bench.became(ms, &notice, outcome);
+    }
+    bench.reads(8000, 4);
+    assert_eq!(bench.next(8000), None);
+}
+
+#[test]
 fn what_the_network_cannot_deliver_was_told_to_nobody() {
     let mut bench = start(refusing());
     bench.reads(1000, 7);
