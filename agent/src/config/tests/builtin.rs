@@ -36,11 +36,11 @@ fn every_gateway_has_its_own_alarms() {
             "broker-unreachable",
             "duplicate-gateway",
             "modem",
-            "board-lost",
             "horn-test",
             "link-plc",
             "link-rs485",
             "link-shop",
+            "board-lost",
         ]
     );
     let without = PRESS_LINE.split("[board]").next().unwrap();
