@@ -177,6 +177,7 @@ fn links(text: &mut String, settings: &Settings) {
                 let pages = plural(get.pages.len(), "page");
                 format!("{scheme}://{}, {pages}", address(host, *port))
             }
+            LinkKind::Board(board) => format!("I/O board {}", board.port.display()),
             LinkKind::HttpPush(push) => {
                 format!("pushed by scripts, token in {}", push.token_file.display())
             }

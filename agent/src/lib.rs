@@ -7,6 +7,7 @@
 
 pub mod alarms;
 pub mod annunciator;
+pub mod board;
 pub(crate) mod broker;
 mod bus;
 pub mod check;

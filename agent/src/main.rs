@@ -2,7 +2,7 @@
 
 use andon::alarms::{self, Deed};
 use andon::annunciator::horn;
-use andon::{check, config, demo, export, memory, probe, run, selftest, sms, status};
+use andon::{board, check, config, demo, export, memory, probe, run, selftest, sms, status};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -96,6 +96,9 @@ enum Command {
     /// Prove that text messages reach people
     #[command(subcommand)]
     Sms(sms::Options),
+    /// Show or test the I/O board of the running agent
+    #[command(subcommand)]
+    Board(board::command::Options),
 }
 
 fn main() -> ExitCode {
@@ -120,6 +123,7 @@ fn main() -> ExitCode {
         Command::Probe(options) => probe::command(&options),
         Command::Horn(options) => horn::command(&options),
         Command::Sms(options) => sms::command(&options),
+        Command::Board(options) => board::command::command(&options),
         Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),
         Command::Demo {

@@ -152,7 +152,7 @@ fn current_value_bytes(plant: &Plant) -> u64 {
 
 fn link_items(settings: &Settings) -> Vec<Item> {
     let (mut tcp, mut rtu, mut mqtt, mut tls, mut payload, mut pushed) = (0, 0, 0, 0, 0, 0);
-    let (mut pulled, mut payload_pulled) = (0, 0);
+    let (mut pulled, mut payload_pulled, mut boards) = (0, 0, 0);
     for link in &settings.links {
         match &link.kind {
             LinkKind::Modbus(modbus) => match modbus.endpoint {
@@ -170,6 +170,7 @@ fn link_items(settings: &Settings) -> Vec<Item> {
                 tls += u64::from(get.server.tls.is_some());
             }
             LinkKind::HttpPush(_) => pushed += 1,
+            LinkKind::Board(_) => boards += 1,
         }
     }
     let of_pushed = if pushed > 0 { push::MOST_PARSED } else { 0 };
@@ -179,6 +180,7 @@ fn link_items(settings: &Settings) -> Vec<Item> {
     vec![
         estimate("Modbus TCP links", tcp, 16 * KIB),
         estimate("Modbus RTU links", rtu, 24 * KIB),
+        estimate("I/O board", boards, 8 * KIB),
         exact(
             "meters of Modbus links and units",
             settings.plant.devices.len() + settings.links.len(),
@@ -241,7 +243,7 @@ fn model_bytes(model: &Model) -> u64 {
         .sum();
     let absent = |tag: &Tag| match &tag.source {
         Source::Modbus(point) => size_of_val(&*point.absent),
-        Source::Message(_) => 0,
+        Source::Message(_) | Source::Board(_) => 0,
     };
     let bytes = size_of::<Model>()
         + model.tags.len() * size_of::<Tag>()

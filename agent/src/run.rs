@@ -20,6 +20,7 @@ pub use selftest::{Part, SelfTest, Verdict};
 
 use crate::annunciator::horn::{self, Horns};
 use crate::annunciator::sms::{self, Texts, Worker};
+use crate::board::{self, Watched};
 use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
@@ -132,7 +133,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (texts, _texting) = text_messages(&settings, &mut desks, &stop);
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
-    let _open = from_field.clone();
+    let open = from_field.clone();
     let own = OwnReports::new();
     let selftest = SelfTest::new(asks.clone(), own.clone(), settings.data_dir.clone());
     let mut nights = JoinSet::new();
@@ -148,7 +149,13 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let until = others_stopped.clone();
     let mut field = field::start(&settings, Arc::clone(&plan), from_field, until);
     let (tell_horns, horns) = Horns::new(plant.horns.len());
-    let drivers = horn::start(&settings, &horns, &field.errands, &stop);
+    let (pulse, pulses) = watch::channel(0);
+    let mut drivers = horn::start(&settings, &horns, &field.errands, &stop);
+    let watched = Watched {
+        horn: drivers.boards.pop(),
+        pulse: pulses,
+    };
+    let board = board::start(&settings, &open, watched, &others_stopped, &mut field.tasks);
     let outputs = drivers.health.clone();
     drivers.end_before(stop.clone(), stop_others);
     let door = Door {
@@ -158,6 +165,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         plant: Arc::clone(&plant),
         scripts: Arc::new(scripts),
         errands: field.errands.clone(),
+        board,
         texts: texts.clone(),
     };
     // From here on the door is open; what it is asked waits until there is an engine.
@@ -224,6 +232,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         Watches {
             health: to_uplink,
             horns: tell_horns,
+            pulse,
         },
         Beside {
             began: now.mono,

@@ -165,6 +165,22 @@ pub enum LinkKind {
     HttpGet(HttpGet),
     /// Scripts push to the HTTP door.
     HttpPush(HttpPush),
+    /// The I/O board.
+    Board(Board),
+}
+
+/// Id of the link that the I/O board is.
+pub const BOARD: &str = "board";
+
+/// The I/O board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Board {
+    /// Its serial port.
+    pub port: PathBuf,
+    /// Its speed, where it has one.
+    pub baud: u32,
+    /// Whether the agent starts without it.
+    pub optional: bool,
 }
 
 /// Where the HTTP door listens.

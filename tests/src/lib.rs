@@ -3,9 +3,11 @@
 //! A scenario starts the agent's binary, a mosquitto and a Modbus server on free loopback ports
 //! and lets a recorder subscribe; then it does what happens in a plant and checks what arrived.
 //! Nothing here links the agent: it is found by `ANDON_BIN` (and run through `ANDON_RUNNER`, if
-//! set), so the same scenarios run natively, emulated and on a gateway.
+//! set), so the same scenarios run natively, emulated and on a gateway. The firmware of the I/O board is
+//! linked, as the other end of its line.
 
 pub mod agent;
+pub mod board;
 pub mod broker;
 pub mod line;
 pub mod maps;

@@ -4,6 +4,7 @@
 //! files in `target/system/NAME/`.
 
 mod alarms;
+mod board;
 mod broker_goes_away;
 mod changed_config;
 mod config_is_refused;

@@ -8,6 +8,7 @@
 mod age;
 mod alarms;
 mod asked;
+mod board;
 mod checkpoint;
 mod closing;
 mod commands;
@@ -23,11 +24,13 @@ mod newest;
 mod notices;
 mod own;
 mod past;
+mod reasons;
 mod recent;
 mod sources;
 mod tags;
 mod view;
 
+pub use board::{Press, Pressed};
 pub use checkpoint::Left;
 pub use commands::{Command, Refused, SILENCE_MS, Sound};
 pub use footprint::{Allocation, allocations};
@@ -62,6 +65,7 @@ use course::Course;
 use marks::Marked;
 use newest::Newest;
 use past::Past;
+use reasons::Said;
 use recent::Recent;
 use sources::Sources;
 use tags::Tags;
@@ -165,6 +169,8 @@ pub struct Engine {
     /// on counting.
     retired: Vec<(Arc<str>, Arc<str>, u64)>,
     alarm_deadline: Option<Mono>,
+    /// Which start of the I/O board its counts belong to, as far as it is known.
+    board_boot: Option<u32>,
     /// Who was told what.
     people: Annunciator,
     horns: Horns,
@@ -217,6 +223,8 @@ struct Entry {
     last_good: Option<Mono>,
     /// What was last told of its state.
     told: Option<Told>,
+    /// What an operator has said of what it shows.
+    said: Option<Said>,
     /// What its last mark says.
     marked: Option<Marked>,
     /// Status values that nobody mapped and that have been named.
@@ -240,6 +248,7 @@ struct Told {
     code: Option<Value>,
     quality: Quality,
     product: Option<Value>,
+    reason: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -301,6 +310,7 @@ impl Engine {
             alarms: alloc::vec![Alarm::default(); plant.alarms.len()],
             retired: Vec::new(),
             alarm_deadline: None,
+            board_boot: None,
             people: Annunciator::new(&plant),
             horns: Horns::new(&plant),
             horns_due: true,
@@ -462,6 +472,8 @@ impl Engine {
 
     /// Publishes and records the state of a device if it is not what was last told.
     fn tell_state(&mut self, index: usize) {
+        self.outdate_reason(index);
+        let reason = self.reason_id(index).cloned();
         let entry = &mut self.devices[index];
         let Some(machine) = &entry.machine else {
             return;
@@ -471,6 +483,7 @@ impl Engine {
             && told.state == machine.state()
             && told.quality == quality
             && told.product.as_ref() == machine.product()
+            && told.reason == reason
             && !is_another_fault(told, machine.state(), machine.code())
         {
             return;
@@ -480,6 +493,7 @@ impl Engine {
             code: machine.code().cloned(),
             quality,
             product: machine.product().cloned(),
+            reason,
         };
         let since = machine.since();
         let before = entry.told.replace(now.clone());
@@ -487,7 +501,9 @@ impl Engine {
         self.act(Action::Publish(Current::Now(device_index(index))));
         let changed = match &before {
             Some(told) => {
-                told.state != now.state || is_another_fault(told, now.state, now.code.as_ref())
+                told.state != now.state
+                    || is_another_fault(told, now.state, now.code.as_ref())
+                    || (now.reason.is_some() && told.reason != now.reason)
             }
             None => now.state != State::Unknown,
         };
@@ -498,7 +514,7 @@ impl Engine {
                 device: device.id.clone(),
                 from,
                 to: now.state,
-                cause: view::cause(&device.model, now.code.as_ref()).map(|code| (*code.en).into()),
+                cause: self.cause(index).map(|cause| cause.en.into()),
                 code: now.code,
                 quality,
             };
@@ -558,6 +574,7 @@ fn entries(plant: &Plant, courses: &[Course], start: Mono, label: Wall) -> Vec<E
             late: None,
             last_good: None,
             told: None,
+            said: None,
             marked: None,
             unmapped: Vec::new(),
             alarms: alarms::watching(plant, device_index(index)),

@@ -202,6 +202,8 @@ pub enum Mark {
         code: Option<Value>,
         /// Quality of the status.
         quality: Quality,
+        /// Id of the reason that an operator has said, if one has.
+        reason: Option<Arc<str>>,
         /// Nothing changed: it is told again for those who read from here on.
         again: bool,
     },

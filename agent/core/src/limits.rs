@@ -66,14 +66,14 @@ pub fn one_closing(plant: &Plant) -> usize {
 /// Of [`actions`], what must be left for an input: the window that ends before it, the one that the
 /// rest of a silence is, the one cut by a step of the clock, and the tiers that such a step ends;
 /// every device may change its state twice and say so, and how it has done lately; every alarm may
-/// come off its shelf, be suppressed or not any more, change, and say so, and its shelf may end at
-/// another label.
+/// come off its shelf, be suppressed or not any more, change, and say so, its shelf may end at
+/// another label, and somebody may acknowledge it together with all others.
 pub fn reserve(plant: &Plant) -> usize {
     let devices = plant.devices.len();
     3 * one_closing(plant)
         + published(plant)
         + 8 * devices
-        + 6 * plant.alarms.len()
+        + 8 * plant.alarms.len()
         + 2 * plant.roster.recipients.len()
         + UNTOLD
         + QUALITIES

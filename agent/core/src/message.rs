@@ -11,7 +11,7 @@ pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
 use crate::alarm::{Act, Alarm};
 use crate::kpi::{self, Figure, Key};
-use crate::plant::{self, Code, Device, Gateway};
+use crate::plant::{self, Cause, Device, Gateway};
 use crate::record::{Body, Class, Event, Record, Run, TagWindow};
 use crate::sample::{Quality, Value};
 use crate::state::State;
@@ -555,8 +555,8 @@ pub struct StateMessage<'a> {
     pub since: Wall,
     /// The raw status value.
     pub code: Option<&'a Value>,
-    /// What the code means.
-    pub cause: Option<&'a Code>,
+    /// Why, as far as it is known.
+    pub cause: Option<Cause<'a>>,
     /// Quality of the status.
     pub quality: Quality,
     /// What it makes, if its rated rate follows that.
@@ -573,8 +573,8 @@ impl Serialize for StateMessage<'_> {
         map.serialize_entry("previous", self.previous.as_str())?;
         map.serialize_entry("since_ms", &self.since)?;
         map.serialize_entry("code", &self.code.map(Raw))?;
-        map.serialize_entry("cause", &self.cause.map(|code| &*code.en))?;
-        map.serialize_entry("cause_zh", &self.cause.map(|code| &*code.zh))?;
+        map.serialize_entry("cause", &self.cause.map(|cause| cause.en))?;
+        map.serialize_entry("cause_zh", &self.cause.map(|cause| cause.zh))?;
         quality_entries(&mut map, self.quality)?;
         map.serialize_entry("product", &self.product.map(Raw))?;
         map.end()

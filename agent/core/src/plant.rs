@@ -9,6 +9,7 @@ pub use roster::{Budget, Channel, Language, Recipient, Roster};
 pub use states::{Derived, Match, Moving, Otherwise, Rates, StateMap, States};
 
 use crate::calendar::{Calendar, CalendarIndex};
+use crate::call::Call;
 use crate::line::Line;
 use crate::rule::Rule;
 use crate::sample::Value;
@@ -37,6 +38,8 @@ pub struct Plant {
     pub devices: Vec<Device>,
     /// The alarms, one for each device that an `[[alarm]]` matches.
     pub alarms: Vec<Alarm>,
+    /// What the reason buttons of the I/O board mean.
+    pub buttons: [Option<ReasonButton>; 3],
     /// Who is told of alarms.
     pub roster: Roster,
     /// The horns, each with its lamps.
@@ -51,6 +54,15 @@ impl Plant {
     /// The device with this index.
     pub fn device(&self, index: DeviceIndex) -> &Device {
         &self.devices[usize::from(index.0)]
+    }
+
+    /// The reason with this id, if a button stands for it.
+    pub fn reason(&self, id: &str) -> Option<&StopReason> {
+        let mut buttons = self.buttons.iter().flatten();
+        buttons.find_map(|button| match &button.means {
+            Means::Stop(reason) if *reason.id == *id => Some(reason),
+            Means::Stop(_) | Means::Call(_) => None,
+        })
     }
 
     /// The id of what an alarm belongs to: of a device, or [`GATEWAY`].
@@ -332,6 +344,44 @@ impl Model {
 pub struct Code {
     /// The raw value.
     pub value: i64,
+    /// In English.
+    pub en: Box<str>,
+    /// In Chinese.
+    pub zh: Box<str>,
+}
+
+/// Why a machine does what it does, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause<'a> {
+    /// In English.
+    pub en: &'a str,
+    /// In Chinese.
+    pub zh: &'a str,
+}
+
+/// A reason button of the I/O board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReasonButton {
+    /// What a press says.
+    pub means: Means,
+    /// Of which devices.
+    pub devices: Box<[DeviceIndex]>,
+}
+
+/// What a press of a reason button says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Means {
+    /// Why machines stand.
+    Stop(StopReason),
+    /// Somebody is called.
+    Call(Call),
+}
+
+/// Why a machine stands, as operators say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopReason {
+    /// What it is called in the history; unique among the buttons, or the same reason.
+    pub id: Arc<str>,
     /// In English.
     pub en: Box<str>,
     /// In Chinese.

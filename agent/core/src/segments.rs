@@ -1,7 +1,7 @@
 //! What each device did, segment by segment, from the marks of the history.
 //!
-//! A segment is a stretch of time over which a device was accounted as one state, with one quality and,
-//! of a fault, one code; it has no length if two readings came in one millisecond. The segments of a device add up to its windows: whatever is added up over a
+//! A segment is a stretch of time over which a device was accounted as one state, with one quality, one
+//! reason of an operator and, of a fault, one code; it has no length if two readings came in one millisecond. The segments of a device add up to its windows: whatever is added up over a
 //! window can be added up again from them.
 
 use crate::calendar::CalendarIndex;
@@ -28,6 +28,8 @@ pub struct Segment {
     pub code: Option<Value>,
     /// Quality of the status.
     pub quality: Quality,
+    /// Id of the reason that an operator has said, if one has.
+    pub reason: Option<Arc<str>>,
 }
 
 impl Segment {
@@ -105,6 +107,7 @@ struct Known {
     shown: State,
     code: Option<Value>,
     quality: Quality,
+    reason: Option<Arc<str>>,
 }
 
 impl Known {
@@ -116,6 +119,7 @@ impl Known {
             to,
             code: self.code.clone(),
             quality: self.quality,
+            reason: self.reason.clone(),
         }
     }
 
@@ -169,6 +173,7 @@ impl Known {
                 to: Some(fill.to),
                 code: fill.code,
                 quality: fill.quality,
+                reason: None,
             });
         }
         at
@@ -194,6 +199,7 @@ impl Segments {
                 state,
                 code,
                 quality,
+                reason,
                 again,
             } => {
                 let index = self
@@ -208,6 +214,7 @@ impl Segments {
                         shown: *state,
                         code: code.clone(),
                         quality: *quality,
+                        reason: reason.clone(),
                     });
                 };
                 if *again {
@@ -220,6 +227,7 @@ impl Segments {
                 known.shown = *state;
                 known.code.clone_from(code);
                 known.quality = *quality;
+                known.reason.clone_from(reason);
             }
             Mark::Plan {
                 calendar,
@@ -254,6 +262,7 @@ impl Segments {
                     let known = &mut self.devices[index];
                     known.shown = State::Unknown;
                     known.code = None;
+                    known.reason = None;
                     known.quality = Quality::Bad(Reason::NeverRead);
                 }
             }

@@ -48,6 +48,7 @@ impl Tag {
         match &self.source {
             Source::Modbus(point) => point.kind,
             Source::Message(place) => place.kind,
+            Source::Board(pin) => pin.kind(),
         }
     }
 
@@ -55,7 +56,7 @@ impl Tag {
     pub const fn power_of_ten(&self) -> Option<TagIndex> {
         match &self.source {
             Source::Modbus(point) => point.power_of_ten,
-            Source::Message(_) => None,
+            Source::Message(_) | Source::Board(_) => None,
         }
     }
 
@@ -64,6 +65,7 @@ impl Tag {
         match &self.source {
             Source::Modbus(point) => point.limits(),
             Source::Message(place) => place.limits(),
+            Source::Board(pin) => pin.kind().limits(),
         }
     }
 
@@ -136,6 +138,27 @@ pub enum Source {
     Modbus(Point),
     /// A message: what a broker delivers, a device answers or a script pushes.
     Message(Place),
+    /// A counting input of the I/O board.
+    Board(Pin),
+}
+
+/// What a counting input of the I/O board tells, by its number from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pin {
+    /// How many pulses there were since power came: `board:count0`.
+    Count(u8),
+    /// Whether it is on: `board:input0`.
+    Level(u8),
+}
+
+impl Pin {
+    /// The type of its value. A count is 64 bits wide and never wraps.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Pin::Count(_) => Kind::U64,
+            Pin::Level(_) => Kind::Bool,
+        }
+    }
 }
 
 /// A place in a Modbus unit's four tables, and what its content means.

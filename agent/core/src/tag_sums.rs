@@ -168,6 +168,11 @@ impl Track {
         self.last = Some(last);
     }
 
+    /// What a counter showed last is not to be counted from: it begins anew with what it shows next.
+    pub const fn forget(&mut self) {
+        self.last = None;
+    }
+
     /// The open minute ends at `at`: longer windows get what it has come to.
     pub fn end_minute(&mut self, summed: Summed, at: Mono) -> TagSum {
         self.pass(summed, at);

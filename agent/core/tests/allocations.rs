@@ -216,6 +216,7 @@ fn plant() -> Plant {
             devices: None,
             gateway: true,
         }],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }

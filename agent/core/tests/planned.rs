@@ -155,6 +155,7 @@ fn plant() -> Plant {
         alarms: alarms.collect(),
         roster: Default::default(),
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9_000,
         cfg: 0,
     }

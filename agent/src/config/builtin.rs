@@ -3,7 +3,7 @@
 
 use super::alarms::{PRIORITIES, template};
 use super::glob::glob_matches;
-use super::links::LinkPart;
+use super::links::{KindPart, LinkPart};
 use super::nearest::suggest;
 use super::report::Finding;
 use super::values::{boolean, delay, label, one_of, some, text};
@@ -11,6 +11,7 @@ use super::walk::{At, Findings, Section};
 use andon_core::call::Call;
 use andon_core::own::Own;
 use andon_core::plant::{Alarm, Device, GATEWAY, Priority};
+use andon_core::rule::Rule;
 use andon_core::tag::{DeviceIndex, LinkIndex};
 use std::sync::Arc;
 
@@ -35,7 +36,8 @@ pub(super) struct Change {
 pub(super) fn own(root: &Section<'_>) -> Vec<Own> {
     let is_there = |own: &Own| match own {
         Own::Modem => root.has("sms"),
-        Own::BoardLost => root.has("board"),
+        // The link that it is tells so.
+        Own::BoardLost => false,
         Own::HornTest => root.has("horn"),
         _ => true,
     };
@@ -137,12 +139,11 @@ pub(super) fn alarms(
 fn own_alarms(own: Vec<Own>, links: &[LinkPart], changes: &[Change], out: &Findings) -> Vec<Alarm> {
     let of_links = links.iter().zip(0..).map(|(link, index)| {
         let own = Own::Link(LinkIndex(index));
-        (own, &*link.id)
+        (own, &*link.id, of_link(own, link))
     });
-    let all = own.into_iter().map(|own| (own, "")).chain(of_links);
-    let mut alarms: Vec<(Own, &str, Alarm)> = all
-        .map(|(own, link)| (own, link, Alarm::of_gateway(own, link)))
-        .collect();
+    let all = own.into_iter();
+    let all = all.map(|own| (own, "", Alarm::of_gateway(own, "")));
+    let mut alarms: Vec<(Own, &str, Alarm)> = all.chain(of_links).collect();
     for change in changes {
         let matches = |alarm: &Alarm| glob_matches(&change.id.value, &alarm.id);
         if !alarms.iter().any(|(.., alarm)| matches(alarm)) {
@@ -160,6 +161,17 @@ fn own_alarms(own: Vec<Own>, links: &[LinkPart], changes: &[Change], out: &Findi
         }
     }
     alarms.into_iter().map(|(.., alarm)| alarm).collect()
+}
+
+/// The alarm of a link. The I/O board is one, and has a name that everybody knows.
+fn of_link(own: Own, link: &LinkPart) -> Alarm {
+    match link.kind {
+        KindPart::Board(_) => Alarm {
+            when: Rule::Own(own),
+            ..Alarm::of_gateway(Own::BoardLost, "")
+        },
+        _ => Alarm::of_gateway(own, &link.id),
+    }
 }
 
 fn calls(devices: &[Device], changes: &[Change], out: &Findings) -> Vec<Alarm> {

@@ -3,7 +3,7 @@
 use super::links::Speaks;
 use super::loose;
 use super::models::{Common, merged};
-use super::tags::TagPart;
+use super::tags::{Comes, TagPart};
 use super::values::{list, one_of};
 use super::walk::Item;
 use andon_core::tag::{Detector, Detectors};
@@ -47,6 +47,8 @@ pub(super) fn detectors(own: &Common, base: &Common, speaks: Speaks) -> Arc<[Det
     let of_device = own.detect.or(base.detect);
     let of_tag = |tag: &TagPart| match tag.detect.or(of_device) {
         Some(Detect::These(detectors)) => detectors,
+        // A contact may well not move, and has no registers that could all be zero.
+        Some(Detect::Suitable) | None if tag.comes() == Comes::OnBoard => Detectors::SENT,
         Some(Detect::Suitable) | None => suitable,
     };
     merged(base, own).into_iter().map(of_tag).collect()

@@ -409,7 +409,7 @@ fn unit(found: &Found, speaks: Speaks, out: &Findings) -> Option<u8> {
         return Some(u8::from(speaks.is_modbus()));
     };
     let (what, hint) = match speaks {
-        Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush => {
+        Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush | Speaks::Board => {
             ("only Modbus devices have a unit", "leave `unit` out")
         }
         Speaks::ModbusRtu if !(1..=247).contains(&unit.value) => (
@@ -443,7 +443,9 @@ fn check_sources(found: &Found, base: &Common, speaks: Speaks, out: &Findings) {
 /// What is wrong with where a tag comes from, for a link that speaks so.
 fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str)> {
     let wrong = match (speaks, comes) {
-        (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::Register)
+        // Beside a machine that tells other things itself, too.
+        (_, Comes::OnBoard)
+        | (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::Register)
         | (Speaks::Mqtt, Comes::OnTopic)
         | (Speaks::HttpGet, Comes::AtPointer | Comes::ByName)
         | (Speaks::HttpPush, Comes::ByName) => return None,
@@ -454,6 +456,10 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
         (Speaks::ModbusTcp | Speaks::ModbusRtu, Comes::AtPointer | Comes::ByName) => (
             "has no `at`",
             "its link is Modbus: write `at = \"holding:0\"`",
+        ),
+        (Speaks::Board, _) => (
+            "is not an input of the board",
+            "its link is the board: write `at = \"board:count0\"` or `at = \"board:input0\"`",
         ),
         (Speaks::Mqtt, _) => ("has no `topic`", "its link is MQTT: add `topic = \"...\"`"),
         (Speaks::HttpGet, Comes::OnTopic) => (
@@ -475,7 +481,7 @@ fn misplaced(comes: Comes, speaks: Speaks) -> Option<(&'static str, &'static str
 
 /// A profile that nobody uses is checked like the others.
 fn check_unused(profile: &Profile, out: &Findings) {
-    let by_register = |tag: &TagPart| tag.comes() == Comes::Register;
+    let by_register = |tag: &TagPart| matches!(tag.comes(), Comes::Register | Comes::OnBoard);
     let speaks = if profile.common.tags.iter().flatten().all(by_register) {
         Speaks::ModbusTcp
     } else {

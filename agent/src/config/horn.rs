@@ -68,7 +68,9 @@ pub(super) fn horns(
             taken.push((output.clone(), id.value.clone()));
         }
         if horn.sequence.latches() {
-            let its = alarms.iter_mut().filter(|alarm| horn.is_for(alarm));
+            // A call has its own end: somebody says that it is solved.
+            let its = alarms.iter_mut();
+            let its = its.filter(|alarm| horn.is_for(alarm) && !alarm.is_call());
             its.for_each(|alarm| alarm.latched = true);
         }
         ids.push(id);

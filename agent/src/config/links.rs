@@ -6,7 +6,7 @@ use super::report::Finding;
 use super::serial;
 use super::values::{boolean, duration, host_port, id, path, size, text};
 use super::walk::{At, Findings, Section};
-use crate::settings::{Broker, Endpoint, HttpPush, Modbus};
+use crate::settings::{Board, Broker, Endpoint, HttpPush, Modbus};
 use andon_core::plant::{Link, Medium};
 use std::ops::Range;
 use std::path::Path;
@@ -24,6 +24,8 @@ pub(super) enum Speaks {
     Mqtt,
     HttpGet,
     HttpPush,
+    /// With the I/O board.
+    Board,
 }
 
 impl Speaks {
@@ -33,13 +35,13 @@ impl Speaks {
 
     /// Whether the agent asks, and so sets the pace.
     pub(super) fn is_asked(self) -> bool {
-        self.is_modbus() || self == Speaks::HttpGet
+        self.is_modbus() || matches!(self, Speaks::HttpGet | Speaks::Board)
     }
 
     /// Milliseconds between two readings, if nobody says otherwise.
     pub(super) fn default_every(self) -> u64 {
         match self {
-            Speaks::ModbusTcp | Speaks::ModbusRtu => 1000,
+            Speaks::ModbusTcp | Speaks::ModbusRtu | Speaks::Board => 1000,
             Speaks::Mqtt | Speaks::HttpGet | Speaks::HttpPush => 10_000,
         }
     }
@@ -61,6 +63,7 @@ pub(super) enum KindPart {
     Mqtt { broker: Broker, max_payload: usize },
     HttpGet(HttpPart),
     HttpPush(HttpPush),
+    Board(Board),
 }
 
 /// A machine that answers HTTP requests, before it is known what it is asked for.
@@ -96,7 +99,10 @@ impl LinkPart {
     pub(super) fn timeout_ms(&self) -> Option<u64> {
         match &self.kind {
             KindPart::Modbus(modbus) => u64::try_from(modbus.timeout.as_millis()).ok(),
-            KindPart::Mqtt { .. } | KindPart::HttpGet(_) | KindPart::HttpPush(_) => None,
+            KindPart::Mqtt { .. }
+            | KindPart::HttpGet(_)
+            | KindPart::HttpPush(_)
+            | KindPart::Board(_) => None,
         }
     }
 
@@ -109,6 +115,7 @@ impl LinkPart {
             KindPart::Mqtt { .. } => Speaks::Mqtt,
             KindPart::HttpGet(_) => Speaks::HttpGet,
             KindPart::HttpPush(_) => Speaks::HttpPush,
+            KindPart::Board(_) => Speaks::Board,
         }
     }
 }

@@ -1,37 +1,22 @@
-//! `[http]`; `[sms]`; and `[board]`: checked in full, not active in this version.
+//! `[http]` and `[sms]`.
 
-use super::board;
 use super::sms::{self, SmsPart};
 use super::values::{host_port, text};
 use super::walk::Section;
-use crate::settings::{Http, NotActive};
+use crate::settings::Http;
 use std::path::Path;
 
 /// What is on the gateway itself.
 pub(super) struct Local {
     /// The modem for text messages, and who gets them.
     pub(super) sms: Option<SmsPart>,
-    /// What does not happen, because of which section.
-    pub(super) not_active: Vec<NotActive>,
 }
 
 /// Reads the sections; files are relative to `base`.
 pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
-    let mut not_active = Vec::new();
-    let mut tell = |section: &str, why: &str| {
-        not_active.push(NotActive {
-            section: section.into(),
-            why: why.into(),
-        });
-    };
-    if let Some(section) = root.section("board") {
-        board::board(section);
-        tell("[board]", "this version does not speak to the I/O board");
-    }
     let sms = root.section("sms");
     Local {
         sms: sms.map(|section| sms::sms(section, base)),
-        not_active,
     }
 }
 

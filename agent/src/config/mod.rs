@@ -165,7 +165,9 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let calendars = calendar::calendars(shifts, &mut root, zone);
     let link_sections = sections(&mut root, &mut others, "link");
     let before = out.count();
-    let links = links::links(link_sections, base, out);
+    let mut links = links::links(link_sections, base, out);
+    let board = board::add(&mut root, &mut links);
+    let has_board = board.is_there;
     // Links that copies of one device made stand in one place.
     out.merge_copies(before);
     let profiles = sections(&mut root, &mut others, "profile");
@@ -183,12 +185,13 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let follow = with_state.map(|device| (device.id.clone(), device.calendar));
     calendars.warn(&follow.collect::<Vec<_>>(), out);
     check_numbers(&links, &devices, out);
+    let buttons = board::buttons(board, &devices, out);
     let own = builtin::own(&root);
     let alarm_sections = sections(&mut root, &mut others, "alarm");
     let mut alarms = alarms::alarms(alarm_sections, &devices, (own, &links), text, out);
     let horn_sections = root.one_or_more("horn");
     let around = Around {
-        has_board: root.has("board"),
+        has_board,
         links: &links,
         devices: &devices,
         allow_write: &allow_write,
@@ -218,7 +221,6 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
     let (upstream, topics_root) = upstream??;
     let max_payload = upstream.max_payload;
     let mut not_active: Vec<NotActive> = Vec::new();
-    not_active.extend(local.not_active);
     let has_other_language = language.is_some_and(|language| language != Language::English);
     if has_other_language && roster.recipients.is_empty() {
         not_active.push(NotActive {
@@ -260,6 +262,7 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
             devices,
             alarms,
             horns,
+            buttons,
             roster,
             max_payload,
             cfg: 0,
@@ -401,6 +404,7 @@ fn link(
             pages: pages(&get.path),
         }),
         KindPart::HttpPush(push) => LinkKind::HttpPush(push.clone()),
+        KindPart::Board(board) => LinkKind::Board(board.clone()),
         KindPart::Mqtt {
             broker,
             max_payload,

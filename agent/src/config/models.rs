@@ -308,7 +308,7 @@ pub(super) fn late(
     };
     let has_time = status.is_some_and(|tag| match &tag.source {
         Source::Message(place) => speaks == Speaks::HttpPush || place.has_time(),
-        Source::Modbus(_) => false,
+        Source::Modbus(_) | Source::Board(_) => false,
     });
     let Some(given) = own.late.as_ref().or(base.late.as_ref()) else {
         return if has_time { LATE_MS } else { 0 };

@@ -1,6 +1,7 @@
 //! One tag: where it is, what type it has, what it counts.
 
 mod address;
+mod contact;
 pub(super) mod message;
 mod point;
 mod role;
@@ -38,6 +39,8 @@ pub(super) enum Comes {
     Register,
     /// A message on a topic.
     OnTopic,
+    /// An input of the I/O board.
+    OnBoard,
     /// A place in what a device answers.
     AtPointer,
     /// Whatever is called by its name.
@@ -71,6 +74,7 @@ impl TagPart {
     pub(super) fn comes(&self) -> Comes {
         match &self.tag.source {
             Source::Modbus(_) => Comes::Register,
+            Source::Board(_) => Comes::OnBoard,
             Source::Message(place) if place.topic.is_some() => Comes::OnTopic,
             Source::Message(place) if place.format != Format::Bare => Comes::AtPointer,
             Source::Message(_) => Comes::ByName,
@@ -111,8 +115,13 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
     // Also where none is, so that a misspelt one is told.
     section.take("topic");
     section.take("at");
-    let is_message = message::is_meant(&section);
-    let kind = section.need("type", "type = \"u16\"", one_of(&Kind::ALL));
+    let is_contact = contact::is_meant(&section);
+    let is_message = !is_contact && message::is_meant(&section);
+    let kind = match is_contact {
+        // It has only one.
+        true => section.place("type", one_of(&Kind::ALL)),
+        false => section.need("type", "type = \"u16\"", one_of(&Kind::ALL)),
+    };
     let unit = section.read("unit", label);
     let range = section.place("range", range);
     let every = section.read("every", period);
@@ -129,7 +138,10 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         .role
         .as_ref()
         .map_or(entry.span.clone(), |at| at.span.clone());
-    let (source, at, power_of_ten) = if is_message {
+    let (source, at, power_of_ten) = if is_contact {
+        let pin = contact::contact(&mut section, kind.as_ref());
+        (pin.map(Source::Board), None, None)
+    } else if is_message {
         let place = message::place(&mut section, kind.as_ref());
         (place.map(Source::Message), None, None)
     } else {
@@ -154,7 +166,10 @@ fn one_tag(entry: &Item<'_>) -> Option<TagPart> {
         // Perhaps one of the keys that are wrong was to say where it comes from.
         return None;
     }
-    let kind = kind?.value;
+    let kind = match &source {
+        Some(Source::Board(pin)) => pin.kind(),
+        _ => kind?.value,
+    };
     if let (Some(range), Kind::Bool | Kind::Text) = (&range, kind) {
         no_range(entry.out, range);
     }

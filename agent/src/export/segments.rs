@@ -4,7 +4,7 @@ use super::Wanted;
 use super::csv::{Row, local};
 use crate::history::{self, Kind, Passed};
 use andon_core::history::Leaf;
-use andon_core::plant::Device;
+use andon_core::plant::{Device, Plant};
 use andon_core::sample::Value;
 use andon_core::segments::{Fills, Segment, Segments};
 use andon_core::time::Wall;
@@ -87,7 +87,10 @@ fn put(
         .devices
         .iter()
         .find(|device| device.id == segment.device);
-    let cause = device.and_then(|device| cause(device, segment.code.as_ref()));
+    let said = segment.reason.as_deref();
+    let cause = said
+        .map(|id| of_operator(plant, id))
+        .or_else(|| cause(device?, segment.code.as_ref()));
     row.put(&segment.device)
         .put_if(device.and_then(|device| device.line.as_ref()))
         .put(segment.state.as_str())
@@ -100,6 +103,14 @@ fn put(
         .put(segment.quality.as_str())
         .put_if(segment.quality.reason())
         .end(out)
+}
+
+/// What an operator has said; its id, if no button stands for it any more.
+fn of_operator<'r>(plant: &'r Plant, id: &'r str) -> (&'r str, &'r str) {
+    match plant.reason(id) {
+        Some(reason) => (&reason.en, &reason.zh),
+        None => (id, id),
+    }
 }
 
 fn cause<'d>(device: &'d Device, code: Option<&Value>) -> Option<(&'d str, &'d str)> {

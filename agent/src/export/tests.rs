@@ -104,6 +104,7 @@ async fn late_data_and_a_clock_that_was_set_later_are_in_the_tables() {
         state,
         code: None,
         quality: Quality::Good,
+        reason: None,
         again: false,
     };
     let plan = Mark::Plan {

@@ -4,7 +4,7 @@
 //! task, and nothing is kept for later. When the engine falls behind, the links wait for it:
 //! polling slows down, and says so.
 
-mod backoff;
+pub(crate) mod backoff;
 pub mod meter;
 pub mod modbus;
 mod mqtt;
@@ -16,12 +16,13 @@ pub mod push;
 mod schedule;
 
 use crate::clock;
-use crate::settings::{Endpoint, LinkKind, Settings};
+use crate::settings::{Endpoint, LinkKind, Modbus, Settings};
 use andon_core::modbus::plan::{Plan, ReadIndex};
 use andon_core::plant::Plant;
 use andon_core::sample::{Reason, Sample};
 use andon_core::tag::{DeviceIndex, LinkIndex, TagIndex};
 use andon_core::time::Mono;
+use andon_wire::ButtonEvent;
 use meter::{Meter, Meters};
 use modbus::Behind;
 use modbus::errand::Errands;
@@ -66,6 +67,20 @@ pub enum FromField {
         /// What it said of each tag, of one tag in the order of time.
         readings: Vec<(TagIndex, Sample)>,
     },
+    /// Counts of the I/O board belong to this start of it from here on.
+    BoardBoot {
+        /// When it said so.
+        at: Mono,
+        /// Another one when its counts have begun at zero again.
+        boot_id: u32,
+    },
+    /// A button of the I/O board was pressed.
+    Pressed {
+        /// When it was told.
+        at: Mono,
+        /// Which, and how long.
+        event: ButtonEvent,
+    },
 }
 
 impl FromField {
@@ -74,7 +89,9 @@ impl FromField {
         match self {
             FromField::Link { at, .. }
             | FromField::Read { at, .. }
-            | FromField::Readings { at, .. } => *at,
+            | FromField::Readings { at, .. }
+            | FromField::BoardBoot { at, .. }
+            | FromField::Pressed { at, .. } => *at,
         }
     }
 }
@@ -150,6 +167,8 @@ pub fn start(
             }
             // Its readings come through the HTTP door.
             LinkKind::HttpPush(_) => {}
+            // It is started by itself, with the way to what it sounds and shows.
+            LinkKind::Board(_) => {}
         }
     }
     Field {
@@ -196,17 +215,20 @@ impl fmt::Display for MissingPort {
 /// Whether every serial port that is not optional can be opened.
 pub fn check_ports(settings: &Settings) -> Result<(), MissingPort> {
     for link in &settings.links {
-        if let LinkKind::Modbus(modbus) = &link.kind
-            && let Endpoint::Serial(port) = &modbus.endpoint
-            && !port.optional
-        {
-            modbus::probe(&port.path).map_err(|why| MissingPort {
-                whose: format!("link {}", link.id),
-                key: "modbus_rtu",
-                path: port.path.clone(),
-                why,
-            })?;
-        }
+        let (key, path) = match &link.kind {
+            LinkKind::Modbus(Modbus {
+                endpoint: Endpoint::Serial(port),
+                ..
+            }) if !port.optional => ("modbus_rtu", &port.path),
+            LinkKind::Board(board) if !board.optional => ("port", &board.port),
+            _ => continue,
+        };
+        modbus::probe(path).map_err(|why| MissingPort {
+            whose: format!("link {}", link.id),
+            key,
+            path: path.clone(),
+            why,
+        })?;
     }
     if let Some(sms) = settings.sms.as_ref().filter(|sms| !sms.optional) {
         modbus::probe(&sms.modem).map_err(|why| MissingPort {
@@ -235,7 +257,7 @@ fn behind_link(plant: &Plant, link: LinkIndex) -> Vec<Behind> {
 /// Runs a link until `stop`. What it was doing is dropped: closing a connection that way is
 /// orderly for both protocols. The link is boxed, or its state would be held twice: as what this
 /// function was given, and as what it waits for.
-async fn until(
+pub(crate) async fn until(
     mut stop: watch::Receiver<bool>,
     mut link: Pin<Box<impl Future<Output = EngineGone>>>,
 ) {

@@ -317,7 +317,7 @@ impl Reader {
     fn places(&self) -> impl Iterator<Item = (TagIndex, &Place)> {
         let place = |tag: &TagIndex| match &self.model.tags[usize::from(tag.0)].source {
             Source::Message(place) => Some((*tag, place)),
-            Source::Modbus(_) => None,
+            Source::Modbus(_) | Source::Board(_) => None,
         };
         self.tags.iter().filter_map(place)
     }

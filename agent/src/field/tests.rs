@@ -130,6 +130,7 @@ fn settings(port: u16) -> Settings {
             alarms: vec![],
             roster: Default::default(),
             horns: vec![],
+            buttons: Default::default(),
             max_payload: 9000,
             cfg: 0,
         },

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Length and checksum.
 const FRAME: usize = 8;
@@ -106,6 +106,7 @@ enum StoredMark {
         state: State,
         code: Option<Value>,
         quality: Quality,
+        reason: Option<u32>,
         again: bool,
     },
     Plan {
@@ -292,6 +293,7 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
             state,
             code,
             quality,
+            reason,
             again,
         } => StoredMark::Shows {
             device: names.index(&device),
@@ -300,6 +302,7 @@ fn stored_mark(mark: &Mark, names: &mut Names) -> StoredMark {
             state,
             code,
             quality,
+            reason: reason.map(|reason| names.index(&reason)),
             again,
         },
         Mark::Plan {
@@ -335,6 +338,7 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
             state,
             code,
             quality,
+            reason,
             again,
         } => Mark::Shows {
             device: names.id(device)?,
@@ -343,6 +347,10 @@ fn mark_of(stored: StoredMark, names: &Names) -> Option<Mark> {
             state,
             code,
             quality,
+            reason: match reason {
+                Some(reason) => Some(names.id(reason)?),
+                None => None,
+            },
             again,
         },
         StoredMark::Plan {

@@ -86,6 +86,7 @@ fn mark(number: u64) -> Page {
         state: State::Faulted,
         code: Some(Value::Int(7)),
         quality: Quality::Uncertain(Reason::Retained),
+        reason: Some("breakdown".into()),
         again: false,
     };
     let marks = vec![

@@ -15,6 +15,7 @@
 
 mod alarms;
 mod answer;
+mod board;
 pub mod errand;
 pub mod horn;
 mod push;
@@ -28,6 +29,7 @@ pub use push::{AT_ONCE, LARGEST_BODY, Scripts};
 pub use serve::{Listener, MOST as MOST_CONNECTIONS};
 
 use crate::annunciator::sms::Texts;
+use crate::board::desk::Desk;
 use crate::field::modbus::errand::Errands;
 use crate::run::{Asks, Orders, SelfTest};
 use andon_core::plant::Plant;
@@ -55,6 +57,8 @@ pub struct Door {
     pub scripts: Arc<Scripts>,
     /// The way to the Modbus links, for the gateway's own command line.
     pub errands: Errands,
+    /// The way to the I/O board, for the gateway's own command line.
+    pub board: Option<Desk>,
     /// The way to the modem, if there is one, for the gateway's own command line.
     pub texts: Option<Texts>,
 }
@@ -93,6 +97,8 @@ fn router() -> Router<Door> {
 fn control() -> Router<Door> {
     Router::new()
         .route(errand::PATH, get(errand::read))
+        .route("/control/board", get(board::info))
+        .route("/control/board/test", post(board::test))
         .route("/api/v1/alarms/{id}/{verb}", post(alarms::act))
         .route("/api/v1/horn/silence", post(alarms::silence))
         .route("/api/v1/selftest", post(read::selftest))

@@ -92,6 +92,7 @@ impl Bench {
             plant: Arc::new(settings.plant.clone()),
             scripts: Arc::new(Scripts::open(&settings, &tx, stopped).await),
             errands: Errands::default(),
+            board: None,
             texts: None,
         };
         Bench {

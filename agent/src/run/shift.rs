@@ -17,12 +17,13 @@ use crate::history::{History, NotKept};
 use crate::staging::Staging;
 use crate::store::{Rejected, Store, StoreError};
 use crate::upstream::{CurrentValues, Health};
-use andon_core::engine::{Action, Current, Engine, Tally};
+use andon_core::engine::{Action, Current, Engine, Press, Pressed, Tally};
 use andon_core::modbus::decode::Words;
 use andon_core::record::{Body, Event, Relabel};
 use andon_core::sample::Quality;
 use andon_core::tag::{DeviceIndex, TagIndex};
 use andon_core::time::Mono;
+use andon_wire::{self as wire, ButtonEvent};
 use serde::Serialize;
 use std::future::pending;
 use std::time::Duration;
@@ -96,6 +97,8 @@ pub(super) struct Watches {
     pub(super) health: watch::Sender<Health>,
     /// What is to be heard and lit.
     pub(super) horns: Teller,
+    /// Changes whenever the engine has looked at the time: its sign of life, for the I/O board.
+    pub(super) pulse: watch::Sender<u64>,
 }
 
 enum Wake {
@@ -235,8 +238,46 @@ impl Shift {
             } => {
                 self.engine.handle_readings(*device, *at, readings);
             }
+            FromField::BoardBoot { at, boot_id } => self.engine.handle_board_boot(*at, *boot_id),
+            FromField::Pressed { at, event } => self.pressed(*at, *event),
         }
         self.act(clock::mono());
+    }
+
+    /// A button of the I/O board was pressed.
+    fn pressed(&mut self, at: Mono, event: ButtonEvent) {
+        let press = match event.press {
+            wire::Press::Short => Press::Short,
+            wire::Press::Long => Press::Long,
+            wire::Press::Held => Press::Held,
+        };
+        match event.button {
+            wire::Button::Acknowledge => {
+                let (alarms, what) = match self.engine.handle_press(at, press) {
+                    Pressed::Silenced(alarms) => (alarms, "silenced"),
+                    Pressed::Acknowledged(alarms) => (alarms, "acknowledged"),
+                    Pressed::Reset(alarms) => (alarms, "reset"),
+                };
+                tracing::info!("acknowledge button of the board: {alarms} alarms {what}");
+            }
+            wire::Button::Reason1 => self.button(at, 0, press),
+            wire::Button::Reason2 => self.button(at, 1, press),
+            wire::Button::Reason3 => self.button(at, 2, press),
+        }
+    }
+
+    /// A reason button was pressed.
+    fn button(&mut self, at: Mono, button: usize, press: Press) {
+        let number = button + 1;
+        match self.engine.handle_button(at, button, press) {
+            Some(machines) => {
+                tracing::info!("reason button {number} of the board: of {machines} machines");
+            }
+            None => tracing::info!(
+                "reason button {number} of the board was pressed and means nothing; `reason{number}` \
+                 of [board] says what it means"
+            ),
+        }
     }
 
     /// Lets the engine account for a silence, in as many turns as it takes.
@@ -259,6 +300,9 @@ impl Shift {
             let now = clock::now();
             self.catch_up(now.mono);
             self.engine.handle_time(now);
+            self.watches
+                .pulse
+                .send_modify(|beats| *beats = beats.wrapping_add(1));
             self.act(now.mono);
             self.look_at_gateway(now.mono);
             self.tell_health();

@@ -32,7 +32,7 @@ fn read(plant: &Plant, message: &str) -> BTreeMap<String, String> {
         .zip(tags)
         .filter_map(|(index, tag)| match &tag.source {
             Source::Message(place) => Some((index, place)),
-            Source::Modbus(_) => None,
+            Source::Modbus(_) | Source::Board(_) => None,
         });
     let reader = Reader {
         device: "press-1",

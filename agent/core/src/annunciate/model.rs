@@ -131,6 +131,7 @@ pub(super) fn plant(recipients: Vec<Recipient>, alarms: usize) -> Plant {
             ..Roster::default()
         },
         horns: Default::default(),
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }

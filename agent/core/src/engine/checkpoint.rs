@@ -3,6 +3,7 @@
 
 use super::age::TimesOf;
 use super::past::{Gone, Settings, calendar_with_id};
+use super::reasons::Said;
 use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
 use crate::alarm::{Alarm, AlarmState};
@@ -18,7 +19,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 8;
+const VERSION: u8 = 9;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;
@@ -62,6 +63,8 @@ struct StoredDevice {
     calendar: Arc<str>,
     settings: Settings,
     ledger: Ledger,
+    /// What an operator has said of what it shows.
+    said: Option<Said>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,6 +94,8 @@ pub(super) struct Checkpoint {
     counters: Vec<CountersOf>,
     /// By device and tag, the newest time stamps of sources.
     source_times: Vec<TimesOf>,
+    /// Which start of the I/O board its counts belong to.
+    board_boot: Option<u32>,
     alarms: Vec<StoredAlarm>,
     /// How many alarms there were, by device and alarm.
     hygiene: Kept<(Arc<str>, Arc<str>)>,
@@ -192,6 +197,7 @@ impl Engine {
                     calendar: self.plant.calendar_at(device.calendar).id.clone(),
                     settings: Settings::of(device),
                     ledger: entry.machine.as_ref()?.ledger().clone(),
+                    said: entry.said.clone(),
                 })
             })
             .collect();
@@ -234,6 +240,7 @@ impl Engine {
             tags_minute: self.tags.open(now),
             counters,
             source_times,
+            board_boot: self.board_boot,
             alarms,
             hygiene: self.hygiene.kept(|index| {
                 let settings = &self.plant.alarms[usize::from(index)];
@@ -269,6 +276,7 @@ impl Engine {
             return;
         };
         self.stepped_ms = before.stepped_ms;
+        self.board_boot = before.board_boot;
         let devices = core::mem::take(&mut before.devices);
         for (entry, device) in self.devices.iter_mut().zip(&self.plant.devices) {
             let known = devices.iter().find(|stored| stored.id == device.id);
@@ -277,6 +285,9 @@ impl Engine {
                 // It was not there: it has no past, and begins when the others have come to now.
                 (_, machine) => *machine = None,
             }
+        }
+        for stored in &devices {
+            self.say_again(&stored.id, stored.said.clone());
         }
         let plant = Arc::clone(&self.plant);
         let (tags_start, tags_passed_ms) = before.tags_minute;

@@ -51,41 +51,73 @@ impl Engine {
         let index = self.alarm_index(&command.id).ok_or(Refused::Unknown)?;
         // A shelf may have ended, and a delay may be over.
         self.judge(index, at);
+        let Command {
+            verb,
+            occurrence,
+            act,
+            ..
+        } = command;
+        self.carry_out(index, at, verb, occurrence, act)
+            .map_err(Refused::Alarm)?;
+        self.act(Action::Commit);
+        Ok(index)
+    }
+
+    /// Somebody does the same at `at` to every alarm to which it can be done, and says nothing to the
+    /// others; says how many that were.
+    pub fn handle_command_to_all(&mut self, at: Mono, verb: Verb, act: &Act) -> usize {
+        self.roll(at);
+        self.judge_all(at);
+        let mut count = 0;
+        for index in (0..u16::MAX).take(self.alarms.len()) {
+            let done = self.carry_out(index, at, verb, None, act.clone());
+            count += usize::from(done.is_ok());
+        }
+        if count > 0 {
+            self.act(Action::Commit);
+        }
+        count
+    }
+
+    fn carry_out(
+        &mut self,
+        index: u16,
+        at: Mono,
+        verb: Verb,
+        occurrence: Option<u64>,
+        act: Act,
+    ) -> Result<(), Refusal> {
         let place = usize::from(index);
         let label = self.timeline.label(at);
         let latched = self.plant.alarms[place].latched;
         let is_call = self.plant.alarms[place].is_call();
-        if !is_call && matches!(command.verb, Verb::Call | Verb::Solve) {
-            return Err(Refused::Alarm(Refusal::NotACall));
+        if !is_call && matches!(verb, Verb::Call | Verb::Solve) {
+            return Err(Refusal::NotACall);
         }
-        let took_ms = match command.verb {
+        let took_ms = match verb {
             Verb::Acknowledge if is_call => self.since_raised(index, at),
             Verb::Solve => self.since_step(index, at),
             _ => None,
         };
-        let act = command.act.clone();
-        let change = self.alarms[place]
-            .act(command.verb, command.occurrence, act, latched, (at, label))
-            .map_err(Refused::Alarm)?;
+        let change = self.alarms[place].act(verb, occurrence, act.clone(), latched, (at, label))?;
         let shelved_until = self.alarms[place].shelved_until();
-        let until = match command.verb {
+        let until = match verb {
             Verb::Shelve(_) => shelved_until.map(|until| self.timeline.label(until)),
             _ => None,
         };
         let done = Done {
-            verb: command.verb,
-            act: command.act,
+            verb,
+            act,
             until,
             took_ms,
         };
         self.tell_alarm(index, Some(change), Some(Box::new(done)), at);
         self.act(Action::Publish(Current::Alarm(index)));
-        self.act(Action::Commit);
         if let Some(until) = shelved_until {
             let earliest = self.alarm_deadline.map_or(until, |known| known.min(until));
             self.alarm_deadline = Some(earliest);
         }
-        Ok(index)
+        Ok(())
     }
 
     /// Somebody stops the sound of everything that sounds at `at`; says how many alarms that were. An

@@ -15,11 +15,14 @@ pub(super) struct Marked {
     shown: State,
     code: Option<Value>,
     quality: Quality,
+    reason: Option<Arc<str>>,
 }
 
 impl Engine {
     /// Marks what a device shows, if that is not what its last mark says.
     pub(super) fn mark(&mut self, index: usize) {
+        self.outdate_reason(index);
+        let reason = self.reason_id(index).cloned();
         let entry = &mut self.devices[index];
         let Some(machine) = &entry.machine else {
             return;
@@ -30,7 +33,8 @@ impl Engine {
             Some(marked) => {
                 let is_another_fault =
                     shown == State::Faulted && marked.code.as_ref() != machine.code();
-                if marked.quality == machine.quality() && !is_another_fault {
+                let is_same = marked.quality == machine.quality() && marked.reason == reason;
+                if is_same && !is_another_fault {
                     return;
                 }
                 machine.accounted_to()
@@ -41,6 +45,7 @@ impl Engine {
             shown,
             code: machine.code().cloned(),
             quality: machine.quality(),
+            reason,
         });
         self.put_mark(index, at, false);
     }
@@ -100,6 +105,7 @@ impl Engine {
                 state: marked.shown,
                 code: marked.code.clone(),
                 quality: marked.quality,
+                reason: marked.reason.clone(),
                 again,
             });
         }

@@ -13,6 +13,7 @@ use crate::time::ClockState;
 use alloc::vec;
 use proptest::prelude::*;
 
+mod board;
 mod calendar;
 mod calendars;
 mod calls;
@@ -151,6 +152,7 @@ fn plant() -> Plant {
         links: vec![Link::network("plc")],
         devices: vec![device],
         horns: vec![],
+        buttons: Default::default(),
         alarms: vec![
             alarm("fault", "state == faulted", 0),
             alarm("no-data", "no_data", 30_000),

@@ -7,10 +7,10 @@ use crate::message::{
     AlarmMessage, DeviceStatus, Doing, InfoMessage, Lately, LinkStatus, NowMessage, StateMessage,
     TagStatus,
 };
-use crate::plant::{Code, Device, Model, Plant};
+use crate::plant::{Cause, Device, Plant, StopReason};
 use crate::record::Run;
 use crate::rule::Rule;
-use crate::sample::{Quality, Reason, Value};
+use crate::sample::{Quality, Reason};
 use crate::summary::{ShiftRun, Sum, Tier};
 use crate::tag::{DeviceIndex, LinkIndex, TagIndex};
 use crate::time::{ClockState, Mono, Wall};
@@ -95,7 +95,7 @@ impl Engine {
             previous: machine.previous(),
             since: self.timeline.label(machine.since()),
             code: machine.code(),
-            cause: cause(&settings.model, machine.code()),
+            cause: self.cause(usize::from(device.0)),
             quality: machine.quality(),
             product: machine.product(),
         })
@@ -217,7 +217,7 @@ impl Engine {
             state: machine.state(),
             since: self.timeline.label(machine.since()),
             code: machine.code(),
-            cause: cause(&device.model, machine.code()),
+            cause: self.cause(usize::from(index.0)),
         });
         let quality = match self.machine(index) {
             Some(machine) => machine.quality(),
@@ -290,7 +290,18 @@ impl Engine {
     }
 }
 
-/// What a raw status value means.
-pub(super) fn cause<'m>(model: &'m Model, code: Option<&Value>) -> Option<&'m Code> {
-    model.meaning(code)
+impl Engine {
+    /// Why a machine does what it shows: what an operator has said of it, or else what its raw status
+    /// value means.
+    pub(super) fn cause(&self, index: usize) -> Option<Cause<'_>> {
+        if let Some(StopReason { en, zh, .. }) = self.reason(index) {
+            return Some(Cause { en, zh });
+        }
+        let raw = self.devices[index].machine.as_ref()?.code();
+        let code = self.plant.devices[index].model.meaning(raw)?;
+        Some(Cause {
+            en: &code.en,
+            zh: &code.zh,
+        })
+    }
 }

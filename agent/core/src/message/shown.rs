@@ -2,7 +2,7 @@
 //! devices and tags stand. The same flat objects as upstream, but nothing here is published.
 
 use super::{Raw, quality_entries};
-use crate::plant::{Code, Device, Link};
+use crate::plant::{Cause, Device, Link};
 use crate::sample::{Quality, Value};
 use crate::state::State;
 use crate::tag::Tag;
@@ -76,8 +76,8 @@ pub struct Doing<'a> {
     pub since: Wall,
     /// The raw status value behind it.
     pub code: Option<&'a Value>,
-    /// What that means.
-    pub cause: Option<&'a Code>,
+    /// Why, as far as it is known.
+    pub cause: Option<Cause<'a>>,
 }
 
 impl Serialize for DeviceStatus<'_> {
@@ -94,8 +94,8 @@ impl Serialize for DeviceStatus<'_> {
         map.serialize_entry("state", &doing.map(|doing| doing.state.as_str()))?;
         map.serialize_entry("since_ms", &doing.map(|doing| doing.since))?;
         map.serialize_entry("code", &doing.and_then(|doing| doing.code).map(Raw))?;
-        map.serialize_entry("cause", &cause.map(|code| &*code.en))?;
-        map.serialize_entry("cause_zh", &cause.map(|code| &*code.zh))?;
+        map.serialize_entry("cause", &cause.map(|cause| cause.en))?;
+        map.serialize_entry("cause_zh", &cause.map(|cause| cause.zh))?;
         quality_entries(&mut map, self.quality)?;
         map.serialize_entry("age_ms", &self.age_ms)?;
         map.serialize_entry("tags", &device.model.tags.len())?;

@@ -204,7 +204,7 @@ fn places(model: &Model) -> Vec<Place> {
             end: (u32::from(point.address) + u32::from(point.width())).min(ADDRESSES),
             tag: TagIndex(index),
         }),
-        Source::Message(_) => None,
+        Source::Message(_) | Source::Board(_) => None,
     };
     model.tags.iter().zip(0..).filter_map(point).collect()
 }

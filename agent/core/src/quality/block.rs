@@ -66,6 +66,6 @@ pub fn is_of_zeros(tag: &Tag, value: &Value) -> bool {
 fn is_number_of_zeros(tag: &Tag, number: f64) -> bool {
     match &tag.source {
         Source::Modbus(point) => number == point.offset,
-        Source::Message(_) => number == 0.0,
+        Source::Message(_) | Source::Board(_) => number == 0.0,
     }
 }

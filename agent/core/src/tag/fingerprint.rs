@@ -27,6 +27,7 @@ impl Source {
                 "{:?} {:?} {:?} {} {}",
                 place.topic, place.format, place.kind, place.scale, place.offset,
             ),
+            Source::Board(pin) => write!(hash, "board {pin:?}"),
         };
         // Adding up bytes has no way to fail.
         written.map_or(0, |()| hash.0)

@@ -127,6 +127,7 @@ fn plant(every_ms: u64, rated: Option<u64>) -> Plant {
         alarms: vec![],
         roster: Default::default(),
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }

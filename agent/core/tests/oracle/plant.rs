@@ -38,6 +38,7 @@ pub fn plant(stream: &Stream, machines: &[usize]) -> Plant {
         alarms: vec![],
         roster: Default::default(),
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9_000,
         cfg: 0,
     }

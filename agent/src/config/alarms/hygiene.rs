@@ -151,6 +151,7 @@ fn is_float(tag: &Tag) -> bool {
     let is_scaled = match &tag.source {
         Source::Modbus(point) => point.is_scaled(),
         Source::Message(place) => place.is_scaled(),
+        Source::Board(_) => false,
     };
     is_scaled || !tag.kind().is_integer()
 }

@@ -35,7 +35,7 @@ pub(super) fn role(
     let is_scaled = match source {
         Some(Source::Modbus(point)) => point.is_scaled(),
         Some(Source::Message(place)) => place.is_scaled(),
-        None => false,
+        Some(Source::Board(_)) | None => false,
     };
     if has_power || is_scaled {
         out.mistake(Finding::at(role.span, "a counter cannot be scaled").hint(
@@ -74,6 +74,7 @@ fn check_wrap(out: &Findings, wrap: &At<i64>, source: &Source) {
     let limits = match source {
         Source::Modbus(point) => point.limits(),
         Source::Message(place) => place.limits(),
+        Source::Board(pin) => pin.kind().limits(),
     };
     if let Some((_, most)) = limits
         && wrap.value.checked_sub(1).is_some_and(|top| top > most)

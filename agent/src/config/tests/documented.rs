@@ -38,7 +38,7 @@ const PLACES: [(&[&str], &str); 18] = [
     (&["## `[[alarm]]`"], "[[alarm]]\n"),
     (&["## `[http]`"], "[http]\n"),
     (
-        &["### `[board]`"],
+        &["## `[board]`"],
         "[board]                           # the microcontroller I/O board\n",
     ),
     (&["## `[horn]`"], "[horn]\n"),

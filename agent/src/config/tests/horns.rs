@@ -134,7 +134,13 @@ fn what_waits_for_a_reset_on_a_horn_is_latched() {
     let latched = |horn: &str| {
         let settings = hall(&format!("[horn]\nthrough = [{COIL}]\n{horn}\n"));
         let alarms = settings.plant.alarms.iter();
-        let of_devices = alarms.filter(|alarm| alarm.owner.device().is_some());
+        let mut calls = alarms.clone().filter(|alarm| alarm.is_call());
+        assert!(
+            calls.all(|alarm| !alarm.latched),
+            "a call is solved, not reset"
+        );
+        let configured = alarms.filter(|alarm| !alarm.is_call());
+        let of_devices = configured.filter(|alarm| alarm.owner.device().is_some());
         of_devices.map(|alarm| alarm.latched).collect::<Vec<_>>()
     };
     // low of saw and mill, high of saw and mill

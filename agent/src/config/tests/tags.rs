@@ -25,7 +25,7 @@ fn one(keys: &str) -> Tag {
 fn one_point(keys: &str) -> Point {
     match one(keys).source {
         Source::Modbus(point) => point,
-        Source::Message(_) => panic!("Modbus"),
+        Source::Message(_) | Source::Board(_) => panic!("Modbus"),
     }
 }
 
@@ -182,7 +182,7 @@ fn absent_values_as_numbers_or_as_the_bits_of_registers() {
 fn the_tag_of_a_power_of_ten_is_found_wherever_it_stands() {
     let power = |lines| match &tags(lines)[1].source {
         Source::Modbus(point) => point.power_of_ten,
-        Source::Message(_) => None,
+        Source::Message(_) | Source::Board(_) => None,
     };
     let value = "x = { at = \"holding:1\", type = \"i16\", power_of_ten = \"sf\" }";
     let factor = "sf = { at = \"holding:2\", type = \"i16\", absent = [0x8000] }";
@@ -206,7 +206,7 @@ fn the_tag_of_a_power_of_ten_is_found_wherever_it_stands() {
         let by = scaled.power_of_ten().expect("a power of ten");
         match &model.tags[usize::from(by.0)].source {
             Source::Modbus(point) => assert_eq!(point.address, address, "the device's own"),
-            Source::Message(_) => panic!("Modbus"),
+            Source::Message(_) | Source::Board(_) => panic!("Modbus"),
         }
     }
 }

@@ -375,7 +375,7 @@ fn decoded(read: &Read, answer: &Answer, model: &Model) -> Round {
             let value = decode(point, words, read.start);
             Some((*tag, value.map_or_else(Reading::Bad, Reading::Good)))
         }
-        Source::Message(_) => None,
+        Source::Message(_) | Source::Board(_) => None,
     };
     read.tags.iter().filter_map(reading).collect()
 }

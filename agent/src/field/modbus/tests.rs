@@ -219,7 +219,7 @@ async fn a_link_comes_up_when_its_device_does_and_says_so_once() {
             }
             FromField::Read { answer: Ok(_), .. } if ups == 1 => break,
             FromField::Read { answer, .. } => assert_eq!(answer.unwrap_err(), Reason::Disconnected),
-            FromField::Readings { .. } => panic!("no MQTT here"),
+            other => panic!("no link of Modbus says {other:?}"),
         }
     }
     assert_eq!(ups, 1);

@@ -69,6 +69,7 @@ fn plant() -> Plant {
         alarms: vec![],
         roster: Default::default(),
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }

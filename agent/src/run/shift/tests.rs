@@ -71,6 +71,7 @@ fn plant() -> Plant {
         alarms: vec![silent(), modem()],
         roster: Default::default(),
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 1,
     }
@@ -135,6 +136,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         Watches {
             health,
             horns: Horns::new(0).0,
+            pulse: watch::channel(0).0,
         },
         beside,
         losses,

@@ -77,6 +77,7 @@ pub fn plant(models: &[Arc<Model>]) -> Plant {
         alarms: vec![],
         roster: Default::default(),
         horns: vec![],
+        buttons: Default::default(),
         max_payload: 9000,
         cfg: 0,
     }
