@@ -37,3 +37,53 @@ pub(super) const fn test(playing: Signal) -> Signal {
         ..playing
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use andon_board::horn::Horn as Player;
+    use andon_core::time::Mono;
+
+    const TONES: [horn::Tone; 5] = [
+        horn::Tone::Silent,
+        horn::Tone::Ringback,
+        horn::Tone::Low,
+        horn::Tone::Medium,
+        horn::Tone::High,
+    ];
+    const LAMPS: [horn::Lamp; 4] = [
+        horn::Lamp::Off,
+        horn::Lamp::On,
+        horn::Lamp::Flash,
+        horn::Lamp::FlashSlow,
+    ];
+    /// High priority with its rest, and the beginning of the next round; in milliseconds.
+    const LONG_ENOUGH: u64 = 16 * 60_000;
+
+    /// Each has a table of its own, and a hall with both hears one alarm.
+    #[test]
+    fn board_and_agent_play_the_same() {
+        const SINCE: u64 = 1_234;
+        for (tone, lamp) in TONES.iter().flat_map(|tone| LAMPS.map(|lamp| (*tone, lamp))) {
+            let horn = Horn {
+                tone,
+                since: Mono(SINCE),
+                red: lamp,
+                yellow: lamp,
+                green: lamp,
+                ..Horn::default()
+            };
+            let mut player = Player::default();
+            player.set(of(&horn), SINCE);
+            for ms in SINCE..SINCE + LONG_ENOUGH {
+                let board = player.outputs(ms);
+                let agent = horn.outputs(Mono(ms));
+                assert_eq!(
+                    (board.buzzer, board.red, board.yellow, board.green),
+                    (agent.sound, agent.red, agent.yellow, agent.green),
+                    "{tone:?}, {lamp:?} at {ms} ms"
+                );
+            }
+        }
+    }
+}
