@@ -529,9 +529,11 @@ impl Alarm {
     }
 }
 
+/// What stands in the text of an alarm for the value that raised it.
+pub const VALUE: &str = "{value}";
+
 fn with_value<'t>(text: &'t str, value: Option<&Value>) -> Cow<'t, str> {
-    const PLACE: &str = "{value}";
-    if !text.contains(PLACE) {
+    if !text.contains(VALUE) {
         return Cow::Borrowed(text);
     }
     let value = match value {
@@ -545,7 +547,7 @@ fn with_value<'t>(text: &'t str, value: Option<&Value>) -> Cow<'t, str> {
             String::from(if number == "-0" { "0" } else { number })
         }
     };
-    Cow::Owned(text.replace(PLACE, &value))
+    Cow::Owned(text.replace(VALUE, &value))
 }
 
 #[cfg(test)]

@@ -64,7 +64,10 @@ mod tests {
     #[test]
     fn board_and_agent_play_the_same() {
         const SINCE: u64 = 1_234;
-        for (tone, lamp) in TONES.iter().flat_map(|tone| LAMPS.map(|lamp| (*tone, lamp))) {
+        for (tone, lamp) in TONES
+            .iter()
+            .flat_map(|tone| LAMPS.map(|lamp| (*tone, lamp)))
+        {
             let horn = Horn {
                 tone,
                 since: Mono(SINCE),

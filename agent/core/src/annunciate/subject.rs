@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::alarm::Alarm;
-use crate::plant::{Owner, Plant};
+use crate::plant::{Owner, Plant, VALUE};
 use crate::rule::{Limit, Op, Rule};
 use crate::sample::Value;
 use crate::time::Wall;
@@ -32,7 +32,11 @@ impl Subject {
             machine,
             text_en: settings.text_en(alarm.value.as_ref()).into(),
             text_zh: settings.text_zh(alarm.value.as_ref()).into(),
-            value: value(plant, &settings.when, alarm.value.as_ref()),
+            value: beside(
+                [&settings.text_en, &settings.text_zh],
+                value(plant, &settings.when, alarm.value.as_ref()),
+                settings.when.subject(),
+            ),
             raised,
             clock: raised.and_then(|raised| clock(plant, raised)),
             is_active: alarm.is_active(),
@@ -45,6 +49,18 @@ pub fn clock(plant: &Plant, at: Wall) -> Option<Box<str>> {
     let instant = Timestamp::from_millisecond(at.0).ok()?;
     let time = plant.calendar.zone.to_datetime(instant).time();
     Some(format!("{:02}:{:02}", time.hour(), time.minute()).into())
+}
+
+/// What is said beside the texts of an alarm, in English and in Chinese: a number that the text says
+/// is not said twice. What a code of a state means is said all the same.
+fn beside(texts: [&str; 2], value: [Box<str>; 2], subject: Option<&Rule>) -> [Box<str>; 2] {
+    let is_meaning = matches!(subject, Some(Rule::State { .. }));
+    let [en, zh] = value;
+    let once = |text: &str, value: Box<str>| match text.contains(VALUE) && !is_meaning {
+        true => Box::default(),
+        false => value,
+    };
+    [once(texts[0], en), once(texts[1], zh)]
 }
 
 /// What raised an alarm, in English and in Chinese.
@@ -136,6 +152,23 @@ fn short(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::State;
+    use crate::tag::DeviceIndex;
+
+    #[test]
+    fn a_value_is_said_once() {
+        let value = || ["641 °C > 620".into(), "641 °C > 620".into()];
+        let said = beside(["{device} at {value} °C", "{name} 炉温过高"], value(), None);
+        assert_eq!(said, [Box::from(""), "641 °C > 620".into()]);
+        let fault = Rule::State {
+            device: DeviceIndex(0),
+            is: State::Faulted,
+            negated: false,
+        };
+        let meaning = || ["light curtain".into(), "光幕动作".into()];
+        let texts = ["stopped by {value}", "故障{value}"];
+        assert_eq!(beside(texts, meaning(), Some(&fault)), meaning());
+    }
 
     #[test]
     fn numbers_are_short() {

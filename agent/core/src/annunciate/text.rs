@@ -46,6 +46,7 @@ fn of_one_zh(kind: Kind, subject: &Subject, code: Option<u16>, waited_min: u64) 
     };
     let head = match kind {
         Kind::Repeated => format!("【安灯】{priority}报警仍无人确认"),
+        Kind::Escalated if waited_min == 0 => format!("【安灯】{priority}报警无人确认"),
         Kind::Escalated => format!("【安灯】{priority}报警{waited_min}分钟无人确认"),
         Kind::Returned => String::from("【安灯】报警已恢复"),
         Kind::Raised | Kind::Digest | Kind::Confirmed => format!("【安灯】{priority}报警"),
@@ -81,6 +82,9 @@ fn of_one_en(kind: Kind, subject: &Subject, code: Option<u16>, waited_min: u64) 
     };
     let head = match kind {
         Kind::Repeated => format!("[Andon] {priority} alarm, still not acknowledged:"),
+        Kind::Escalated if waited_min == 0 => {
+            format!("[Andon] {priority} alarm, not acknowledged:")
+        }
         Kind::Escalated => {
             format!("[Andon] {priority} alarm, not acknowledged for {waited_min} min:")
         }

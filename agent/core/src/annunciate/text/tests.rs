@@ -78,6 +78,14 @@ fn texts_are_read_aloud() {
             "[Andon] HIGH alarm, not acknowledged for 15 min: oven-7 tempering oven too hot, 640.5 degC > 620, at 14:32, no. 3. Reply ACK 4821",
         ),
         (
+            Kind::Escalated,
+            &oven(),
+            code,
+            0,
+            "【安灯】紧急报警无人确认 七号回火炉 炉温过高 640.5 °C > 620 14:32第3次。回复“确认4821”",
+            "[Andon] HIGH alarm, not acknowledged: oven-7 tempering oven too hot, 640.5 degC > 620, at 14:32, no. 3. Reply ACK 4821",
+        ),
+        (
             Kind::Raised,
             &gone,
             code,
