@@ -11,7 +11,7 @@ const AHEAD: i64 = 60_000;
 const EVERY: u64 = 1_000;
 
 /// What came late follows whatever was known of its millisecond.
-const LATE: usize = 1_000_000;
+pub const LATE: usize = 1_000_000;
 
 impl Life {
     pub fn read(&mut self, stream: &Stream, x: u64, wall: i64, of: usize, readings: &[Reading]) {
