@@ -264,14 +264,14 @@ impl Late {
         }
     }
 
-    /// Something was said late of the moment `at`. False if it is passed over.
+    /// Something was said late of the moment `at`; a state holds for so long. False if it is passed over.
     pub fn say(
         &mut self,
         device: &Device,
         calendar: &Calendar,
         at: Mono,
         said: Said,
-        stale_after_ms: u64,
+        holds_ms: u64,
     ) -> bool {
         let is_taken = at >= self.base.machine.accounted_to() && self.is_next(at, &said);
         if is_taken && self.log.room() == 0 && !self.is_packed {
@@ -288,7 +288,7 @@ impl Late {
                     state,
                     code,
                     quality,
-                    until: at + stale_after_ms,
+                    until: at + holds_ms,
                     is_late: true,
                 }
             }

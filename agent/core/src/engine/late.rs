@@ -87,9 +87,10 @@ impl Engine {
         };
         let mut say = |said| {
             let then = at.before(age);
-            let stale_after = settings.stale_after_ms;
+            // From its arrival on the present is told by what comes in time.
+            let holds_ms = settings.stale_after_ms.min(age);
             let calendar = plant.calendar_at(settings.calendar);
-            late.say(settings, calendar, then, said, stale_after);
+            late.say(settings, calendar, then, said, holds_ms);
         };
         if let (Some(role), Value::Int(value)) = (tag.role, &value) {
             say(Said::Count(role.counts, *value));

@@ -81,7 +81,8 @@ fn of_status(life: &Life, machine: &Machine, presence: &Presence) -> Vec<(Place,
         .map(|late| Shown {
             place: late.place,
             state: State::of(late.raw),
-            until: late.place.0 + machine.stale_after,
+            // From its arrival on the present is told by what comes in time.
+            until: late.came.0.min(late.place.0 + machine.stale_after),
         })
         .collect();
     let all = || in_time.iter().chain(&late);
