@@ -57,8 +57,9 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// Outer limit for what should happen at once but may take a busy machine a while.
-pub const SOON: Duration = Duration::from_secs(60);
+/// Outer limit for what should happen at once but may take a busy machine a while; longer than the
+/// longest pause of the agent before it tries its broker again.
+pub const SOON: Duration = Duration::from_secs(120);
 
 /// Looks again and again until `look` finds something; fails after `limit` with `what`.
 pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> Outcome<T> {

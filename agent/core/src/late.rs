@@ -78,6 +78,8 @@ pub struct Late {
     is_packed: bool,
     /// The newest late state.
     newest: Option<Mono>,
+    /// Until when the newest state holds that was read in time.
+    shown_until: Option<Mono>,
     /// The newest reading of the product, late or not.
     made: Option<Mono>,
     /// Late readings that came too late, or told of time that was known.
@@ -205,6 +207,7 @@ impl Late {
             is_due: false,
             is_packed: false,
             newest: None,
+            shown_until: None,
             made: None,
             passed_over: 0,
         }
@@ -218,8 +221,21 @@ impl Late {
         self.revised.clear();
     }
 
+    /// Whether a state that was read in time holds at `at`.
+    pub fn shows(&self, at: Mono) -> bool {
+        self.shown_until.is_some_and(|until| at < until)
+    }
+
     /// The accounting was told this at `at`.
     pub fn note(&mut self, device: &Device, calendar: &Calendar, at: Mono, input: Input) {
+        if let Input::Shows {
+            until,
+            is_late: false,
+            ..
+        } = &input
+        {
+            self.shown_until = Some(*until);
+        }
         if self.log.room() == 0 {
             self.make_room(device, calendar);
         }
@@ -248,14 +264,14 @@ impl Late {
         }
     }
 
-    /// Something was said late of the moment `at`. False if it is passed over.
+    /// Something was said late of the moment `at`; a state holds for so long. False if it is passed over.
     pub fn say(
         &mut self,
         device: &Device,
         calendar: &Calendar,
         at: Mono,
         said: Said,
-        stale_after_ms: u64,
+        holds_ms: u64,
     ) -> bool {
         let is_taken = at >= self.base.machine.accounted_to() && self.is_next(at, &said);
         if is_taken && self.log.room() == 0 && !self.is_packed {
@@ -272,7 +288,7 @@ impl Late {
                     state,
                     code,
                     quality,
-                    until: at + stale_after_ms,
+                    until: at + holds_ms,
                     is_late: true,
                 }
             }

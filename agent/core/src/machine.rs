@@ -196,11 +196,6 @@ impl Machine {
         self.fresh_until.unwrap_or(self.to)
     }
 
-    /// Whether something is shown that can be believed.
-    pub const fn is_known(&self) -> bool {
-        self.fresh_until.is_some()
-    }
-
     /// The state before the present one.
     pub const fn previous(&self) -> State {
         self.previous

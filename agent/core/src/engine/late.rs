@@ -69,16 +69,15 @@ impl Engine {
         let is_late = age >= self.stale_after(device, index);
         let entry = &mut self.devices[usize::from(device.0)];
         // The first that comes in time after a silence tells of the moments since it was read, too.
-        let joins = || entry.machine.as_ref().is_some_and(|it| !it.is_known()) && age > 0;
-        let is_state =
-            matches!(&settings.model.state, Some(States::Status(map)) if map.from == index);
-        let is_of_interest = is_late || is_state && joins();
-        if !is_of_interest {
-            return;
-        }
         let Some(late) = &mut entry.late else {
             return;
         };
+        let is_state =
+            matches!(&settings.model.state, Some(States::Status(map)) if map.from == index);
+        let joins = is_state && age > 0 && !late.shows(at);
+        if !is_late && !joins {
+            return;
+        }
         if age > settings.late_ms {
             return late.pass_over();
         }
@@ -88,9 +87,10 @@ impl Engine {
         };
         let mut say = |said| {
             let then = at.before(age);
-            let stale_after = settings.stale_after_ms;
+            // From its arrival on the present is told by what comes in time.
+            let holds_ms = settings.stale_after_ms.min(age);
             let calendar = plant.calendar_at(settings.calendar);
-            late.say(settings, calendar, then, said, stale_after);
+            late.say(settings, calendar, then, said, holds_ms);
         };
         if let (Some(role), Value::Int(value)) = (tag.role, &value) {
             say(Said::Count(role.counts, *value));

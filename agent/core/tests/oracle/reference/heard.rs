@@ -11,7 +11,7 @@ const AHEAD: i64 = 60_000;
 const EVERY: u64 = 1_000;
 
 /// What came late follows whatever was known of its millisecond.
-const LATE: usize = 1_000_000;
+pub const LATE: usize = 1_000_000;
 
 impl Life {
     pub fn read(&mut self, stream: &Stream, x: u64, wall: i64, of: usize, readings: &[Reading]) {
@@ -29,7 +29,9 @@ impl Life {
             let (stamp, now) = (wall - age, self.label_after(x));
             let age = now - stamp;
             let is_stale = age >= signed(machine.stale_after.max(3 * EVERY));
-            if is_stale && age <= signed(machine.late) {
+            // The first status after a silence tells of the moments since it was read, too.
+            let joins = tag == 0 && age > 0 && !self.knows(machine, of, x);
+            if (is_stale || joins) && age <= signed(machine.late) {
                 self.hear(machine, of, reading, (x, age.unsigned_abs()), came);
             }
             let newest = self.stamps.get(&(of, tag)).copied();
@@ -47,6 +49,30 @@ impl Life {
                 .push((x, Item::Read(of, Taken { tag, value, age })));
         }
         self.batches.push(begin..self.items.len());
+    }
+
+    /// Whether a status of a machine that was read in time holds at `x`.
+    fn knows(&self, machine: &Machine, of: usize, x: u64) -> bool {
+        let begun = self.presences.iter().rev().find(|it| it.machine == of);
+        let from = begun.map_or(0, |it| it.from.1);
+        let lost = self
+            .items
+            .iter()
+            .rposition(|(_, item)| matches!(item, Item::Lost));
+        let since = from.max(lost.map_or(0, |at| at + 1));
+        let shown = self
+            .items
+            .iter()
+            .skip(since)
+            .rev()
+            .find_map(|(then, item)| match item {
+                Item::Read(whose, taken) if *whose == of && taken.tag == 0 => {
+                    let until = then + machine.stale_after - taken.age.min(machine.stale_after);
+                    taken.value.known().filter(|_| until > *then).map(|_| until)
+                }
+                _ => None,
+            });
+        shown.is_some_and(|until| x < until)
     }
 
     /// Something came late. A state counts if it follows the late ones before it, a count if no later

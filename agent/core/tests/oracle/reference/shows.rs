@@ -1,6 +1,7 @@
 //! What a machine shows, from which place on: asked at every place at which the answer may change.
 
 use super::counter::{self, Said};
+use super::heard::LATE;
 use super::life::{Item, Life, Place, Presence, Taken};
 use crate::machine::{Condition, Machine, Otherwise, State, Told};
 
@@ -80,12 +81,13 @@ fn of_status(life: &Life, machine: &Machine, presence: &Presence) -> Vec<(Place,
         .map(|late| Shown {
             place: late.place,
             state: State::of(late.raw),
-            until: late.place.0 + machine.stale_after,
+            // From its arrival on the present is told by what comes in time.
+            until: late.came.0.min(late.place.0 + machine.stale_after),
         })
         .collect();
     let all = || in_time.iter().chain(&late);
     let mut places: Vec<Place> = all()
-        .flat_map(|shown| [shown.place, (shown.until, 0)])
+        .flat_map(|shown| [shown.place, (shown.until, 0), (shown.until, LATE)])
         .collect();
     places.extend(losses(life));
     let at = |place: Place| {
@@ -97,8 +99,17 @@ fn of_status(life: &Life, machine: &Machine, presence: &Presence) -> Vec<(Place,
         };
         // One that would hold for no time at all says nothing.
         let gives_way = all().any(|it| it.place.0 == place.0 && it.place > place);
-        let of_late = || newest(&late).filter(|_| !gives_way);
-        newest(&in_time).or_else(of_late).unwrap_or(State::Unknown)
+        let of_late = newest(&late).filter(|_| !gives_way);
+        // Where known time ends, a late one begins after what else happens in that millisecond.
+        let ends_here = || {
+            let before = in_time
+                .iter()
+                .filter(|it| from <= it.place && it.place <= place);
+            let newest = before.max_by_key(|it| it.place)?;
+            (newest.until == place.0 && place.1 < LATE && of_late.is_some()).then_some(newest.state)
+        };
+        let shown = newest(&in_time).or_else(ends_here).or(of_late);
+        shown.unwrap_or(State::Unknown)
     };
     let places = asked_at(places, presence);
     places.into_iter().map(|place| (place, at(place))).collect()
