@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::history::Leaf;
-use crate::segments::{Fills, Segments};
+use crate::segments::{Fills, Segment, Segments};
 use crate::summary::Sum;
 
 /// Every window of every tier is the exact sum of minutes that follow one another, and what is
@@ -59,6 +59,11 @@ pub(super) fn times_follow_from_segments(id: &str, records: &[Record], pages: &[
     }
     told.extend(segments.open());
     told.retain(|segment| &*segment.device == id);
+    // What went stale for no time at all says nothing.
+    let is_nothing = |segment: &Segment| {
+        segment.to == Some(segment.from) && segment.quality == Quality::Bad(Reason::Stale)
+    };
+    told.retain(|segment| !is_nothing(segment));
     // State and end of each, in milliseconds since the first began.
     let mut row: Vec<(State, u64)> = vec![];
     for segment in &told {
@@ -88,10 +93,6 @@ pub(super) fn times_follow_from_segments(id: &str, records: &[Record], pages: &[
     for (state, end) in row {
         if begin >= from {
             break;
-        }
-        // What held for no time at all says nothing: the export leaves it out.
-        if end == begin {
-            continue;
         }
         match state {
             State::Faulted if !open => {
