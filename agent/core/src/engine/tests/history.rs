@@ -89,6 +89,10 @@ pub(super) fn times_follow_from_segments(id: &str, records: &[Record], pages: &[
         if begin >= from {
             break;
         }
+        // What held for no time at all says nothing: the export leaves it out.
+        if end == begin {
+            continue;
+        }
         match state {
             State::Faulted if !open => {
                 counted += u32::from(!matches!(before, State::Unknown | State::PlannedStop));

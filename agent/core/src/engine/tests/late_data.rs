@@ -263,6 +263,32 @@ fn late_time_goes_on_to_what_comes_in_time_without_a_gap() {
 }
 
 #[test]
+fn a_fault_that_follows_late_time_where_a_minute_ends_is_one() {
+    for (edge, stale) in [(60_000, STALE), (50_000, STALE), (120_000, 60_000)] {
+        let mut plant = publishing();
+        plant.devices[0].stale_after_ms = stale;
+        let mut bench = Bench::left(plant, now(0), None);
+        bench.pass(edge - 1);
+        // The newest of what was kept goes stale at the very moment at which all of it arrives.
+        let batch = [
+            told(STATUS, 2, edge - stale, edge),
+            told(STATUS, 4, edge, edge),
+        ];
+        bench.hear_at(edge, &batch);
+        for second in edge / 1000 + 1..=185 {
+            bench.hears(&told(STATUS, 4, second * 1000, second * 1000));
+        }
+        let newest = bench.newest();
+        let minutes = windows(&newest, Tier::Minute);
+        let failures: Vec<u32> = minutes.iter().map(|minute| minute.failures).collect();
+        let at = usize::try_from(edge / 60_000).unwrap();
+        assert_eq!(failures[at], 1, "{failures:?}");
+        assert_eq!(failures.iter().sum::<u32>(), 1, "{failures:?}");
+        is_consistent(&bench);
+    }
+}
+
+#[test]
 fn longer_windows_that_were_told_are_told_again_and_are_sums() {
     let mut bench = Bench::left(publishing(), now(0), None);
     // 14:14 to 15:05, silent over the full hour.
