@@ -9,6 +9,7 @@ mod broker_goes_away;
 mod changed_config;
 mod config_is_refused;
 mod dead_unit;
+mod gammu;
 mod heard_and_told;
 mod horn;
 mod hostile_payloads;
