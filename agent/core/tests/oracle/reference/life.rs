@@ -45,6 +45,9 @@ pub struct Late {
     pub machine: usize,
     pub tag: usize,
     pub raw: i64,
+    /// When it was taken.
+    pub taken: u64,
+    /// Where it counts.
     pub place: Place,
     /// Where it came.
     pub came: Place,
