@@ -26,12 +26,14 @@ pub mod plan;
 pub mod probe;
 pub mod run;
 pub(crate) mod screen;
+mod secret;
 pub mod selftest;
 pub mod settings;
 pub mod sms;
 pub mod staging;
 pub mod status;
 pub mod store;
+mod tls;
 pub mod upstream;
 mod web;
 

@@ -14,6 +14,8 @@ mod fake;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 #[path = "../support/mosquitto.rs"]
 mod mosquitto;
 #[cfg(test)]
@@ -22,9 +24,13 @@ mod relay;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod rotated;
+#[cfg(test)]
 mod secure;
 #[cfg(test)]
 #[path = "../support/subscriber.rs"]
 mod subscriber;
+#[cfg(test)]
+mod turns;
 #[cfg(test)]
 mod twins;
