@@ -297,12 +297,19 @@ pub(crate) fn explain(error: &Error, own: Option<&str>) -> String {
 fn explain_alert(alert: AlertDescription, own: Option<&str>) -> String {
     let shown = own.unwrap_or("none is configured");
     let what = match alert {
-        AlertDescription::CertificateRequired => "wants a certificate of this gateway",
+        AlertDescription::CertificateRequired
+        | AlertDescription::BadCertificate
+        | AlertDescription::CertificateUnknown
+            if own.is_none() =>
+        {
+            "wants a certificate of this gateway"
+        }
         AlertDescription::CertificateExpired => "says that this gateway's certificate has expired",
         AlertDescription::CertificateRevoked => "says that this gateway's certificate is revoked",
         AlertDescription::UnknownCA => {
             "does not know the authority that issued this gateway's certificate"
         }
+        AlertDescription::CertificateRequired => "wants another certificate of this gateway",
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::CertificateUnknown

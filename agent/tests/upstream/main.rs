@@ -1,8 +1,10 @@
-//! The way up against a real broker (mosquitto) and against one that misbehaves as told.
+//! The way up against a real broker (`server`: of which make) and against one that misbehaves as told.
 
 #[cfg(test)]
 #[path = "../support/authority.rs"]
 mod authority;
+#[cfg(test)]
+mod bad_link;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
@@ -27,6 +29,9 @@ mod rig;
 mod rotated;
 #[cfg(test)]
 mod secure;
+#[cfg(test)]
+#[path = "../support/server.rs"]
+mod server;
 #[cfg(test)]
 #[path = "../support/subscriber.rs"]
 mod subscriber;

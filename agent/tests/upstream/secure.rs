@@ -1,11 +1,10 @@
-//! TLS and passwords against mosquitto, with an authority made by openssl for the test.
+//! TLS and passwords against a broker, with an authority made by openssl for the test.
 
 use crate::authority::Authority;
-use crate::mosquitto::Mosquitto;
 use crate::rig::{Rig, settings, within};
+use crate::server::{Door, Server};
 use andon::settings::{Tls, Upstream};
 use std::path::PathBuf;
-use std::process::Command;
 
 pub fn tls(port: u16, ca_file: PathBuf) -> Upstream {
     let mut settings = settings(port);
@@ -39,7 +38,11 @@ pub async fn delivers(settings: Upstream) {
 async fn records_go_through_tls() {
     within(async {
         let authority = Authority::new();
-        let broker = authority.broker("allow_anonymous true").await;
+        let broker = Server::behind(Door {
+            authority: Some(&authority),
+            ..Door::default()
+        })
+        .await;
         delivers(tls(broker.port, authority.file("ca.pem"))).await;
     })
     .await;
@@ -49,9 +52,12 @@ async fn records_go_through_tls() {
 async fn the_agent_shows_its_own_certificate() {
     within(async {
         let authority = Authority::new();
-        let broker = authority
-            .broker("allow_anonymous true\nrequire_certificate true")
-            .await;
+        let broker = Server::behind(Door {
+            authority: Some(&authority),
+            asks_for_certificate: true,
+            ..Door::default()
+        })
+        .await;
         let mut settings = tls(broker.port, authority.file("ca.pem"));
         let why = refused(settings.clone()).await;
         assert!(why.contains("wants a certificate of this gateway"), "{why}");
@@ -135,22 +141,18 @@ async fn files_that_cannot_be_used_are_named() {
 #[tokio::test]
 async fn a_wrong_password_is_named_and_a_replaced_one_taken_up() {
     within(async {
+        let broker = Server::behind(Door {
+            user: Some(("agent", "right")),
+            ..Door::default()
+        })
+        .await;
         let dir = tempfile::tempdir().unwrap();
-        let users = dir.path().join("users");
-        let made = Command::new("mosquitto_passwd")
-            .args(["-b", "-c"])
-            .arg(&users)
-            .args(["agent", "right"])
-            .status()
-            .unwrap();
-        assert!(made.success());
-        let config = format!("allow_anonymous false\npassword_file {}", users.display());
-        let broker = Mosquitto::start_with(&config).await;
-
         let password = dir.path().join("password");
         std::fs::write(&password, "wrong\n").unwrap();
         let mut settings = settings(broker.port);
-        settings.broker.username = Some("agent".into());
+        let user = dir.path().join("user");
+        std::fs::write(&user, "agent\n").unwrap();
+        settings.broker.username_file = Some(user);
         settings.broker.password_file = Some(password.clone());
         let mut rig = Rig::new(settings);
         rig.make(1).await;

@@ -2,9 +2,10 @@
 
 use crate::authority::Authority;
 use crate::fake::FakeBroker;
-use crate::mosquitto::{Mosquitto, free_port};
+use crate::mosquitto::free_port;
 use crate::rig::{Rig, seq, settings, within};
 use crate::secure::tls;
+use crate::server::Server;
 use andon::settings::Upstream;
 use andon_core::time::ClockState;
 use std::time::Duration;
@@ -21,7 +22,7 @@ fn brokers(ports: &[u16]) -> Upstream {
 #[tokio::test]
 async fn where_the_first_does_not_answer_the_next_gets_everything() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut rig = Rig::new(brokers(&[free_port(), free_port(), broker.port]));
         rig.make(100).await;
         rig.start();
