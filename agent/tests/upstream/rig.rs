@@ -207,6 +207,7 @@ pub fn settings(port: u16) -> Upstream {
         max_payload: 10_000,
         ack_timeout: Duration::from_secs(20),
         window: 32,
+        replay: 100_000,
     }
 }
 
