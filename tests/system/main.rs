@@ -21,6 +21,7 @@ mod own;
 mod press_line;
 mod probe;
 mod register_maps;
+mod selftest;
 mod serial_line;
 mod sms;
 mod sms_alarms;

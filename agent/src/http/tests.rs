@@ -86,7 +86,13 @@ impl Bench {
         let (tx, field) = mpsc::channel(room);
         let (stop, stopped) = watch::channel(false);
         let door = Door {
-            selftest: SelfTest::new(asks.clone(), OwnReports::new(), folder.path().into()),
+            selftest: SelfTest::new(
+                asks.clone(),
+                OwnReports::new(),
+                None,
+                None,
+                folder.path().into(),
+            ),
             asks,
             orders,
             plant: Arc::new(settings.plant.clone()),
