@@ -5,10 +5,12 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod known_time;
 mod metrics;
 mod notices;
 mod order;
 mod own;
+mod refusals;
 mod selftest;
 mod shift;
 
@@ -16,6 +18,7 @@ pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
 pub use own::{OwnReports, Tester};
+pub use refusals::{Refusals, Remote};
 pub use selftest::{Part, SelfTest, Verdict};
 
 use crate::annunciator::horn::{self, Horns};
@@ -26,7 +29,7 @@ use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
 use crate::history::{self, History, Limits};
-use crate::http::{self, Door, Scripts};
+use crate::http::{self, Acting, Door, Scripts};
 use crate::plan;
 use crate::settings::Settings;
 use crate::sms::PIN_REFUSED;
@@ -118,6 +121,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     }
     field::check_ports(&settings).map_err(RunError::Port)?;
     let start = store::begin(&settings.data_dir, settings.plant.cfg).map_err(RunError::Start)?;
+    known_time::recall(&settings.data_dir);
     let mut listeners = Vec::new();
     if let Some(http) = &settings.http {
         let listener = http::listen(&http.host, http.port).await;
@@ -162,10 +166,13 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         settings.data_dir.clone(),
     );
     let mut nights = JoinSet::new();
+    nights.spawn(known_time::keep(settings.data_dir.clone()));
     if let Some(minute) = settings.selftest {
         let zone = plant.calendar.zone.clone();
         nights.spawn(selftest.clone().every_night(minute, zone));
     }
+    let refusals = Refusals::default();
+    let acting = Acting::open(settings.http.as_ref(), &refusals).await;
     let door = Door {
         asks: asks.clone(),
         orders,
@@ -175,6 +182,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         errands: field.errands.clone(),
         board,
         texts: texts.clone(),
+        acting: acting.map(Arc::new),
     };
     // From here on the door is open; what it is asked waits until there is an engine.
     let _serving = http::start(listeners, door, &stop);
@@ -260,6 +268,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             desks,
             own,
             texts,
+            refusals,
         },
         opened.losses,
     );

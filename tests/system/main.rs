@@ -21,6 +21,8 @@ mod own;
 mod press_line;
 mod probe;
 mod register_maps;
+mod remote;
+mod schema;
 mod selftest;
 mod serial_line;
 mod sms;
