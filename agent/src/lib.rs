@@ -27,6 +27,7 @@ pub mod probe;
 pub mod run;
 pub mod schema;
 pub(crate) mod screen;
+mod secret;
 pub mod selftest;
 pub mod settings;
 pub mod sms;
@@ -34,6 +35,7 @@ pub mod staging;
 pub mod status;
 pub mod store;
 mod tokens;
+mod tls;
 pub mod upstream;
 mod web;
 
