@@ -34,8 +34,8 @@ pub mod sms;
 pub mod staging;
 pub mod status;
 pub mod store;
-mod tokens;
 mod tls;
+mod tokens;
 pub mod upstream;
 mod web;
 
