@@ -62,15 +62,16 @@ pub(super) enum News {
 }
 
 impl Connection {
-    /// Connects and waits for CONNACK. `now` is asked for the time when it is there.
+    /// Connects and waits for CONNACK. `own` is what this side shows of itself in TLS; `now` is asked for the time when it is there.
     pub(super) async fn open(
         options: MqttOptions,
+        own: Option<String>,
         window: u16,
         now: impl FnOnce() -> Wall,
     ) -> Result<Connection, String> {
         let (client, mut event_loop) = AsyncClient::new(options, usize::from(INFLIGHT));
         event_loop.set_network_options(network_options());
-        let mut events = Events::of(event_loop);
+        let mut events = Events::of(event_loop, own);
         match events.next().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {}
             Ok(other) => return Err(format!("it answered CONNECT with {other:?}")),
@@ -84,6 +85,11 @@ impl Connection {
             accepted: now(),
             besides: VecDeque::new(),
         })
+    }
+
+    /// Whether nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_empty()
     }
 
     /// How many more may be handed over now.
@@ -175,15 +181,18 @@ struct Events {
     driver: JoinHandle<()>,
     /// Why there will be no more.
     over: Option<String>,
+    /// What this side shows of itself in TLS.
+    own: Option<String>,
 }
 
 impl Events {
-    fn of(event_loop: EventLoop) -> Events {
+    fn of(event_loop: EventLoop, own: Option<String>) -> Events {
         let (sender, receiver) = mpsc::channel(EVENTS);
         Events {
             receiver,
             driver: tokio::spawn(drive(event_loop, sender)),
             over: None,
+            own,
         }
     }
 
@@ -192,21 +201,22 @@ impl Events {
             return Err(why);
         }
         match self.receiver.recv().await {
-            Some(event) => told(event),
+            Some(event) => self.told(event),
             None => Err("the MQTT client ended".to_owned()),
         }
     }
 
     fn try_next(&mut self) -> Option<Result<Event, String>> {
-        self.receiver.try_recv().ok().map(told)
+        let event = self.receiver.try_recv().ok()?;
+        Some(self.told(event))
     }
-}
 
-/// DISCONNECT is the last thing that is sent: the end, as an error is.
-fn told(event: Result<Event, ConnectionError>) -> Result<Event, String> {
-    match event {
-        Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
-        other => other.map_err(|error| explain(&error)),
+    /// DISCONNECT is the last thing that is sent: the end, as an error is.
+    fn told(&self, event: Result<Event, ConnectionError>) -> Result<Event, String> {
+        match event {
+            Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
+            other => other.map_err(|error| explain(&error, self.own.as_deref())),
+        }
     }
 }
 
