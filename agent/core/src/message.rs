@@ -114,6 +114,12 @@ fn summary_entries<M: SerializeMap>(map: &mut M, summary: &Summary) -> Result<()
         "gap_total",
         &summary.parts.total.map(|_| summary.parts.gap_total),
     )?;
+    if summary.parts.gap_before_ms != 0 {
+        map.serialize_entry("gap_before_ms", &summary.parts.gap_before_ms)?;
+    }
+    if summary.parts.gap_after_ms != 0 {
+        map.serialize_entry("gap_after_ms", &summary.parts.gap_after_ms)?;
+    }
     map.serialize_entry("failures", &summary.failures)?;
     map.serialize_entry("repairs", &summary.repairs)?;
     map.serialize_entry("repair_ms", &summary.repair_ms)?;

@@ -65,6 +65,7 @@ pub fn summary(seq: u64) -> Record {
                 total: Some(17 + seq % 7),
                 gap_total: 0,
                 gap_before_ms: 0,
+                gap_after_ms: 0,
             },
             failures: 1,
             repairs: 1,
