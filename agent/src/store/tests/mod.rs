@@ -104,6 +104,7 @@ pub fn minute(seq: u64, device: u64, minute: i64) -> Record {
                 total: Some(made),
                 gap_total: 0,
                 gap_before_ms: 0,
+                gap_after_ms: 0,
             },
             failures: failed,
             repairs: failed,
