@@ -82,6 +82,8 @@ pub struct Late {
     shown_until: Option<Mono>,
     /// The newest reading of the product, late or not.
     made: Option<Mono>,
+    /// When the last one came that was in time.
+    made_in_time: Option<Mono>,
     /// Late readings that came too late, or told of time that was known.
     passed_over: u64,
 }
@@ -137,7 +139,7 @@ pub enum Input {
         role: Counts,
         /// What it shows.
         value: i64,
-        /// Unknown time so far, when the log was last played.
+        /// Unknown time so far, with what is fresh and without it, when the log was last compacted.
         unknown_ms: u64,
     },
     /// See [`Machine::make`].
@@ -209,6 +211,7 @@ impl Late {
             newest: None,
             shown_until: None,
             made: None,
+            made_in_time: None,
             passed_over: 0,
         }
     }
@@ -259,6 +262,7 @@ impl Late {
         is_other: bool,
     ) {
         self.made = self.made.max(Some(from));
+        self.made_in_time = Some(at);
         if is_other || self.is_fresh {
             self.note(device, calendar, at, Input::Makes(product.clone()));
         }
@@ -281,6 +285,7 @@ impl Late {
             self.pass_over();
             return false;
         }
+        let mut from = at;
         let input = match said {
             Said::State(state, code, quality) => {
                 self.newest = Some(at);
@@ -299,12 +304,14 @@ impl Late {
             },
             Said::Product(product) => {
                 self.made = Some(at);
+                // What was read in time, of a moment before, holds from when it came.
+                from = at.max(self.made_in_time.unwrap_or(at));
                 Input::Makes(product)
             }
         };
-        let place = self.log.items().partition_point(|entry| entry.at <= at);
+        let place = self.log.items().partition_point(|entry| entry.at <= from);
         let entry = Entry {
-            at,
+            at: from,
             is_fresh: true,
             input,
         };
@@ -466,11 +473,19 @@ impl Late {
     /// Leaves out what says nothing: a state that is shown again while it is fresh, and of readings of
     /// a counter that rise within a minute all of which was known, those between the first and the last.
     fn compact(&mut self, device: &Device, calendar: &Calendar) {
-        let mut replay = self.base.clone();
+        // It is played with what is fresh and without it: time may be unknown to the one only.
+        let (mut all, mut told) = (self.base.clone(), self.base.clone());
         for entry in self.log.items_mut() {
-            replay.take(entry, device, calendar, &mut |_| {});
+            all.take(entry, device, calendar, &mut |_| {});
+            if entry.is_fresh {
+                told.pass(entry.at, device.merge_faults_ms, &mut |_| {});
+            } else {
+                told.take(entry, device, calendar, &mut |_| {});
+            }
             if let Input::Counts { unknown_ms, .. } = &mut entry.input {
-                *unknown_ms = replay.machine.ledger().unknown_ms();
+                // Neither goes back: the sum is the same only if both are.
+                let unknown = [&all, &told].map(|replay| replay.machine.ledger().unknown_ms());
+                *unknown_ms = unknown[0] + unknown[1];
             }
         }
         // Going back: of each counter the reading behind, and whether it is the last of its minute.

@@ -192,6 +192,13 @@ fn unknown_time_is_filled_and_told_again_once() {
             .map(|minute| minute.parts.gap_total)
             .collect();
         assert_eq!(gaps, [0, 0, 0, 52, 0, 0], "after 153 s nobody knew");
+        // What ended in the gap as it was told first does not as it is told again.
+        let open = |minutes: &[&Summary]| -> Vec<u64> {
+            let first = minutes.iter().take(3);
+            first.map(|minute| minute.parts.gap_after_ms).collect()
+        };
+        assert_eq!(open(&bench.summaries()), [30_000, 90_000, 150_000]);
+        assert_eq!(open(&minutes), [0, 0, 30_000]);
         is_consistent(&bench);
     }
 }
@@ -225,6 +232,26 @@ fn a_product_that_is_read_late_is_made_from_its_time_on() {
     let minutes = windows(&newest, Tier::Minute);
     assert_eq!(minutes[4].capacity.unwrap().planned, 110_000);
     is_consistent(&bench);
+}
+
+#[test]
+fn a_product_that_is_read_late_follows_the_one_before_whenever_that_came() {
+    // The one before is the same as ever, or another.
+    for before in [0, 2] {
+        let mut bench = Bench::left(publishing_products(), now(0), None);
+        bench.hears(&told(PRODUCT, 0, 0, 0));
+        bench.hears(&told(PRODUCT, before, 58_000, 60_000));
+        bench.hears(&told(PRODUCT, 1, 59_000, 63_000));
+        bench.pass(181_000);
+        let newest = bench.newest();
+        let minutes = windows(&newest, Tier::Minute);
+        let planned: Vec<u64> = minutes
+            .iter()
+            .map(|minute| minute.capacity.unwrap().planned)
+            .collect();
+        assert_eq!(planned, [60_000, 120_000, 120_000], "{before}");
+        is_consistent(&bench);
+    }
 }
 
 #[test]

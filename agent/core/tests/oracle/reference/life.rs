@@ -45,6 +45,9 @@ pub struct Late {
     pub machine: usize,
     pub tag: usize,
     pub raw: i64,
+    /// When it was taken.
+    pub taken: u64,
+    /// Where it counts.
     pub place: Place,
     /// Where it came.
     pub came: Place,
@@ -306,7 +309,7 @@ impl Life {
     }
 
     /// How often labels had been begun again before a window that begins at `x`, if they had been
-    /// given before.
+    /// given before, or may be moved to where they had.
     pub fn fold(&self, x: u64) -> u32 {
         let (mut highest, mut folds) = (i64::MIN, 0);
         for pair in self.anchors.windows(2) {
@@ -319,7 +322,7 @@ impl Life {
                 folds += 1;
             }
         }
-        if self.label_after(x) < highest {
+        if self.after(x).is_unset || self.label_after(x) < highest {
             folds
         } else {
             0
@@ -337,7 +340,13 @@ impl Life {
 
     /// Whether a silence of unknown length lies between two places, or ends with the later one.
     pub fn has_gap(&self, from: Place, to: Place) -> bool {
-        let mut gaps = self.anchors.iter().filter(|anchor| anchor.is_gap);
-        gaps.any(|gap| from < gap.place && gap.place <= to)
+        self.gaps(from, to) > 0
+    }
+
+    /// How many there are. Each counts as a millisecond, at least.
+    pub fn gaps(&self, from: Place, to: Place) -> u64 {
+        let gaps = self.anchors.iter().filter(|anchor| anchor.is_gap);
+        gaps.filter(|gap| from < gap.place && gap.place <= to)
+            .count() as u64
     }
 }
