@@ -198,7 +198,13 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         ..
     } = settings;
     let of_history: u64 = limits.logs.iter().map(|log| log.bytes).sum();
-    let (store, opened) = open_store(start, disk_budget.saturating_sub(of_history)).await?;
+    let late = plant.devices.iter().map(|device| device.late_ms);
+    let options = store::Options {
+        start,
+        budget: disk_budget.saturating_sub(of_history),
+        late_ms: late.max().unwrap_or(0),
+    };
+    let (store, opened) = open_store(options).await?;
     let run = opened.run;
     tracing::info!(
         "run {}, boot {}: {} devices, {} reads, {} records wait",
@@ -328,8 +334,7 @@ fn text_messages(
     (texts, tasks)
 }
 
-async fn open_store(start: store::Start, budget: u64) -> Result<(Store, store::Opened), RunError> {
-    let options = store::Options { start, budget };
+async fn open_store(options: store::Options) -> Result<(Store, store::Opened), RunError> {
     let opened = tokio::task::spawn_blocking(move || store::open(options)).await;
     match opened {
         Ok(opened) => opened.map_err(RunError::Open),
