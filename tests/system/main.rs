@@ -24,6 +24,7 @@ mod probe;
 mod register_maps;
 mod remote;
 mod schema;
+mod selftest;
 mod serial_line;
 mod sms;
 mod sms_alarms;

@@ -66,11 +66,17 @@ BEGIN
     IF parts IS NULL THEN
         RAISE EXCEPTION 'not a topic of a gateway: %', topic USING ERRCODE = 'data_exception';
     END IF;
+    IF of_tail LIKE 'cmd/%' THEN             -- a command to a gateway: it may carry a secret
+        RETURN;
+    END IF;
     IF payload = '' THEN                     -- a current value that holds no more
         DELETE FROM andon_current WHERE head = of_head AND tail = of_tail;
         RETURN;
     END IF;
     said := payload::jsonb;
+    IF jsonb_typeof(said) <> 'object' THEN
+        RAISE EXCEPTION 'not an object' USING ERRCODE = 'data_exception';
+    END IF;
     IF NOT said ? 'seq' THEN                 -- only records are numbered
         INSERT INTO andon_current VALUES (of_head, of_tail, said)
         ON CONFLICT (head, tail) DO UPDATE SET body = excluded.body;

@@ -6,7 +6,7 @@
 
 use super::inflight::InFlight;
 use crate::broker::{INFLIGHT, explain, network_options};
-use crate::store::{Position, Stored};
+use crate::store::Position;
 use andon_core::time::Wall;
 use bytes::Bytes;
 use rumqttc::{
@@ -44,14 +44,8 @@ pub(super) struct Connection {
     owed_since: Instant,
     /// When it was accepted: records made before are historical.
     pub(super) accepted: Wall,
-    /// Records read from the outbox and not handed over yet.
-    pub(super) ready: VecDeque<Stored>,
-    /// The last record read from the outbox; none at its head.
-    pub(super) read_to: Option<Position>,
     /// What happened besides deliveries, and is told next.
     besides: VecDeque<News>,
-    /// The first and the last record that was read and held, and has not been read again.
-    pub(super) held: Option<(Position, Position)>,
 }
 
 /// What happened on a connection.
@@ -89,10 +83,7 @@ impl Connection {
             in_flight: InFlight::new(usize::from(window)),
             owed_since: Instant::now(),
             accepted: now(),
-            ready: VecDeque::new(),
-            read_to: None,
             besides: VecDeque::new(),
-            held: None,
         })
     }
 
@@ -101,9 +92,9 @@ impl Connection {
         self.in_flight.is_empty()
     }
 
-    /// Whether one more may be handed over now.
-    pub(super) fn has_room(&self) -> bool {
-        self.in_flight.room() > 0
+    /// How many more may be handed over now.
+    pub(super) fn room(&self) -> usize {
+        self.in_flight.room()
     }
 
     /// Publishes with QoS 1. That it was sent, or could not be, is told by [`Connection::news`].
