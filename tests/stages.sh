@@ -28,8 +28,14 @@ find_toolchain() {
 passed=0
 failed=0
 
-# stage NAME COMMAND...: one line with how it ended and how long it took, and the end of its
-# output if it failed. All of the output is in target/run/.
+# The tests that failed and where they did, wherever in the output they stand: the end of it often
+# tells of others.
+what_failed() {
+  grep -E -A 3 '^test .* \.\.\. FAILED$|^thread .* panicked at |^error(\[|:)' "$1" | head -n 60
+}
+
+# stage NAME COMMAND...: one line with how it ended and how long it took, and what failed with the
+# end of its output if it failed. All of the output is in target/run/.
 stage() {
   local name=$1 began=$SECONDS status
   local log=$logs/${name//[^a-z0-9]/-}.log
@@ -43,7 +49,7 @@ stage() {
   else
     failed=$((failed + 1))
     printf 'FAILED  %-28s %5d s  %s\n' "$name" $((SECONDS - began)) "$log"
-    tail -n 80 "$log" | sed 's/^/        | /'
+    { what_failed "$log" && echo ...; tail -n 60 "$log"; } | sed 's/^/        | /'
   fi
   return "$status"
 }

@@ -3,7 +3,7 @@
 //! `field` reads machines and hands what they say to the engine (in `run`), the engine's records
 //! go to `store`, and `upstream` carries them to the broker. `config` turns the file into
 //! [`settings`]; nothing else sees the file. `http` shows how things stand and takes what scripts
-//! push, on the network and, for `status` and other commands, on the `control` socket.
+//! push, and orders of people, on the network and, for `status` and other commands, on the `control` socket.
 
 pub mod alarms;
 pub mod annunciator;
@@ -25,13 +25,17 @@ mod net;
 pub mod plan;
 pub mod probe;
 pub mod run;
+pub mod schema;
 pub(crate) mod screen;
+mod secret;
 pub mod selftest;
 pub mod settings;
 pub mod sms;
 pub mod staging;
 pub mod status;
 pub mod store;
+mod tls;
+mod tokens;
 pub mod upstream;
 mod web;
 

@@ -6,6 +6,7 @@
 
 use super::notices::Desks;
 use super::own::OwnReports;
+use super::refusals::Refusals;
 use super::shift::Shift;
 use crate::annunciator::horn::{Health, OutputHealth};
 use crate::annunciator::sms::Texts;
@@ -84,6 +85,8 @@ pub(super) struct Beside {
     pub(super) own: OwnReports,
     /// The modem, if there is one.
     pub(super) texts: Option<Texts>,
+    /// What from the network was turned away.
+    pub(super) refusals: Refusals,
 }
 
 /// Where questions are put; clones put them to the same engine.
@@ -135,6 +138,8 @@ struct Status<'a> {
     links: Vec<Link<'a>>,
     devices: Vec<DeviceStatus<'a>>,
     alarms: Vec<AlarmMessage<'a>>,
+    /// How many alarms there were.
+    hygiene: HygieneMessage,
 }
 
 /// The alarms: the object of `GET /api/v1/alarms` and `andon alarms --json`.
@@ -299,6 +304,7 @@ impl Shift {
                 .collect(),
             devices: engine.devices(now).collect(),
             alarms: self.not_normal().collect(),
+            hygiene: engine.hygiene(now),
         })
     }
 

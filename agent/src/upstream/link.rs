@@ -6,7 +6,7 @@
 
 use super::inflight::InFlight;
 use crate::broker::{INFLIGHT, explain, network_options};
-use crate::store::{Position, Stored};
+use crate::store::Position;
 use andon_core::time::Wall;
 use bytes::Bytes;
 use rumqttc::{
@@ -44,14 +44,8 @@ pub(super) struct Connection {
     owed_since: Instant,
     /// When it was accepted: records made before are historical.
     pub(super) accepted: Wall,
-    /// Records read from the outbox and not handed over yet.
-    pub(super) ready: VecDeque<Stored>,
-    /// The last record read from the outbox; none at its head.
-    pub(super) read_to: Option<Position>,
     /// What happened besides deliveries, and is told next.
     besides: VecDeque<News>,
-    /// The first and the last record that was read and held, and has not been read again.
-    pub(super) held: Option<(Position, Position)>,
 }
 
 /// What happened on a connection.
@@ -68,15 +62,16 @@ pub(super) enum News {
 }
 
 impl Connection {
-    /// Connects and waits for CONNACK. `now` is asked for the time when it is there.
+    /// Connects and waits for CONNACK. `own` is what this side shows of itself in TLS; `now` is asked for the time when it is there.
     pub(super) async fn open(
         options: MqttOptions,
+        own: Option<String>,
         window: u16,
         now: impl FnOnce() -> Wall,
     ) -> Result<Connection, String> {
         let (client, mut event_loop) = AsyncClient::new(options, usize::from(INFLIGHT));
         event_loop.set_network_options(network_options());
-        let mut events = Events::of(event_loop);
+        let mut events = Events::of(event_loop, own);
         match events.next().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {}
             Ok(other) => return Err(format!("it answered CONNECT with {other:?}")),
@@ -88,16 +83,18 @@ impl Connection {
             in_flight: InFlight::new(usize::from(window)),
             owed_since: Instant::now(),
             accepted: now(),
-            ready: VecDeque::new(),
-            read_to: None,
             besides: VecDeque::new(),
-            held: None,
         })
     }
 
-    /// Whether one more may be handed over now.
-    pub(super) fn has_room(&self) -> bool {
-        self.in_flight.room() > 0
+    /// Whether nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// How many more may be handed over now.
+    pub(super) fn room(&self) -> usize {
+        self.in_flight.room()
     }
 
     /// Publishes with QoS 1. That it was sent, or could not be, is told by [`Connection::news`].
@@ -184,15 +181,18 @@ struct Events {
     driver: JoinHandle<()>,
     /// Why there will be no more.
     over: Option<String>,
+    /// What this side shows of itself in TLS.
+    own: Option<String>,
 }
 
 impl Events {
-    fn of(event_loop: EventLoop) -> Events {
+    fn of(event_loop: EventLoop, own: Option<String>) -> Events {
         let (sender, receiver) = mpsc::channel(EVENTS);
         Events {
             receiver,
             driver: tokio::spawn(drive(event_loop, sender)),
             over: None,
+            own,
         }
     }
 
@@ -201,21 +201,22 @@ impl Events {
             return Err(why);
         }
         match self.receiver.recv().await {
-            Some(event) => told(event),
+            Some(event) => self.told(event),
             None => Err("the MQTT client ended".to_owned()),
         }
     }
 
     fn try_next(&mut self) -> Option<Result<Event, String>> {
-        self.receiver.try_recv().ok().map(told)
+        let event = self.receiver.try_recv().ok()?;
+        Some(self.told(event))
     }
-}
 
-/// DISCONNECT is the last thing that is sent: the end, as an error is.
-fn told(event: Result<Event, ConnectionError>) -> Result<Event, String> {
-    match event {
-        Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
-        other => other.map_err(|error| explain(&error)),
+    /// DISCONNECT is the last thing that is sent: the end, as an error is.
+    fn told(&self, event: Result<Event, ConnectionError>) -> Result<Event, String> {
+        match event {
+            Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
+            other => other.map_err(|error| explain(&error, self.own.as_deref())),
+        }
     }
 }
 

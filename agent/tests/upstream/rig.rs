@@ -50,6 +50,7 @@ impl Rig {
         let (outbox, opened) = store::open(store::Options {
             start,
             budget: 64 << 20,
+            late_ms: 0,
         })
         .unwrap();
         let run = opened.run;
@@ -123,6 +124,12 @@ impl Rig {
         self.make_of(bodies.collect()).await;
     }
 
+    /// Puts entries of the journal on disk, which go in their order.
+    pub async fn journal(&mut self, count: u64) {
+        let bodies = (0..count).map(|_| event("as usual"));
+        self.make_of(bodies.collect()).await;
+    }
+
     /// Puts records on disk that say this.
     pub async fn make_of(&mut self, bodies: Vec<Body>) {
         let mut records = Vec::new();
@@ -190,16 +197,20 @@ pub fn gateway() -> Gateway {
 
 pub fn settings(port: u16) -> Upstream {
     Upstream {
+        others: Vec::new(),
+        keep_alive: Duration::from_secs(30),
         broker: Broker {
             host: "127.0.0.1".into(),
             port,
             tls: None,
             username: None,
+            username_file: None,
             password_file: None,
         },
         max_payload: 10_000,
         ack_timeout: Duration::from_secs(20),
         window: 32,
+        replay: 100_000,
     }
 }
 
