@@ -576,4 +576,15 @@ pub struct Upstream {
     pub ack_timeout: Duration,
     /// Records on their way at once.
     pub window: u16,
+    /// Who may command; without, nobody.
+    pub commands: Option<Commands>,
+}
+
+/// Commands from the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commands {
+    /// File with the secret of who may command.
+    pub token_file: PathBuf,
+    /// Whether the secret itself is not enough: commands must be signed with it.
+    pub only_signed: bool,
 }

@@ -6,7 +6,7 @@ use super::values::{
     duration, host_port, id, integer, label, one_of, path, size, text, time_of_day, time_zone,
 };
 use super::walk::{At, Item, Section};
-use crate::settings::{Broker, Tls, Upstream};
+use crate::settings::{Broker, Commands, Tls, Upstream};
 use andon_core::plant::Language;
 use jiff::tz::TimeZone;
 use std::ops::Range;
@@ -96,14 +96,44 @@ pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstrea
     let ack_timeout = section.read("ack_timeout", duration(1000, 600_000));
     // Well below the client's own limit of 100 in flight.
     let window = section.read("window", integer(1, 64));
+    let commands = commands(&mut section, base);
     section.finish();
     let upstream = Upstream {
         broker: broker?,
         max_payload: usize::try_from(max_payload.unwrap_or(PACKET - OVERHEAD)).ok()?,
         ack_timeout: std::time::Duration::from_millis(ack_timeout.unwrap_or(30_000)),
         window: window.map_or(Some(32), |window| u16::try_from(window).ok())?,
+        commands,
     };
     Some((upstream, root.unwrap_or_else(|| "andon".into())))
+}
+
+/// Whether anything is commanded through the broker, and by whom.
+fn commands(section: &mut Section<'_>, base: &Path) -> Option<Commands> {
+    const HOW: [(&str, Option<bool>); 3] = [
+        ("off", None),
+        ("signed", Some(true)),
+        ("token", Some(false)),
+    ];
+    let only_signed = section.read("commands", one_of(&HOW)).flatten();
+    let file = |item: &Item<'_>| path(item).map(|path| base.join(path));
+    let Some(only_signed) = only_signed else {
+        if let Some(file) = section.place("command_token_file", file)
+            && section.peek("commands").is_none()
+        {
+            section.out().mistake(
+                Finding::at(file.span, "nothing is commanded with this token")
+                    .hint("add `commands = \"signed\"`, or leave it out"),
+            );
+        }
+        return None;
+    };
+    let example = "command_token_file = \"command.token\"";
+    let token_file = section.need("command_token_file", example, file)?;
+    Some(Commands {
+        token_file: token_file.value,
+        only_signed,
+    })
 }
 
 fn payload(item: &Item<'_>) -> Option<()> {

@@ -146,6 +146,7 @@ fn settings(port: u16) -> Settings {
             max_payload: 1024,
             ack_timeout: Duration::from_secs(10),
             window: 32,
+            commands: None,
         },
         data_dir: "data".into(),
         memory_budget: 0,

@@ -13,6 +13,7 @@
 //! - A record that can never be sent is set aside and told, and holds up no other.
 //! - At a stop `status` says `offline`, within [`GOODBYE`], whatever the broker does.
 
+pub mod command;
 mod current;
 mod handover;
 mod inflight;
@@ -31,8 +32,10 @@ use crate::store::{Store, View};
 use andon_core::message::topic_head;
 use andon_core::plant::Gateway;
 use andon_core::record::{Event, Run};
+use bytes::Bytes;
+use command::Ear;
 use current::STATUS;
-use link::{Cargo, Connection, News};
+use link::{Cargo, Connection, News, Topics};
 use rumqttc::{LastWill, QoS};
 use status::{Pace, Progress, Speaker};
 use std::future::pending;
@@ -91,6 +94,8 @@ pub struct Parts {
     pub reach: watch::Sender<Reach>,
     /// Where another gateway with the same id is reported.
     pub own: OwnReports,
+    /// Where commands are heard, if any may come.
+    pub ear: Option<Ear>,
 }
 
 /// The driver of the way up.
@@ -130,6 +135,7 @@ enum Wake {
     Stop,
     News(News),
     Stalled,
+    Listen,
     Look,
 }
 
@@ -172,10 +178,11 @@ impl Uplink {
         tokio::select! {
             () = stopped(stop) => Mode::Over,
             opened = self.open() => match opened {
-                Ok(connection) => {
+                Ok(mut connection) => {
                     if self.twin.connected() {
-                        connection.listen(format!("{}/{STATUS}", self.head));
+                        connection.listen(Topics::Status, format!("{}/{STATUS}", self.head));
                     }
+                    self.parts.ear.iter_mut().for_each(Ear::connected);
                     self.pace = Pace::default();
                     self.parts.current.connected();
                     Mode::Serving(Box::new(connection))
@@ -195,9 +202,25 @@ impl Uplink {
             match self.wake(&mut connection, stop).await {
                 Wake::Stop => return Mode::Parting(connection),
                 Wake::News(News::Delivered(cargo)) => self.delivered(cargo),
-                Wake::News(News::Heard(payload)) => self.twin.heard(&payload),
-                Wake::News(News::Granted) => self.twin.granted(),
-                Wake::News(News::Over(why)) => return Mode::Pausing(why),
+                Wake::News(News::Heard {
+                    topic,
+                    payload,
+                    retained,
+                }) => self.heard(topic, payload, retained),
+                Wake::News(News::Answered(topics, granted)) => self.answered(topics, granted),
+                Wake::News(News::Over(why)) => {
+                    let is_choked = connection.is_choked();
+                    self.parts
+                        .ear
+                        .iter_mut()
+                        .for_each(|ear| ear.over(is_choked));
+                    return Mode::Pausing(why);
+                }
+                Wake::Listen => {
+                    if let Some(ear) = &mut self.parts.ear {
+                        connection.listen(Topics::Commands, ear.listen());
+                    }
+                }
                 Wake::Stalled => {
                     let ms = self.parts.settings.ack_timeout.as_millis();
                     return Mode::Pausing(format!(
@@ -238,7 +261,7 @@ impl Uplink {
             loop {
                 match connection.news().await {
                     News::Delivered(cargo) => self.delivered(cargo),
-                    News::Heard(_) | News::Granted => {}
+                    News::Heard { .. } | News::Answered(..) => {}
                     News::Over(_) => return,
                 }
             }
@@ -258,7 +281,7 @@ impl Uplink {
                         return true;
                     }
                 }
-                News::Heard(_) | News::Granted => {}
+                News::Heard { .. } | News::Answered(..) => {}
                 News::Over(_) => return false,
             }
         }
@@ -291,9 +314,11 @@ impl Uplink {
         stop: &mut watch::Receiver<bool>,
     ) -> Wake {
         let stalls_at = connection.stalls_at(self.parts.settings.ack_timeout);
+        let listens_at = self.parts.ear.as_ref().and_then(Ear::due);
         tokio::select! {
             biased;
             () = stopped(stop) => Wake::Stop,
+            () = until(listens_at) => Wake::Listen,
             news = connection.news() => Wake::News(news),
             () = until(stalls_at) => Wake::Stalled,
             () = changed(&mut self.view) => Wake::Look,
@@ -303,6 +328,22 @@ impl Uplink {
             () = until(self.records_rest_until) => Wake::Look,
             () = until(self.hold_until) => Wake::Look,
             () = yield_now(), if self.looks_on => Wake::Look,
+        }
+    }
+
+    fn heard(&mut self, topic: String, payload: Bytes, retained: bool) {
+        if topic.strip_prefix(&self.head) == Some(&format!("/{STATUS}")) {
+            self.twin.heard(&payload);
+        } else if let Some(ear) = &self.parts.ear {
+            ear.heard(topic, payload, retained);
+        }
+    }
+
+    fn answered(&mut self, topics: Topics, is_granted: bool) {
+        match (topics, &mut self.parts.ear) {
+            (Topics::Status, _) if is_granted => self.twin.granted(),
+            (Topics::Commands, Some(ear)) => ear.answered(is_granted),
+            _ => {}
         }
     }
 

@@ -76,6 +76,7 @@ impl Rig {
             losses: losses_told,
             reach: reach_told,
             own: own.clone(),
+            ear: None,
         });
         Rig {
             outbox,
@@ -200,6 +201,7 @@ pub fn settings(port: u16) -> Upstream {
         max_payload: 10_000,
         ack_timeout: Duration::from_secs(20),
         window: 32,
+        commands: None,
     }
 }
 
