@@ -60,6 +60,7 @@ fn nobody() -> Broker {
         port: 9,
         tls: None,
         username: None,
+        username_file: None,
         password_file: None,
     }
 }
@@ -142,6 +143,8 @@ fn settings(port: u16) -> Settings {
             link("shop", LinkKind::Mqtt(shop)),
         ],
         upstream: Upstream {
+            others: Vec::new(),
+            keep_alive: Duration::from_secs(30),
             broker: nobody(),
             max_payload: 1024,
             ack_timeout: Duration::from_secs(10),

@@ -87,15 +87,16 @@ pub(super) enum News {
 }
 
 impl Connection {
-    /// Connects and waits for CONNACK. `now` is asked for the time when it is there.
+    /// Connects and waits for CONNACK. `own` is what this side shows of itself in TLS; `now` is asked for the time when it is there.
     pub(super) async fn open(
         options: MqttOptions,
+        own: Option<String>,
         window: u16,
         now: impl FnOnce() -> Wall,
     ) -> Result<Connection, String> {
         let (client, mut event_loop) = AsyncClient::new(options, usize::from(INFLIGHT));
         event_loop.set_network_options(network_options());
-        let mut events = Events::of(event_loop);
+        let mut events = Events::of(event_loop, own);
         match events.next().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {}
             Ok(other) => return Err(format!("it answered CONNECT with {other:?}")),
@@ -113,6 +114,11 @@ impl Connection {
             asked: Vec::new(),
             held: None,
         })
+    }
+
+    /// Whether nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_empty()
     }
 
     /// Whether one more may be handed over now.
@@ -229,16 +235,19 @@ struct Events {
     over: Option<String>,
     /// A packet was larger than any may be.
     is_choked: bool,
+    /// What this side shows of itself in TLS.
+    own: Option<String>,
 }
 
 impl Events {
-    fn of(event_loop: EventLoop) -> Events {
+    fn of(event_loop: EventLoop, own: Option<String>) -> Events {
         let (sender, receiver) = mpsc::channel(EVENTS);
         Events {
             receiver,
             driver: tokio::spawn(drive(event_loop, sender)),
             over: None,
             is_choked: false,
+            own,
         }
     }
 
@@ -269,7 +278,7 @@ impl Events {
                     "it sent a packet of {bytes} bytes, which nobody may"
                 ))
             }
-            other => other.map_err(|error| explain(&error)),
+            other => other.map_err(|error| explain(&error, self.own.as_deref())),
         }
     }
 }
