@@ -55,7 +55,7 @@ impl Broker {
 
     /// What it has logged.
     pub fn log(&self) -> Outcome<String> {
-        Ok(fs::read_to_string(self.directory.join("mosquitto.log"))?)
+        Ok(fs::read_to_string(self.directory.join("broker.log"))?)
     }
 
     /// SIGTERM: it saves its sessions and goes.
