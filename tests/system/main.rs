@@ -16,6 +16,7 @@ mod hostile_payloads;
 mod http_door;
 mod http_machines;
 mod killed;
+mod lossy_link;
 mod mail;
 mod own;
 mod press_line;

@@ -29,8 +29,8 @@ CREATE TABLE andon_kpi_edition (
     producing_ms bigint NOT NULL, setup_ms bigint NOT NULL, delayed_ms bigint NOT NULL,
     faulted_ms bigint NOT NULL, idle_ms bigint NOT NULL, planned_stop_ms bigint NOT NULL,
     unknown_ms bigint NOT NULL, uncounted_ms bigint NOT NULL,
-    good bigint, scrap bigint, total bigint, gap_total bigint,
-    gap_before_ms bigint, gap_after_ms bigint,
+    good bigint, scrap bigint, total bigint,
+    gap_total bigint, gap_before_ms bigint, gap_after_ms bigint,
     failures bigint NOT NULL, repairs bigint NOT NULL, repair_ms bigint NOT NULL,
     capacity bigint, capacity_producing bigint, capacity_uncounted bigint,
     unrated_ms bigint, unrated_producing_ms bigint, rated_per_h numeric,
@@ -66,6 +66,9 @@ DECLARE
 BEGIN
     IF parts IS NULL THEN
         RAISE EXCEPTION 'not a topic of a gateway: %', topic USING ERRCODE = 'data_exception';
+    END IF;
+    IF of_tail LIKE 'cmd/%' THEN             -- a command to a gateway: it may carry a secret
+        RETURN;
     END IF;
     IF payload = '' THEN                     -- a current value that holds no more
         DELETE FROM andon_current WHERE head = of_head AND tail = of_tail;

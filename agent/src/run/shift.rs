@@ -8,6 +8,7 @@
 
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
+use super::command::Commanded;
 use super::notices::Word;
 use super::order::{Given, Promises};
 use crate::annunciator::horn::Teller;
@@ -87,6 +88,8 @@ pub(super) struct Told {
     pub(super) asks: mpsc::Receiver<Ask>,
     /// Orders.
     pub(super) orders: mpsc::Receiver<Given>,
+    /// Commands from the network.
+    pub(super) commands: mpsc::Receiver<Commanded>,
     /// What those say who tell people of alarms.
     pub(super) words: mpsc::Receiver<Word>,
 }
@@ -107,6 +110,7 @@ enum Wake {
     Journal(Event),
     Ask(Ask),
     Order(Given),
+    Command(Commanded),
     Word(Word),
     Field(Option<FromField>),
     Time,
@@ -176,6 +180,7 @@ impl Shift {
                 done = committed(&mut self.commit) => Wake::Committed(done),
                 Some(event) = told.journal.recv() => Wake::Journal(event),
                 Some(given) = told.orders.recv() => Wake::Order(given),
+                Some(commanded) = told.commands.recv() => Wake::Command(commanded),
                 Some(word) = told.words.recv() => Wake::Word(word),
                 Some(ask) = told.asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
@@ -192,6 +197,7 @@ impl Shift {
                 Wake::Journal(event) => self.tell(event),
                 Wake::Ask(ask) => self.answer(ask),
                 Wake::Order(given) => self.obey(given),
+                Wake::Command(commanded) => self.carry_out(commanded),
                 Wake::Word(word) => self.attend(word),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
@@ -388,6 +394,11 @@ impl Shift {
             *old = new;
             changed
         });
+    }
+
+    /// Somebody waits for what was just put into the journal.
+    pub(super) fn hurry(&mut self) {
+        self.staging.hurry();
     }
 
     fn commit_if_due(&mut self, now: Mono) {

@@ -10,8 +10,8 @@ use crate::store::Position;
 use andon_core::time::Wall;
 use bytes::Bytes;
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS,
-    SubscribeReasonCode,
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS, StateError,
+    SubscribeReasonCode, mqttbytes,
 };
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -46,6 +46,18 @@ pub(super) struct Connection {
     pub(super) accepted: Wall,
     /// What happened besides deliveries, and is told next.
     besides: VecDeque<News>,
+    /// What is listened to, in the order in which it was asked for, with the packet id of each
+    /// subscription once that is told.
+    asked: Vec<(Topics, Option<u16>)>,
+}
+
+/// What can be listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topics {
+    /// The `status` of this gateway.
+    Status,
+    /// Commands.
+    Commands,
 }
 
 /// What happened on a connection.
@@ -53,10 +65,17 @@ pub(super) struct Connection {
 pub(super) enum News {
     /// These were acknowledged.
     Delivered(Vec<Cargo>),
-    /// Somebody said this on the topic that is listened to.
-    Heard(Bytes),
-    /// The broker lets us listen.
-    Granted,
+    /// Somebody said this on a topic that is listened to.
+    Heard {
+        /// The topic.
+        topic: String,
+        /// What was said.
+        payload: Bytes,
+        /// It was said before, and kept.
+        retained: bool,
+    },
+    /// Whether the broker lets us listen.
+    Answered(Topics, bool),
     /// It is over, for this reason.
     Over(String),
 }
@@ -84,6 +103,7 @@ impl Connection {
             owed_since: Instant::now(),
             accepted: now(),
             besides: VecDeque::new(),
+            asked: Vec::new(),
         })
     }
 
@@ -111,10 +131,20 @@ impl Connection {
             .try_publish(topic, QoS::AtLeastOnce, retain, payload);
     }
 
-    /// Listens to one topic. What is said there is told by [`Connection::news`].
-    pub(super) fn listen(&self, topic: String) {
+    /// Listens. What the broker says to that, and what is said there, is told by [`Connection::news`].
+    pub(super) fn listen(&mut self, topics: Topics, filter: String) {
+        let qos = match topics {
+            Topics::Status => QoS::AtMostOnce,
+            Topics::Commands => QoS::AtLeastOnce,
+        };
+        self.asked.push((topics, None));
         // Fails only when the connection is over already.
-        let _ = self.client.try_subscribe(topic, QoS::AtMostOnce);
+        let _ = self.client.try_subscribe(filter, qos);
+    }
+
+    /// Whether it was ended by a packet that is larger than any may be.
+    pub(super) const fn is_choked(&self) -> bool {
+        self.events.is_choked
     }
 
     /// Asks for an orderly end, after all that was published.
@@ -138,11 +168,18 @@ impl Connection {
         loop {
             match next {
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    self.besides.push_back(News::Heard(publish.payload));
+                    self.besides.push_back(News::Heard {
+                        topic: publish.topic,
+                        payload: publish.payload,
+                        retained: publish.retain,
+                    });
                 }
                 Ok(Event::Incoming(Packet::SubAck(ack))) => {
-                    let refused = ack.return_codes.contains(&SubscribeReasonCode::Failure);
-                    self.besides.extend((!refused).then_some(News::Granted));
+                    let granted = !ack.return_codes.contains(&SubscribeReasonCode::Failure);
+                    let mut asked = self.asked.iter();
+                    let asked = asked.find(|(_, pkid)| *pkid == Some(ack.pkid));
+                    let news = asked.map(|(topics, _)| News::Answered(*topics, granted));
+                    self.besides.extend(news);
                 }
                 Ok(event) => delivered.extend(self.absorb(&event)),
                 Err(why) if delivered.is_empty() => return News::Over(why),
@@ -161,6 +198,12 @@ impl Connection {
     fn absorb(&mut self, event: &Event) -> Option<Cargo> {
         match event {
             Event::Outgoing(Outgoing::Publish(pkid)) => self.in_flight.sent(*pkid),
+            Event::Outgoing(Outgoing::Subscribe(pkid)) => {
+                let told = self.asked.iter_mut().find(|(_, known)| known.is_none());
+                if let Some((_, unknown)) = told {
+                    *unknown = Some(*pkid);
+                }
+            }
             Event::Outgoing(Outgoing::AwaitAck(pkid)) => self.in_flight.held(*pkid),
             Event::Incoming(Packet::PubAck(ack)) => {
                 let cargo = self.in_flight.acknowledged(ack.pkid)?;
@@ -181,6 +224,8 @@ struct Events {
     driver: JoinHandle<()>,
     /// Why there will be no more.
     over: Option<String>,
+    /// A packet was larger than any may be.
+    is_choked: bool,
     /// What this side shows of itself in TLS.
     own: Option<String>,
 }
@@ -192,6 +237,7 @@ impl Events {
             receiver,
             driver: tokio::spawn(drive(event_loop, sender)),
             over: None,
+            is_choked: false,
             own,
         }
     }
@@ -212,9 +258,17 @@ impl Events {
     }
 
     /// DISCONNECT is the last thing that is sent: the end, as an error is.
-    fn told(&self, event: Result<Event, ConnectionError>) -> Result<Event, String> {
+    fn told(&mut self, event: Result<Event, ConnectionError>) -> Result<Event, String> {
+        use StateError::Deserialization;
+        use mqttbytes::Error::PayloadSizeLimitExceeded;
         match event {
             Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
+            Err(ConnectionError::MqttState(Deserialization(PayloadSizeLimitExceeded(bytes)))) => {
+                self.is_choked = true;
+                Err(format!(
+                    "it sent a packet of {bytes} bytes, which nobody may"
+                ))
+            }
             other => other.map_err(|error| explain(&error, self.own.as_deref())),
         }
     }

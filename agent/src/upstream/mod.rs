@@ -17,6 +17,7 @@
 //! - While the clock is not set, TLS waits for it for a moment, and is tried again when it is.
 //! - At a stop `status` says `offline`, within [`GOODBYE`], whatever the broker does.
 
+pub mod command;
 mod current;
 mod files;
 mod handover;
@@ -40,10 +41,12 @@ use andon_core::message::topic_head;
 use andon_core::plant::Gateway;
 use andon_core::record::{Event, Run};
 use andon_core::time::ClockState;
+use bytes::Bytes;
+use command::Ear;
 use current::STATUS;
 use files::Files;
 use lanes::Lanes;
-use link::{Cargo, Connection, News};
+use link::{Cargo, Connection, News, Topics};
 use rumqttc::{LastWill, MqttOptions, QoS};
 use status::{Pace, Progress, Speaker};
 use std::future::pending;
@@ -105,6 +108,8 @@ pub struct Parts {
     pub reach: watch::Sender<Reach>,
     /// Where another gateway with the same id is reported.
     pub own: OwnReports,
+    /// Where commands are heard, if any may come.
+    pub ear: Option<Ear>,
 }
 
 /// The driver of the way up.
@@ -155,6 +160,7 @@ enum Wake {
     Stop,
     News(News),
     Stalled,
+    Listen,
     Files,
     Look,
 }
@@ -203,10 +209,11 @@ impl Uplink {
         tokio::select! {
             () = stopped(stop) => Mode::Over,
             opened = self.open_in_time() => match opened {
-                Ok(connection) => {
+                Ok(mut connection) => {
                     if self.twin.connected() {
-                        connection.listen(format!("{}/{STATUS}", self.head));
+                        connection.listen(Topics::Status, format!("{}/{STATUS}", self.head));
                     }
+                    self.parts.ear.iter_mut().for_each(Ear::connected);
                     self.pace = Pace::default();
                     let newest = self.view.borrow().newest;
                     self.lanes = Lanes::new(newest, self.parts.settings.replay, Instant::now());
@@ -229,9 +236,25 @@ impl Uplink {
             match self.wake(&mut connection, stop).await {
                 Wake::Stop => return Mode::Parting(connection),
                 Wake::News(News::Delivered(cargo)) => self.delivered(cargo),
-                Wake::News(News::Heard(payload)) => self.twin.heard(&payload),
-                Wake::News(News::Granted) => self.twin.granted(),
-                Wake::News(News::Over(why)) => return Mode::Pausing(why),
+                Wake::News(News::Heard {
+                    topic,
+                    payload,
+                    retained,
+                }) => self.heard(topic, payload, retained),
+                Wake::News(News::Answered(topics, granted)) => self.answered(topics, granted),
+                Wake::News(News::Over(why)) => {
+                    let is_choked = connection.is_choked();
+                    self.parts
+                        .ear
+                        .iter_mut()
+                        .for_each(|ear| ear.over(is_choked));
+                    return Mode::Pausing(why);
+                }
+                Wake::Listen => {
+                    if let Some(ear) = &mut self.parts.ear {
+                        connection.listen(Topics::Commands, ear.listen());
+                    }
+                }
                 Wake::Stalled => {
                     let ms = self.parts.settings.ack_timeout.as_millis();
                     return Mode::Pausing(format!(
@@ -260,7 +283,12 @@ impl Uplink {
             while !connection.is_idle() {
                 match connection.news().await {
                     News::Delivered(cargo) => self.delivered(cargo),
-                    News::Heard(_) | News::Granted => {}
+                    News::Heard {
+                        topic,
+                        payload,
+                        retained,
+                    } => self.heard(topic, payload, retained),
+                    News::Answered(topics, granted) => self.answered(topics, granted),
                     News::Over(_) => return,
                 }
             }
@@ -313,7 +341,7 @@ impl Uplink {
         loop {
             match connection.news().await {
                 News::Delivered(cargo) => self.delivered(cargo),
-                News::Heard(_) | News::Granted => {}
+                News::Heard { .. } | News::Answered(..) => {}
                 News::Over(_) => return,
             }
         }
@@ -329,7 +357,7 @@ impl Uplink {
                         return true;
                     }
                 }
-                News::Heard(_) | News::Granted => {}
+                News::Heard { .. } | News::Answered(..) => {}
                 News::Over(_) => return false,
             }
         }
@@ -436,9 +464,11 @@ impl Uplink {
         stop: &mut watch::Receiver<bool>,
     ) -> Wake {
         let stalls_at = connection.stalls_at(self.parts.settings.ack_timeout);
+        let listens_at = self.parts.ear.as_ref().and_then(Ear::due);
         tokio::select! {
             biased;
             () = stopped(stop) => Wake::Stop,
+            () = until(listens_at) => Wake::Listen,
             news = connection.news() => Wake::News(news),
             () = until(stalls_at) => Wake::Stalled,
             () = changed(&mut self.view) => Wake::Look,
@@ -450,6 +480,22 @@ impl Uplink {
             () = until(self.replay_at) => Wake::Look,
             () = until(self.hold_until) => Wake::Look,
             () = yield_now(), if self.looks_on => Wake::Look,
+        }
+    }
+
+    fn heard(&mut self, topic: String, payload: Bytes, retained: bool) {
+        if topic.strip_prefix(&self.head) == Some(&format!("/{STATUS}")) {
+            self.twin.heard(&payload);
+        } else if let Some(ear) = &self.parts.ear {
+            ear.heard(topic, payload, retained);
+        }
+    }
+
+    fn answered(&mut self, topics: Topics, is_granted: bool) {
+        match (topics, &mut self.parts.ear) {
+            (Topics::Status, _) if is_granted => self.twin.granted(),
+            (Topics::Commands, Some(ear)) => ear.answered(is_granted),
+            _ => {}
         }
     }
 

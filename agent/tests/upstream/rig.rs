@@ -77,6 +77,7 @@ impl Rig {
             losses: losses_told,
             reach: reach_told,
             own: own.clone(),
+            ear: None,
         });
         Rig {
             outbox,
@@ -211,6 +212,7 @@ pub fn settings(port: u16) -> Upstream {
         ack_timeout: Duration::from_secs(20),
         window: 32,
         replay: 100_000,
+        commands: None,
     }
 }
 

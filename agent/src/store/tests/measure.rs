@@ -1,4 +1,4 @@
-//! Figures for agent/docs/outbox.md: `cargo test -p andon --lib store::tests::measure -- --ignored
+//! Figures for agent/docs/delivery.md: `cargo test -p andon --lib store::tests::measure -- --ignored
 //! --nocapture`.
 
 use super::*;
@@ -7,11 +7,11 @@ use crate::store::pack::{encode, pack};
 
 /// Bytes that this process handed to the kernel to be written. (`write_bytes` counts whole folios,
 /// which some file systems make large.)
-fn written() -> u64 {
+pub fn written() -> u64 {
     proc("/proc/self/io", "wchar:")
 }
 
-fn resident_kb() -> u64 {
+pub fn resident_kb() -> u64 {
     proc("/proc/self/status", "VmRSS:")
 }
 

@@ -9,9 +9,11 @@ mod kill;
 mod labels;
 mod measure;
 mod model;
+mod month;
 mod order;
 mod power;
 
+use super::pack;
 use super::queue::Queue;
 use super::{Batch, Opened, Position, Stored, begin, room};
 use andon_core::alarm::AlarmState;
@@ -66,7 +68,7 @@ pub fn minute(seq: u64, device: u64, minute: i64) -> Record {
     // From the beginning of an hour.
     let at = 1_789_999_200_000 + minute * 60_000;
     let random = mixed_up(device << 32 | minute as u64);
-    let stopped = if random % 3 == 0 {
+    let stopped = if random.is_multiple_of(3) {
         random >> 8 & 0x7fff
     } else {
         0
@@ -79,7 +81,7 @@ pub fn minute(seq: u64, device: u64, minute: i64) -> Record {
     let producing = 60_000 - stopped - faulted;
     let failed = u32::from(faulted > 0);
     let made = producing * (300 + 17 * device) / 3_600_000;
-    let scrap = u64::from(random % 7 == 0).min(made);
+    let scrap = u64::from(random.is_multiple_of(7)).min(made);
     let mut record = record(
         seq,
         Body::Summary(Box::new(Summary {
