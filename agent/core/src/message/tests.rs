@@ -100,6 +100,7 @@ fn rich() -> Summary {
         ..Sum::default()
     };
     sum.times.add(State::Producing, 60_000);
+    (sum.parts.gap_before_ms, sum.parts.gap_after_ms) = (1, 2);
     Summary {
         line: Some("A".into()),
         clock_step_ms: 7,
