@@ -12,7 +12,7 @@ use crate::sample::Reading;
 use crate::state::State;
 use crate::summary::{Sum, Summary, Tier, TierSet};
 use crate::tag::{DeviceIndex, Summed, TagIndex};
-use crate::tag_sums::{Counted, TagSum, Track};
+use crate::tag_sums::{Counted, Number, TagSum, Track};
 use crate::tiers::{Closed, Ended, Tiers, Window};
 use crate::time::{Mono, Wall};
 use alloc::boxed::Box;
@@ -260,9 +260,11 @@ impl Engine {
                     };
                     let mut sum = end(track, tag.summed);
                     let mut known = sum.good_ms > 0 || sum.min.is_finite() || sum.total != 0.0;
-                    let last = track.last();
-                    if let (Some(role), true) = (tag.role, self.devices[index].machine.is_some()) {
+                    let mut last = track.last();
+                    if let (Some(role), Some(machine)) = (tag.role, &self.devices[index].machine) {
                         // As in the summary beside it, which loses nothing to a kill.
+                        let stood = machine.ledger().last_counts()[role.counts as usize];
+                        last = last.or(stood.map(Number::Int));
                         let counts = self.devices[index].ended[tier as usize].first();
                         let parts = counts.and_then(|counts| counts[role.counts as usize]);
                         sum.total = parts.map_or(0.0, |n| n as f64 / f64::from(role.parts));

@@ -443,3 +443,22 @@ proptest! {
         }
     }
 }
+
+/// The summary beside it tells the parts from before the kill.
+#[test]
+fn a_count_that_is_not_read_again_after_a_kill_is_told_as_in_the_summary() {
+    let mut bench = Bench::left(with_meter(), now(0), None);
+    bench.read(1000, [2, 7, 0]);
+    bench.read(2000, [2, 11, 0]);
+    let mut bench = bench.again(10_000, false);
+    bench.pass(HOUR);
+    let summaries = windows(&bench.records, Tier::Hour);
+    let summary = summaries
+        .iter()
+        .find(|one| &*one.device == "press-1")
+        .unwrap();
+    let hour = tags(&bench.records, "press-1", Tier::Hour)[0];
+    let good = value(hour, "good");
+    assert_eq!(summary.parts.good, Some(4));
+    assert_eq!((good.sum.total, good.last), (4.0, Some(Number::Int(11))));
+}
