@@ -29,6 +29,7 @@ pub(crate) mod screen;
 pub mod selftest;
 pub mod settings;
 pub mod sms;
+mod sparkplug;
 pub mod staging;
 pub mod status;
 pub mod store;

@@ -6,7 +6,7 @@ use super::values::{
     duration, host_port, id, integer, label, one_of, path, size, text, time_of_day, time_zone,
 };
 use super::walk::{At, Item, Section};
-use crate::settings::{Broker, Tls, Upstream};
+use crate::settings::{Broker, Payload, Tls, Upstream};
 use andon_core::plant::Language;
 use jiff::tz::TimeZone;
 use std::ops::Range;
@@ -90,7 +90,7 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
 pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstream, Box<str>)> {
     let url = section.need("broker", "broker = \"mqtt://HOST:1883\"", broker_url);
     let root = section.read("root", root);
-    section.read("payload", payload);
+    let payload = payload(&mut section);
     let broker = credentials(&mut section, url, base);
     let max_payload = section.read("max_payload", size(1024, PACKET - OVERHEAD));
     let ack_timeout = section.read("ack_timeout", duration(1000, 600_000));
@@ -98,6 +98,7 @@ pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstrea
     let window = section.read("window", integer(1, 64));
     section.finish();
     let upstream = Upstream {
+        payload: payload?,
         broker: broker?,
         max_payload: usize::try_from(max_payload.unwrap_or(PACKET - OVERHEAD)).ok()?,
         ack_timeout: std::time::Duration::from_millis(ack_timeout.unwrap_or(30_000)),
@@ -106,14 +107,38 @@ pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstrea
     Some((upstream, root.unwrap_or_else(|| "andon".into())))
 }
 
-fn payload(item: &Item<'_>) -> Option<()> {
-    if matches!(item.value, toml::de::DeValue::String(text) if text == "sparkplug") {
+/// The form of the payloads, and what only Sparkplug has.
+fn payload(section: &mut Section<'_>) -> Option<Payload> {
+    let is_sparkplug = section.read("payload", one_of(&[("json", false), ("sparkplug", true)]));
+    let group = section.place("sparkplug_group", sparkplug_id);
+    let primary_host = section.place("primary_host", sparkplug_id);
+    if is_sparkplug != Some(true) {
+        for of_sparkplug in [&group, &primary_host].into_iter().flatten() {
+            section.out().mistake(
+                Finding::at(of_sparkplug.span.clone(), "this is for Sparkplug only")
+                    .hint("add `payload = \"sparkplug\"`, or leave it out"),
+            );
+        }
+        return Some(Payload::Json);
+    }
+    Some(Payload::Sparkplug {
+        group: group.map(|at| at.value),
+        primary_host: primary_host.map(|at| at.value),
+    })
+}
+
+/// An id of Sparkplug is one level of a topic (specification 3.0, §4.1).
+fn sparkplug_id(item: &Item<'_>) -> Option<Box<str>> {
+    let text = text(item)?;
+    let is_level = !text.contains(['+', '/', '#', '\0']);
+    // A group of that name would be taken for the topic of hosts.
+    if text.is_empty() || text.len() > 100 || !is_level || text == "STATE" {
         return item.wrong(
-            "this version does not send Sparkplug",
-            "write \"json\", the only payload it has",
+            format!("`{text}` cannot be an id of Sparkplug"),
+            "write one level of a topic, without `+`, `/` and `#`, such as \"plant-1\"",
         );
     }
-    one_of(&[("json", ())])(item)
+    Some(text.into())
 }
 
 fn root(item: &Item<'_>) -> Option<Box<str>> {

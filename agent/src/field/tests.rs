@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::settings::{
-    Broker, Endpoint, Link, Modbus, MqttLink, Parity, Rs485, SerialPort, Topic, Upstream,
+    Broker, Endpoint, Link, Modbus, MqttLink, Parity, Payload, Rs485, SerialPort, Topic, Upstream,
 };
 use andon_core::calendar::Calendar;
 use andon_core::plant::{Device, Gateway, Manners, Model};
@@ -142,6 +142,7 @@ fn settings(port: u16) -> Settings {
             link("shop", LinkKind::Mqtt(shop)),
         ],
         upstream: Upstream {
+            payload: Payload::Json,
             broker: nobody(),
             max_payload: 1024,
             ack_timeout: Duration::from_secs(10),

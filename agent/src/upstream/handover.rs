@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// When to try again what the disk or the engine could not do now.
 const RETRY: Duration = Duration::from_secs(1);
 /// So many records are looked at in a turn, for what does not wait among those that do.
-const LOOK: usize = 256;
+pub(super) const LOOK: usize = 256;
 /// A record older than this when it is sent is historical.
 const LIVE_MS: i64 = 60_000;
 
@@ -35,6 +35,11 @@ impl Uplink {
             .is_some_and(|until| until <= Instant::now())
         {
             self.records_rest_until = None;
+        }
+        if let Some(mut edge) = self.edge.take() {
+            self.speak(&mut edge, connection).await;
+            self.edge = Some(edge);
+            return;
         }
         while connection.has_room() {
             self.parts.current.save_list().await;
@@ -74,7 +79,7 @@ impl Uplink {
         connection.publish(Cargo::Current(due.topic.clone()), due.topic, due.payload);
     }
 
-    async fn next_record(&mut self, connection: &mut Connection) -> Option<Stored> {
+    pub(super) async fn next_record(&mut self, connection: &mut Connection) -> Option<Stored> {
         if self.records_rest_until.is_some() {
             return None;
         }
@@ -165,7 +170,7 @@ impl Uplink {
 
     /// A record that can never be sent. It waits, and all behind it, until the engine can be told
     /// and the disk can be written.
-    async fn set_aside(&mut self, connection: &mut Connection, stored: Stored, why: String) {
+    pub(super) async fn set_aside(&mut self, connection: &mut Connection, stored: Stored, why: String) {
         let permit = match self.parts.losses.clone().try_reserve_owned() {
             Err(TrySendError::Full(_)) => {
                 self.rest("the engine does not take the loss of a record".to_owned());
@@ -211,7 +216,7 @@ impl Uplink {
 
 /// Made before this connection was accepted (a record of another run always was, whatever its
 /// clock said), or old by now.
-fn is_historical(stored: &Stored, run: &Run, accepted: Wall, now: Wall) -> bool {
+pub(super) fn is_historical(stored: &Stored, run: &Run, accepted: Wall, now: Wall) -> bool {
     let Stored {
         run: made_by,
         record: Record { ts, .. },

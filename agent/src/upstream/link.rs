@@ -8,12 +8,11 @@ use super::inflight::InFlight;
 use crate::broker::{INFLIGHT, explain, network_options};
 use crate::store::{Position, Stored};
 use andon_core::time::Wall;
-use bytes::Bytes;
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS,
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS,
     SubscribeReasonCode,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -22,6 +21,10 @@ use tokio::time::Instant;
 /// Events of rumqttc between its task and ours. When full, its task waits: it reads no more from
 /// the broker until we have looked at what it read.
 const EVENTS: usize = 64;
+
+/// Publishes with QoS 0 that are handed over and not sent. With all that may be in flight they must
+/// fit into the queue of rumqttc.
+const UNSENT: usize = 24;
 
 /// What a publish carries.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +35,12 @@ pub(super) enum Cargo {
     Current(String),
     /// The last `status`.
     Goodbye,
+    /// Nothing, at a topic where a value may be retained.
+    LeftOver(String),
+    /// These records, sent before without being acknowledged themselves.
+    Batch(Vec<Position>),
+    /// That the edge node is no more.
+    Death,
 }
 
 /// An accepted connection.
@@ -40,6 +49,7 @@ pub(super) struct Connection {
     client: AsyncClient,
     events: Events,
     in_flight: InFlight<Cargo>,
+    window: u16,
     /// Since when the broker owes an acknowledgement.
     owed_since: Instant,
     /// When it was accepted: records made before are historical.
@@ -52,6 +62,12 @@ pub(super) struct Connection {
     besides: VecDeque<News>,
     /// The first and the last record that was read and held, and has not been read again.
     pub(super) held: Option<(Position, Position)>,
+    /// What was handed over with QoS 0 and not sent yet.
+    unsent: usize,
+    /// Records sent with QoS 0 that no acknowledgement answers for yet.
+    batch: Vec<Position>,
+    /// Those, and the ones for which it is owed.
+    on_way: BTreeSet<Position>,
 }
 
 /// What happened on a connection.
@@ -59,12 +75,21 @@ pub(super) struct Connection {
 pub(super) enum News {
     /// These were acknowledged.
     Delivered(Vec<Cargo>),
-    /// Somebody said this on the topic that is listened to.
-    Heard(Bytes),
+    /// Somebody said this on a topic that is listened to.
+    Heard(Publish),
     /// The broker lets us listen.
     Granted,
     /// It is over, for this reason.
     Over(String),
+}
+
+/// No connection came of it.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// Why.
+    pub(super) why: String,
+    /// Whether the broker may have had our CONNECT.
+    pub(super) was_sent: bool,
 }
 
 impl Connection {
@@ -73,36 +98,51 @@ impl Connection {
         options: MqttOptions,
         window: u16,
         now: impl FnOnce() -> Wall,
-    ) -> Result<Connection, String> {
+    ) -> Result<Connection, Failed> {
         let (client, mut event_loop) = AsyncClient::new(options, usize::from(INFLIGHT));
         event_loop.set_network_options(network_options());
         let mut events = Events::of(event_loop);
         match events.next().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {}
-            Ok(other) => return Err(format!("it answered CONNECT with {other:?}")),
-            Err(why) => return Err(why),
+            Ok(other) => {
+                let why = format!("it answered CONNECT with {other:?}");
+                return Err(Failed { why, was_sent: true });
+            }
+            Err(why) => {
+                let was_sent = !events.nothing_sent;
+                return Err(Failed { why, was_sent });
+            }
         }
         Ok(Connection {
             client,
             events,
             in_flight: InFlight::new(usize::from(window)),
+            window,
             owed_since: Instant::now(),
             accepted: now(),
             ready: VecDeque::new(),
             read_to: None,
             besides: VecDeque::new(),
             held: None,
+            unsent: 0,
+            batch: Vec::new(),
+            on_way: BTreeSet::new(),
         })
     }
 
     /// Whether one more may be handed over now.
     pub(super) fn has_room(&self) -> bool {
         self.in_flight.room() > 0
+            && self.unsent < UNSENT
+            && self.on_way.len() < usize::from(self.window)
     }
 
     /// Publishes with QoS 1. That it was sent, or could not be, is told by [`Connection::news`].
     pub(super) fn publish(&mut self, cargo: Cargo, topic: String, payload: Vec<u8>) {
-        let retain = !matches!(cargo, Cargo::Record(_));
+        let retain = matches!(
+            cargo,
+            Cargo::Current(_) | Cargo::Goodbye | Cargo::LeftOver(_)
+        );
         if self.in_flight.is_empty() {
             self.owed_since = Instant::now();
         }
@@ -114,10 +154,58 @@ impl Connection {
             .try_publish(topic, QoS::AtLeastOnce, retain, payload);
     }
 
+    /// Publishes with QoS 0. That it was sent is seen; whether it arrived, nobody tells.
+    pub(super) fn send(&mut self, topic: String, payload: Vec<u8>) {
+        self.unsent += 1;
+        // As above.
+        let _ = self
+            .client
+            .try_publish(topic, QoS::AtMostOnce, false, payload);
+    }
+
+    /// Publishes a record with QoS 0, for which the next [`Cargo::Batch`] answers.
+    pub(super) fn send_record(&mut self, position: Position, topic: String, payload: Vec<u8>) {
+        self.batch.push(position);
+        self.on_way.insert(position);
+        self.send(topic, payload);
+    }
+
+    /// Whether records were sent for which nothing answers yet.
+    pub(super) const fn has_batch(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// The records for which nothing answers yet.
+    pub(super) fn take_batch(&mut self) -> Vec<Position> {
+        std::mem::take(&mut self.batch)
+    }
+
+    /// Whether a record was sent and may still arrive.
+    pub(super) fn is_on_way(&self, position: Position) -> bool {
+        self.on_way.contains(&position)
+    }
+
+    /// The edge node was born: what was made before is historical.
+    pub(super) fn born(&mut self, now: Wall) {
+        self.accepted = now;
+    }
+
+    /// Begins again at the head of the outbox: something there may be sent that could not be before.
+    pub(super) fn read_again(&mut self) {
+        self.ready.clear();
+        self.read_to = None;
+        self.held = None;
+    }
+
     /// Listens to one topic. What is said there is told by [`Connection::news`].
     pub(super) fn listen(&self, topic: String) {
+        self.subscribe(topic, QoS::AtMostOnce);
+    }
+
+    /// The same with this quality of service.
+    pub(super) fn subscribe(&self, topic: String, qos: QoS) {
         // Fails only when the connection is over already.
-        let _ = self.client.try_subscribe(topic, QoS::AtMostOnce);
+        let _ = self.client.try_subscribe(topic, qos);
     }
 
     /// Asks for an orderly end, after all that was published.
@@ -141,7 +229,7 @@ impl Connection {
         loop {
             match next {
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    self.besides.push_back(News::Heard(publish.payload));
+                    self.besides.push_back(News::Heard(publish));
                 }
                 Ok(Event::Incoming(Packet::SubAck(ack))) => {
                     let refused = ack.return_codes.contains(&SubscribeReasonCode::Failure);
@@ -163,11 +251,18 @@ impl Connection {
 
     fn absorb(&mut self, event: &Event) -> Option<Cargo> {
         match event {
+            // With QoS 0: nothing has the packet id 0.
+            Event::Outgoing(Outgoing::Publish(0)) => self.unsent = self.unsent.saturating_sub(1),
             Event::Outgoing(Outgoing::Publish(pkid)) => self.in_flight.sent(*pkid),
             Event::Outgoing(Outgoing::AwaitAck(pkid)) => self.in_flight.held(*pkid),
             Event::Incoming(Packet::PubAck(ack)) => {
                 let cargo = self.in_flight.acknowledged(ack.pkid)?;
                 self.owed_since = Instant::now();
+                if let Cargo::Batch(records) = &cargo {
+                    for record in records {
+                        self.on_way.remove(record);
+                    }
+                }
                 return Some(cargo);
             }
             _ => {}
@@ -184,6 +279,8 @@ struct Events {
     driver: JoinHandle<()>,
     /// Why there will be no more.
     over: Option<String>,
+    /// It ended before anything was sent.
+    nothing_sent: bool,
 }
 
 impl Events {
@@ -193,6 +290,7 @@ impl Events {
             receiver,
             driver: tokio::spawn(drive(event_loop, sender)),
             over: None,
+            nothing_sent: false,
         }
     }
 
@@ -201,7 +299,10 @@ impl Events {
             return Err(why);
         }
         match self.receiver.recv().await {
-            Some(event) => told(event),
+            Some(event) => {
+                self.nothing_sent = event.as_ref().is_err_and(is_unreached);
+                told(event)
+            }
             None => Err("the MQTT client ended".to_owned()),
         }
     }
@@ -209,6 +310,18 @@ impl Events {
     fn try_next(&mut self) -> Option<Result<Event, String>> {
         self.receiver.try_recv().ok().map(told)
     }
+}
+
+/// Whether nobody answered even the connection below MQTT.
+fn is_unreached(error: &ConnectionError) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    let ConnectionError::Io(error) = error else {
+        return false;
+    };
+    matches!(
+        error.kind(),
+        ConnectionRefused | HostUnreachable | NetworkUnreachable
+    )
 }
 
 /// DISCONNECT is the last thing that is sent: the end, as an error is.

@@ -17,6 +17,7 @@ mod current;
 mod handover;
 mod inflight;
 mod link;
+pub mod sparkplug;
 mod status;
 mod twin;
 
@@ -33,6 +34,7 @@ use andon_core::plant::Gateway;
 use andon_core::record::{Event, Run};
 use current::STATUS;
 use link::{Cargo, Connection, News};
+use sparkplug::{Edge, LARGEST_BIRTH};
 use rumqttc::{LastWill, QoS};
 use status::{Pace, Progress, Speaker};
 use std::future::pending;
@@ -91,6 +93,8 @@ pub struct Parts {
     pub reach: watch::Sender<Reach>,
     /// Where another gateway with the same id is reported.
     pub own: OwnReports,
+    /// What it takes to speak Sparkplug instead of JSON.
+    pub sparkplug: Option<sparkplug::Parts>,
 }
 
 /// The driver of the way up.
@@ -114,6 +118,8 @@ pub struct Uplink {
     /// Not all that waits has been looked at: there may be events behind summaries that are held.
     looks_on: bool,
     twin: Twin,
+    /// The edge node, if Sparkplug is spoken.
+    edge: Option<Box<Edge>>,
 }
 
 /// One connection's life; each mode is a method that returns the next.
@@ -122,6 +128,8 @@ enum Mode {
     Serving(Box<Connection>),
     Pausing(String),
     Parting(Box<Connection>),
+    /// The primary host has gone.
+    Leaving(Box<Connection>),
     Over,
 }
 
@@ -137,6 +145,10 @@ impl Uplink {
     /// Connects nowhere yet.
     pub fn new(mut parts: Parts) -> Uplink {
         parts.settings.window = parts.settings.window.clamp(1, WIDEST_WINDOW);
+        let edge = parts.sparkplug.take().map(Edge::new).map(Box::new);
+        if edge.is_some() {
+            parts.current.do_not_retain();
+        }
         let broker = &parts.settings.broker;
         Uplink {
             head: topic_head(&parts.gateway),
@@ -150,6 +162,7 @@ impl Uplink {
             hold_until: parts.waits_for_clock.then(|| Instant::now() + LONGEST_HOLD),
             looks_on: false,
             twin: Twin::new(&parts.run, parts.own.clone()),
+            edge,
             parts,
         }
     }
@@ -163,6 +176,7 @@ impl Uplink {
                 Mode::Serving(connection) => self.serving(connection, &mut stop).await,
                 Mode::Pausing(why) => self.pausing(why, &mut stop).await,
                 Mode::Parting(connection) => self.parting(connection).await,
+                Mode::Leaving(connection) => self.leaving(connection, &mut stop).await,
                 Mode::Over => return,
             };
         }
@@ -173,7 +187,9 @@ impl Uplink {
             () = stopped(stop) => Mode::Over,
             opened = self.open() => match opened {
                 Ok(connection) => {
-                    if self.twin.connected() {
+                    if let Some(edge) = &mut self.edge {
+                        edge.connected(&connection, &self.broker);
+                    } else if self.twin.connected() {
                         connection.listen(format!("{}/{STATUS}", self.head));
                     }
                     self.pace = Pace::default();
@@ -195,8 +211,18 @@ impl Uplink {
             match self.wake(&mut connection, stop).await {
                 Wake::Stop => return Mode::Parting(connection),
                 Wake::News(News::Delivered(cargo)) => self.delivered(cargo),
-                Wake::News(News::Heard(payload)) => self.twin.heard(&payload),
-                Wake::News(News::Granted) => self.twin.granted(),
+                Wake::News(News::Heard(said)) => match &mut self.edge {
+                    Some(edge) => {
+                        if edge.heard(&said.topic, &said.payload) {
+                            return Mode::Leaving(connection);
+                        }
+                    }
+                    None => self.twin.heard(&said.payload),
+                },
+                Wake::News(News::Granted) => match self.edge {
+                    Some(_) => self.listens(),
+                    None => self.twin.granted(),
+                },
                 Wake::News(News::Over(why)) => return Mode::Pausing(why),
                 Wake::Stalled => {
                     let ms = self.parts.settings.ack_timeout.as_millis();
@@ -221,11 +247,7 @@ impl Uplink {
     }
 
     async fn parting(&mut self, mut connection: Box<Connection>) -> Mode {
-        let (health, progress) = self.condition();
-        let payload = self
-            .speaker()
-            .goodbye(&health, &progress, clock::now().wall);
-        connection.publish(Cargo::Goodbye, format!("{}/{STATUS}", self.head), payload);
+        self.say_goodbye(&mut connection);
         if timeout(GOODBYE, self.goodbye_taken(&mut connection)).await != Ok(true) {
             tracing::warn!(
                 "broker {} did not take the goodbye; its last will stands in",
@@ -248,11 +270,39 @@ impl Uplink {
         Mode::Over
     }
 
+    fn say_goodbye(&mut self, connection: &mut Connection) {
+        if let Some(edge) = &mut self.edge {
+            edge.part(connection);
+            return;
+        }
+        let (health, progress) = self.condition();
+        let payload = self
+            .speaker()
+            .goodbye(&health, &progress, clock::now().wall);
+        connection.publish(Cargo::Goodbye, format!("{}/{STATUS}", self.head), payload);
+    }
+
+    /// Ends a connection on purpose, and connects anew after a moment.
+    async fn leaving(
+        &mut self,
+        connection: Box<Connection>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Mode {
+        self.parting(connection).await;
+        let pause = pause(1, RandomState::new().hash_one(self.failures));
+        tokio::select! {
+            () = stopped(stop) => Mode::Over,
+            () = sleep(pause) => Mode::Connecting,
+        }
+    }
+
     async fn goodbye_taken(&mut self, connection: &mut Connection) -> bool {
         loop {
             match connection.news().await {
                 News::Delivered(cargo) => {
-                    let taken = cargo.contains(&Cargo::Goodbye);
+                    let taken = cargo
+                        .iter()
+                        .any(|cargo| matches!(cargo, Cargo::Goodbye | Cargo::Death));
                     self.delivered(cargo);
                     if taken {
                         return true;
@@ -264,17 +314,22 @@ impl Uplink {
         }
     }
 
-    async fn open(&self) -> Result<Connection, String> {
-        let payload = self.speaker().last_will(clock::now().wall);
-        let topic = format!("{}/{STATUS}", self.head);
-        let will = LastWill::new(topic, payload, QoS::AtLeastOnce, true);
+    async fn open(&mut self) -> Result<Connection, String> {
+        if let Some(edge) = &mut self.edge {
+            edge.connecting().await;
+        }
+        let will = self.last_will();
         let settings = self.parts.settings.clone();
+        let largest = match self.edge {
+            Some(_) => LARGEST_BIRTH,
+            None => settings.max_payload,
+        };
         let client_id = self.parts.gateway.id.to_string();
         let read_files = move || {
             broker::options(
                 &settings.broker,
                 &client_id,
-                settings.max_payload,
+                largest,
                 Some(will),
             )
             .map_err(|error| error.to_string())
@@ -282,7 +337,21 @@ impl Uplink {
         let options = tokio::task::spawn_blocking(read_files)
             .await
             .map_err(|panicked| panicked.to_string())??;
-        Connection::open(options, self.parts.settings.window, || clock::now().wall).await
+        let window = self.parts.settings.window;
+        let opened = Connection::open(options, window, || clock::now().wall).await;
+        if let Some(edge) = &mut self.edge {
+            edge.tried(opened.as_ref().err().is_none_or(|failed| failed.was_sent));
+        }
+        opened.map_err(|failed| failed.why)
+    }
+
+    fn last_will(&self) -> LastWill {
+        if let Some(edge) = &self.edge {
+            return edge.last_will();
+        }
+        let payload = self.speaker().last_will(clock::now().wall);
+        let topic = format!("{}/{STATUS}", self.head);
+        LastWill::new(topic, payload, QoS::AtLeastOnce, true)
     }
 
     async fn wake(
@@ -302,6 +371,7 @@ impl Uplink {
             () = until(self.status_due) => Wake::Look,
             () = until(self.records_rest_until) => Wake::Look,
             () = until(self.hold_until) => Wake::Look,
+            () = Edge::changed(&mut self.edge) => Wake::Look,
             () = yield_now(), if self.looks_on => Wake::Look,
         }
     }
@@ -316,13 +386,15 @@ impl Uplink {
         for cargo in cargo {
             match cargo {
                 Cargo::Record(position) => records.push(position),
+                Cargo::Batch(batch) => records.extend(batch),
+                Cargo::LeftOver(topic) => self.parts.current.left_over_cleared(&topic),
                 Cargo::Current(topic) => {
                     self.parts.current.acknowledged(&topic);
                     if topic == format!("{}/{STATUS}", self.head) {
                         self.twin.told();
                     }
                 }
-                Cargo::Goodbye => {}
+                Cargo::Goodbye | Cargo::Death => {}
             }
         }
         if !records.is_empty() {
