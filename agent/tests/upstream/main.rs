@@ -24,6 +24,8 @@ mod rig;
 #[cfg(test)]
 mod secure;
 #[cfg(test)]
+mod sparkplug;
+#[cfg(test)]
 #[path = "../support/subscriber.rs"]
 mod subscriber;
 #[cfg(test)]
