@@ -3,7 +3,8 @@
 
 It speaks AT commands as a Quectel EC25 does, echo, prompt and unasked lines included, and takes
 messages in PDU mode. Its port is printed on standard output; what it is told goes into a file, one
-JSON object a line. It ends with its standard input. `gammu` takes it for a modem, too.
+JSON object a line. It ends with its standard input. `gammu` takes it for a modem, too
+(tests/system/gammu.rs).
 
 What it does wrong is told on its standard input, one JSON object a line:
 
@@ -48,8 +49,10 @@ class Modem:
         self.pdu_mode = False
         self.later = []  # (time, lines)
         self.prompt_at = None
+        self.registration = {}  # what it tells of it, by the question
         self.commands = b""
-        self.memory = {}  # place: (state, unit)
+        self.memories = {"SM": {}, "ME": {}}  # of the card and its own, each {place: (state, unit)}
+        self.reads, self.receives = "SM", "ME"
         self.wrong = {}  # what it does wrong
 
     def plug(self):
@@ -109,6 +112,11 @@ class Modem:
     def room(self):
         return self.wrong.get("full", 20)
 
+    @property
+    def memory(self):
+        """That which commands read and delete."""
+        return self.memories[self.reads]
+
     def deliver(self, text, **more):
         """A message of somebody, as the network hands it over."""
         digits = more["from"].lstrip("+")
@@ -125,15 +133,16 @@ class Modem:
         if self.wrong.get("direct") and head == "+CMT":
             self.say(f"{head}: ,{len(unit) // 2 - 1}\r\n{unit}")
             return
-        if len(self.memory) >= self.room():
+        memory = self.memories[self.receives]
+        if len(memory) >= self.room():
             self.tell(lost=unit)
             return
-        place = min(set(range(1, 256)) - set(self.memory))
-        self.memory[place] = (0, unit)
+        place = min(set(range(1, 256)) - set(memory))
+        memory[place] = (0, unit)
         if self.wrong.get("mute_index"):
             self.say(f"{stored}: ,-1")
         elif not self.wrong.get("unannounced"):
-            self.say(f'{stored}: "ME",{place}')
+            self.say(f'{stored}: "{self.receives}",{place}')
 
     def tell(self, **what):
         with open(self.options.told, "a", encoding="utf-8") as told:
@@ -164,6 +173,8 @@ class Modem:
             self.line += byte
 
     def command(self, line):
+        if self.options.print_commands:
+            print(json.dumps({"at": time.monotonic(), "command": line}), flush=True)
         upper = line.upper()
         if self.options.chatty:
             self.say("+CREG: 1", '^RSSI:21')
@@ -183,8 +194,15 @@ class Modem:
         elif body == "+CPMS=?":
             self.say('+CPMS: ("SM","ME"),("SM","ME"),("SM","ME")', "OK")
         elif body.startswith("+CPMS="):
-            used = f"{len(self.memory)},{self.room()}"
-            self.say(f"+CPMS: {used},{used},{used}", "OK")
+            names = [name.strip('"') for name in body.split("=")[1].split(",")]
+            if not set(names) <= set(self.memories):
+                self.say("+CMS ERROR: 302")
+                return
+            # For reading, for writing, for what comes: those that are not named stay.
+            self.reads = names[0]
+            self.receives = names[2] if len(names) > 2 else self.receives
+            used = [f"{len(self.memories[name])},{self.room()}" for name in (self.reads, self.reads, self.receives)]
+            self.say(f"+CPMS: {','.join(used)}", "OK")
         elif body == "+CMGL=4":
             for place, (state, unit) in sorted(self.memory.items()):
                 self.memory[place] = (1, unit)
@@ -204,12 +222,22 @@ class Modem:
             if len(numbers) == 1:
                 self.memory.pop(numbers[0], None)
             else:
-                self.memory = {at: one for at, one in self.memory.items() if one[0] == 0}
+                self.memories[self.reads] = {at: one for at, one in self.memory.items() if one[0] == 0}
             self.say("OK")
         elif body == "+CGMI":
             self.say("Quectel", "OK")
         elif body == "+CGMM":
             self.say("EC25", "OK")
+        elif body == "+CGMR":
+            self.say("EC25EFAR06A01M4G", "OK")
+        elif body in ("+CGSN", "+GSN"):
+            self.say("861107030000003", "OK")
+        elif body.startswith("+COPS=3,"):
+            self.say("OK")
+        elif body == "+CGATT?":
+            self.say("+CGATT: 1", "OK")
+        elif body == "+COPS?":
+            self.say('+COPS: 0,2,"46000",7', "OK")
         elif body == "+CPIN?":
             self.tell(pin_asked=True)
             if self.tries == 0:
@@ -230,7 +258,12 @@ class Modem:
         elif body in ("+CREG?", "+CEREG?", "+CGREG?"):
             self.asked += 1
             state = self.options.state if self.asked > self.options.registered_after else 2
-            self.say(f"{body[:-1]}: 0,{state}", "OK")
+            told = self.registration.get(body[:-1], 0)
+            where = ',"1A2B","0123ABCD",7' if told == 2 else ""
+            self.say(f"{body[:-1]}: {told},{state}{where}", "OK")
+        elif body[:-1] in ("+CREG=", "+CEREG=", "+CGREG=") and body[-1] in "012":
+            self.registration[body[:-2]] = int(body[-1])
+            self.say("OK")
         elif body == "+CSQ":
             self.say("+CSQ: 21,99", "OK")
         elif body == "+CMGF=0":
@@ -330,6 +363,7 @@ def main():
     parser.add_argument("--no-report", action="store_true")
     parser.add_argument("--silent", action="store_true")
     parser.add_argument("--chatty", action="store_true")
+    parser.add_argument("--print-commands", action="store_true", help="each with its moment, on standard output")
     Modem(parser.parse_args()).serve()
 
 

@@ -104,7 +104,12 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
     );
     horns::show(&mut text, settings);
     if let Some(http) = &settings.http {
-        line(&mut text, "http", &address(&http.host, http.port));
+        let acting = match &http.act_token_file {
+            None => String::new(),
+            Some(file) => format!(", acting with the token in {}", file.display()),
+        };
+        let address = address(&http.host, http.port);
+        line(&mut text, "http", &format!("{address}{acting}"));
     }
     for calendar in plant.calendars() {
         let name = format!("calendar {}", calendar.id);

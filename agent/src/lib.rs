@@ -3,7 +3,7 @@
 //! `field` reads machines and hands what they say to the engine (in `run`), the engine's records
 //! go to `store`, and `upstream` carries them to the broker. `config` turns the file into
 //! [`settings`]; nothing else sees the file. `http` shows how things stand and takes what scripts
-//! push, on the network and, for `status` and other commands, on the `control` socket.
+//! push, and orders of people, on the network and, for `status` and other commands, on the `control` socket.
 
 pub mod alarms;
 pub mod annunciator;
@@ -33,6 +33,7 @@ mod sparkplug;
 pub mod staging;
 pub mod status;
 pub mod store;
+mod tokens;
 pub mod upstream;
 mod web;
 

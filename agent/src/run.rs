@@ -9,6 +9,7 @@ mod metrics;
 mod notices;
 mod order;
 mod own;
+mod refusals;
 mod selftest;
 mod shift;
 
@@ -16,6 +17,7 @@ pub use ask::{Ask, Asks, NoAnswer, Question};
 pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
 pub use own::{OwnReports, Tester};
+pub use refusals::{Refusals, Remote};
 pub use selftest::{Part, SelfTest, Verdict};
 
 use crate::annunciator::horn::{self, Horns};
@@ -26,7 +28,7 @@ use crate::clock;
 use crate::control;
 use crate::field::{self, MissingPort};
 use crate::history::{self, History, Limits};
-use crate::http::{self, Door, Scripts};
+use crate::http::{self, Acting, Door, Scripts};
 use crate::plan;
 use crate::settings::{Payload, Settings, Upstream};
 use crate::sms::PIN_REFUSED;
@@ -160,6 +162,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let board = board::start(&settings, &open, watched, &others_stopped, &mut field.tasks);
     let outputs = drivers.health.clone();
     drivers.end_before(stop.clone(), stop_others);
+    let refusals = Refusals::default();
+    let acting = Acting::open(settings.http.as_ref(), &refusals).await;
     let door = Door {
         asks: asks.clone(),
         orders,
@@ -169,6 +173,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         errands: field.errands.clone(),
         board,
         texts: texts.clone(),
+        acting: acting.map(Arc::new),
     };
     // From here on the door is open; what it is asked waits until there is an engine.
     let _serving = http::start(listeners, door, &stop);
@@ -256,6 +261,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
             desks,
             own,
             texts,
+            refusals,
         },
         opened.losses,
     );

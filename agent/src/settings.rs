@@ -324,6 +324,10 @@ pub struct Http {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// File with the token of who may act from the network; without, nobody may.
+    pub act_token_file: Option<PathBuf>,
+    /// What this machine is called, besides its addresses and names without a dot.
+    pub names: Vec<Box<str>>,
 }
 
 /// One machine that answers HTTP requests with documents.

@@ -98,7 +98,10 @@ impl Sent {
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
             .collect();
         let octets = octets.ok_or_else(short)?;
-        // The service centre, what it is, its number; then the length of the address and its type.
+        // The service centre, by its length; then what it is and its number.
+        let centre = usize::from(*octets.first().ok_or_else(short)?);
+        let octets = octets.get(centre..).ok_or_else(short)?;
+        // The length of the address, and its type.
         let digits = usize::from(*octets.get(3).ok_or_else(short)?);
         let end = 5 + digits.div_ceil(2);
         let address = octets.get(5..end).ok_or_else(short)?;

@@ -102,6 +102,15 @@ pub fn post(url: &str, token: &str, body: &Path) -> Outcome<Answer> {
     curl(&["-H", &header, "--data-binary", &body, url])
 }
 
+/// `POST` of JSON, with a token and any further arguments for curl.
+pub fn post_json(url: &str, token: &str, body: &Value, more: &[&str]) -> Outcome<Answer> {
+    let header = format!("Authorization: Bearer {token}");
+    let body = body.to_string();
+    let json = "Content-Type: application/json";
+    let arguments = ["-H", &header, "-H", json, "--data-binary", &body, url];
+    curl(&[&arguments, more].concat())
+}
+
 fn curl(arguments: &[&str]) -> Outcome<Answer> {
     let output = Command::new("curl")
         .args(["-s", "--max-time", "20", "-w", "\n%{http_code}"])

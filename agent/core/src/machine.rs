@@ -41,6 +41,10 @@ pub struct Machine {
     accounted: State,
     /// What was accounted before.
     previous: State,
+    /// What a fault would be entered from: what was accounted last, for some time or by a reading.
+    /// What turned stale just when it was read again was never unknown: of every third poll that is
+    /// answered some come at that very millisecond, and a shift may begin at it.
+    held: State,
     /// Since when `accounted` holds.
     since: Mono,
     /// The raw status value, while it is fresh.
@@ -117,6 +121,7 @@ impl Machine {
             planned,
             accounted,
             previous: accounted,
+            held: accounted,
             since: at,
             code: None,
             quality: Quality::Bad(Reason::NeverRead),
@@ -387,6 +392,7 @@ impl Machine {
             return;
         }
         self.to = to;
+        self.held = self.accounted;
         let ledger = &mut self.ledger;
         ledger.times.add(self.accounted, ms);
         ledger.faults.pass(self.accounted, ms, merge_faults_ms);
@@ -404,18 +410,15 @@ impl Machine {
     fn account(&mut self, merge_faults_ms: u64) {
         let accounted = self.shown.accounted(self.planned);
         if accounted != self.accounted {
-            // What turned stale just when it was read again was never unknown: of every third poll
-            // that is answered some come at that very millisecond.
-            let was_known = self.accounted == State::Unknown && self.since == self.to;
-            let from = if was_known {
-                self.previous
-            } else {
-                self.accounted
-            };
-            self.ledger.faults.change(from, accounted, merge_faults_ms);
+            self.ledger
+                .faults
+                .change(self.held, accounted, merge_faults_ms);
             self.previous = self.accounted;
             self.accounted = accounted;
             self.since = self.to;
+        }
+        if self.shown != State::Unknown {
+            self.held = accounted;
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `[http]`, and how people are reached: `[sms]`, `[[webhook]]`, `[mail]`.
 
+use super::links::{KindPart, LinkPart};
 use super::mail;
 use super::recipients::RecipientPart;
 use super::sms::{self, SmsPart};
-use super::values::{host_port, text};
-use super::walk::Section;
+use super::values::{host_port, list, path, text};
+use super::walk::{Item, Section};
 use super::webhook;
 use crate::settings::{Http, Mail, Webhook};
 use std::path::Path;
@@ -39,12 +40,42 @@ pub(super) fn sections(root: &mut Section<'_>, base: &Path) -> Local {
     }
 }
 
-/// `[http]`: where the HTTP door listens.
-pub(super) fn http(mut section: Section<'_>) -> Option<Http> {
+/// `[http]`: where the HTTP door listens, and who may act there.
+pub(super) fn http(mut section: Section<'_>, links: &[LinkPart], base: &Path) -> Option<Http> {
     let listen = section.need("listen", "listen = \"127.0.0.1:8080\"", |item| {
         host_port(item, text(item)?, 8080, "127.0.0.1:8080")
     });
+    let act_token_file = section.read("act_token_file", |item| {
+        let file = base.join(path(item)?);
+        let is_pushed = |link: &&LinkPart| matches!(&link.kind, KindPart::HttpPush(push) if push.token_file == file);
+        match links.iter().find(is_pushed) {
+            None => Some(file),
+            Some(link) => item.wrong(
+                format!("scripts that push to `{}` could act with their token", link.id),
+                "name another file, such as \"act.token\"",
+            ),
+        }
+    });
+    let names = section.read("names", list("a list of host names", host_name));
     section.finish();
     let (host, port) = listen?.value;
-    Some(Http { host, port })
+    Some(Http {
+        host,
+        port,
+        act_token_file,
+        names: names.unwrap_or_default(),
+    })
+}
+
+/// A name of this machine, without a port.
+fn host_name(item: &Item<'_>) -> Option<Box<str>> {
+    let name = text(item)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if name.is_empty() || !name.chars().all(is_plain) {
+        return item.wrong(
+            format!("`{name}` is not a host name"),
+            "write it without a port, such as \"gw-1.plant.example\"",
+        );
+    }
+    Some(name.into())
 }

@@ -205,7 +205,8 @@ fn settings(roots: &Roots<'_>, text: &str, base: &Path, out: &Findings) -> Optio
         other.take("devices_csv");
         other.finish();
     }
-    let http = root.section("http").map(local::http);
+    let http = root.section("http");
+    let http = http.map(|section| local::http(section, &links, base));
     need_door(&links, http.is_some() || out.is_lost("http"), out);
     let local = local::sections(&mut root, base);
     root.finish();

@@ -357,7 +357,7 @@ impl<'a> Section<'a> {
             );
             self.out.hide(entry.span.clone());
             let own = format!("{key}_file");
-            let file = self.known.iter().find(|known| **known == own);
+            let file = self.known.iter().find(|known| known.ends_with(&own));
             let file = file.unwrap_or(&"password_file");
             self.out.mistake(finding.hint(format!(
                 "put it alone into a file only the agent can read, and write `{file} = \"FILE\"`"

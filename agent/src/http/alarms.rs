@@ -1,6 +1,7 @@
-//! What people do to alarms. Answered on the control socket only, which belongs to the agent's own
-//! user: `POST /api/v1/alarms/{id}/{ack,reset,shelve,unshelve,out-of-service,return,call,solve}` and
-//! `POST /api/v1/horn/silence`. 200 says that it is on disk.
+//! What people do to alarms: `POST /api/v1/alarms/{id}/{ack,reset,shelve,unshelve,out-of-service,return,
+//! call,solve}` and `POST /api/v1/horn/silence`. Answered on the control socket, which belongs to the
+//! agent's own user, and on the network to whoever has the token ([`super::acting`]). 200 says that it is
+//! on disk.
 
 use super::Door;
 use super::answer::{Problem, json};
@@ -38,8 +39,18 @@ pub(super) async fn act(
     Path((id, verb)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let wish = wish(&body)?;
-    let verb = match &*verb {
+    order(&door, &id, &verb, wish(&body)?, Via::Cli).await
+}
+
+/// Has it done, whoever wishes it.
+pub(super) async fn order(
+    door: &Door,
+    id: &str,
+    verb: &str,
+    wish: Wish,
+    via: Via,
+) -> Result<Response, Problem> {
+    let verb = match verb {
         "ack" => Verb::Acknowledge,
         "reset" => Verb::Reset,
         "shelve" => Verb::Shelve(wish.for_ms.unwrap_or(0)),
@@ -60,33 +71,37 @@ pub(super) async fn act(
         return Err(Problem::new(StatusCode::BAD_REQUEST, what));
     }
     let command = Command {
-        id: id.as_str().into(),
+        id: id.into(),
         verb,
         occurrence: wish.occurrence,
-        act: by_hand(wish),
+        act: act_of(wish, via),
     };
     let done = door.orders.give(Order::Alarm(command)).await;
     done.map(json)
-        .map_err(|not_done| problem(&not_done, &id, &door.plant))
+        .map_err(|not_done| problem(&not_done, id, &door.plant))
 }
 
 pub(super) async fn silence(State(door): State<Door>, body: Bytes) -> Result<Response, Problem> {
-    let order = Order::Silence(by_hand(wish(&body)?));
+    silence_horns(&door, wish(&body)?, Via::Cli).await
+}
+
+/// Stops all sound, whoever wishes it.
+pub(super) async fn silence_horns(door: &Door, wish: Wish, via: Via) -> Result<Response, Problem> {
+    let order = Order::Silence(act_of(wish, via));
     let done = door.orders.give(order).await;
     done.map(json)
         .map_err(|not_done| problem(&not_done, "", &door.plant))
 }
 
-/// The socket is the way of the command line.
-fn by_hand(wish: Wish) -> Act {
+fn act_of(wish: Wish, via: Via) -> Act {
     Act {
         by: wish.by.map(Into::into),
-        via: Via::Cli,
+        via,
         why: wish.why.map(Into::into),
     }
 }
 
-fn wish(body: &[u8]) -> Result<Wish, Problem> {
+pub(super) fn wish(body: &[u8]) -> Result<Wish, Problem> {
     if body.is_empty() {
         return Ok(Wish::default());
     }

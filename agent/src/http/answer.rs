@@ -9,6 +9,9 @@ use serde::Serialize;
 /// After so many seconds what could not be done now is worth another try.
 pub(super) const RETRY_S: u32 = 2;
 
+/// Who has sent too many wrong tokens is not listened to for so many seconds.
+pub(super) const SHUT_OUT_S: u32 = 60;
+
 /// Why a request was not done: what, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Problem {
@@ -56,6 +59,9 @@ impl axum::response::IntoResponse for Problem {
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_S));
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(SHUT_OUT_S));
             }
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

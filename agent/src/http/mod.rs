@@ -7,12 +7,14 @@
 //! - **It is bounded**: connections, also from one address ([`serve`]); headers, bodies and the time
 //!   that both may take; answers, which are written device by device.
 //! - **Nobody acts without a token.** Reading is open to whoever reaches the address that
-//!   `[http] listen` names; pushing needs the token of its link ([`push`]).
+//!   `[http] listen` names; pushing needs the token of its link ([`push`]), and acknowledging, shelving and
+//!   so on another one ([`acting`]).
 //!
 //! The same router answers on the control socket ([`crate::control`]), for the gateway's own
-//! command line; only there alarms are acknowledged, shelved and so on ([`alarms`]), and single reads
+//! command line; there alarms are acted on without a token ([`alarms`]), and single reads
 //! of a Modbus device are made for whoever asks ([`errand`]).
 
+mod acting;
 mod alarms;
 mod answer;
 mod board;
@@ -22,8 +24,8 @@ mod push;
 mod read;
 mod serve;
 pub mod sms;
-mod tokens;
 
+pub use acting::Acting;
 pub use alarms::Wish;
 pub use push::{AT_ONCE, LARGEST_BODY, Scripts};
 pub use serve::{Listener, MOST as MOST_CONNECTIONS};
@@ -47,7 +49,7 @@ use tokio::task::JoinSet;
 pub struct Door {
     /// Where questions to the engine are put.
     pub asks: Asks,
-    /// Where orders to the engine are given, for the gateway's own command line.
+    /// Where orders to the engine are given.
     pub orders: Orders,
     /// What tests the gateway, for its own command line.
     pub selftest: SelfTest,
@@ -61,24 +63,31 @@ pub struct Door {
     pub board: Option<Desk>,
     /// The way to the modem, if there is one, for the gateway's own command line.
     pub texts: Option<Texts>,
+    /// Who may act from the network; without, nobody.
+    pub acting: Option<Arc<Acting>>,
 }
 
 /// Serves the same on each of `listeners` until `stop` becomes true or the set is dropped.
 pub fn start(listeners: Vec<Listener>, door: Door, stop: &watch::Receiver<bool>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for listener in listeners {
-        let mut router = router();
-        if matches!(listener, Listener::Unix(_)) {
-            router = router.merge(control());
-        }
+        let router = match &listener {
+            Listener::Tcp(_) => network(),
+            Listener::Unix(_) => control(),
+        };
         let router = router.with_state(door.clone());
         tasks.spawn(serve::serve(listener, router, stop.clone()));
     }
     tasks
 }
 
+/// What is answered on the network.
+fn network() -> Router<Door> {
+    open().merge(acting::router())
+}
+
 /// What is answered to whoever reaches the door.
-fn router() -> Router<Door> {
+fn open() -> Router<Door> {
     Router::new()
         .route("/healthz", get(read::healthz))
         .route("/readyz", get(read::readyz))
@@ -93,9 +102,9 @@ fn router() -> Router<Door> {
         .method_not_allowed_fallback(read::wrong_method)
 }
 
-/// What is answered on the control socket only.
+/// What is answered on the control socket.
 fn control() -> Router<Door> {
-    Router::new()
+    open()
         .route(errand::PATH, get(errand::read))
         .route("/control/board", get(board::info))
         .route("/control/board/test", post(board::test))

@@ -9,11 +9,11 @@
 
 use super::Door;
 use super::answer::{Problem, json};
-use super::tokens;
 use crate::clock;
 use crate::field::push::{self, PushError, Pushed};
 use crate::field::{FromField, outlet::NotTaken, outlet::Outlet};
 use crate::settings::{LinkKind, Settings};
+use crate::tokens::{self, TokenFile};
 use andon_core::tag::LinkIndex;
 use axum::body::Body;
 use axum::extract::State;
@@ -22,8 +22,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::time::timeout;
@@ -54,7 +52,7 @@ pub struct Scripts {
 #[derive(Debug)]
 struct Link {
     index: LinkIndex,
-    token_file: Arc<Path>,
+    token_file: TokenFile,
     outlet: Mutex<Outlet>,
 }
 
@@ -81,9 +79,9 @@ impl Scripts {
                 continue;
             };
             let index = LinkIndex(index);
-            let token_file: Arc<Path> = push.token_file.as_path().into();
+            let token_file = TokenFile::new(push.token_file.clone(), "token_file", "for scripts");
             let mut outlet = Outlet::new(tx.clone(), index, link.id.clone());
-            if let Err(why) = on_disk(&token_file, tokens::prepare).await {
+            if let Err(why) = token_file.prepare().await {
                 // The engine listens as long as this runs.
                 let _ = outlet.down(why).await;
             }
@@ -111,7 +109,7 @@ impl Scripts {
     async fn link(&self, token: &str) -> Result<&Link, Problem> {
         let mut unreadable = false;
         for link in &self.links {
-            match on_disk(&link.token_file, tokens::read).await {
+            match link.token_file.read().await {
                 Ok(expected) if tokens::are_same(&expected, token) => return Ok(link),
                 Ok(_) => {}
                 Err(why) => {
@@ -147,7 +145,7 @@ pub(super) async fn samples(
     };
     let _turn = door.scripts.turn().await?;
     let link = door.scripts.link(token).await?;
-    let body = read(body).await?;
+    let body = read(body, LARGEST_BODY).await.map_err(in_parts)?;
     let pushed =
         push::samples(&body, &door.plant, &[link.index]).map_err(|error| refused(&error, &body))?;
     drop(body);
@@ -188,22 +186,12 @@ impl Link {
     }
 }
 
-/// Works on a file without holding up the loop.
-async fn on_disk<T: Send + 'static>(
-    file: &Arc<Path>,
-    work: fn(&Path) -> Result<T, String>,
-) -> Result<T, String> {
-    let file = Arc::clone(file);
-    let done = tokio::task::spawn_blocking(move || work(&file)).await;
-    done.unwrap_or_else(|error| Err(error.to_string()))
-}
-
 fn stopping() -> Problem {
     Problem::busy("the agent is stopping")
 }
 
 /// The token of `Authorization: Bearer TOKEN`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers
         .get(header::AUTHORIZATION)?
         .to_str()
@@ -219,13 +207,14 @@ fn unauthorized(what: &str) -> Problem {
         .hint("send `Authorization: Bearer TOKEN` with what the link's token_file holds")
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
-    let whole = timeout(BODY, Limited::new(body, LARGEST_BODY).collect()).await;
+/// A whole body of at most `most` bytes.
+pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Problem> {
+    let whole = timeout(BODY, Limited::new(body, most).collect()).await;
     match whole {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let what = format!("the body is larger than {} KiB", LARGEST_BODY / 1024);
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what).hint("send it in parts"))
+            let what = format!("the body is larger than {} KiB", most / 1024);
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what))
         }
         Ok(Err(error)) => {
             let what = format!("the body ended early: {error}");
@@ -235,6 +224,14 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
             let what = format!("the body took longer than {} s", BODY.as_secs());
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, what))
         }
+    }
+}
+
+/// A body that is too large can be sent in parts.
+fn in_parts(problem: Problem) -> Problem {
+    match problem.status {
+        StatusCode::PAYLOAD_TOO_LARGE => problem.hint("send it in parts"),
+        _ => problem,
     }
 }
 

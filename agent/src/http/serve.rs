@@ -8,6 +8,7 @@
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::collections::HashMap;
@@ -113,14 +114,25 @@ fn admit(stream: TcpStream, from: SocketAddr, guests: &Guests) -> Option<(TcpStr
     Some((stream, guest))
 }
 
-async fn connection(stream: Box<dyn Stream>, router: Router, _guest: Guest) {
+/// The address that a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+async fn connection(stream: Box<dyn Stream>, router: Router, guest: Guest) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+        if let Some(from) = guest.from {
+            request.extensions_mut().insert(Peer(from));
+        }
+        router.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER)
         // A gateway's clock may be wrong, and nobody needs it to be told in each answer.
         .auto_date_header(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
         tracing::debug!("an HTTP connection ended: {error}");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config;
 use crate::field::FromField;
-use crate::run::{Ask, Given, NotDone, Order, OwnReports, Question};
+use crate::run::{Ask, Given, NotDone, Order, OwnReports, Question, Refusals, Remote};
 use crate::settings::Settings;
 use andon_core::alarm::{Refusal, Verb, Via};
 use andon_core::engine::Refused;
@@ -27,7 +27,7 @@ const TOKEN: &str = "0123456789abcdef";
 const CONFIG: &str = r#"
 gateway = { id = "gw", site = "s", area = "a" }
 upstream = { broker = "mqtt://127.0.0.1" }
-http = { listen = "127.0.0.1:0001" }
+http = { listen = "127.0.0.1:0001", act_token_file = "act.token", names = ["gw.plant.example"] }
 
 [[link]]
 id = "scripts"
@@ -69,6 +69,7 @@ struct Bench {
     given: mpsc::Receiver<Given>,
     field: mpsc::Receiver<FromField>,
     stop: watch::Sender<bool>,
+    refusals: Refusals,
     folder: TempDir,
 }
 
@@ -85,6 +86,7 @@ impl Bench {
         let (orders, given) = Orders::channel();
         let (tx, field) = mpsc::channel(room);
         let (stop, stopped) = watch::channel(false);
+        let refusals = Refusals::default();
         let door = Door {
             selftest: SelfTest::new(asks.clone(), OwnReports::new(), folder.path().into()),
             asks,
@@ -94,10 +96,14 @@ impl Bench {
             errands: Errands::default(),
             board: None,
             texts: None,
+            acting: Acting::open(settings.http.as_ref(), &refusals)
+                .await
+                .map(Arc::new),
         };
         Bench {
-            socket: TowerToHyperService::new(router().merge(control()).with_state(door.clone())),
-            router: TowerToHyperService::new(router().with_state(door)),
+            socket: TowerToHyperService::new(control().with_state(door.clone())),
+            router: TowerToHyperService::new(network().with_state(door)),
+            refusals,
             questions,
             given,
             field,
@@ -614,11 +620,4 @@ async fn why_an_order_was_not_carried_out_is_told() {
     }
 }
 
-#[tokio::test]
-async fn nobody_acts_on_alarms_from_the_network() {
-    let bench = Bench::new(1).await;
-    for path in ["/api/v1/alarms/saw.no-data/ack", "/api/v1/horn/silence"] {
-        let request = Request::post(path).body(Body::empty()).unwrap();
-        assert_eq!(bench.send(request).await.status, StatusCode::NOT_FOUND);
-    }
-}
+mod acting;

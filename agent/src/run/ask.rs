@@ -6,6 +6,7 @@
 
 use super::notices::Desks;
 use super::own::OwnReports;
+use super::refusals::Refusals;
 use super::shift::Shift;
 use crate::annunciator::horn::{Health, OutputHealth};
 use crate::annunciator::sms::Texts;
@@ -84,6 +85,8 @@ pub(super) struct Beside {
     pub(super) own: OwnReports,
     /// The modem, if there is one.
     pub(super) texts: Option<Texts>,
+    /// What from the network was turned away.
+    pub(super) refusals: Refusals,
 }
 
 /// Where questions are put; clones put them to the same engine.

@@ -1,5 +1,6 @@
 //! Everything in numbers, in the text format that Prometheus reads (`GET /metrics`).
 
+use super::refusals::Remote;
 use super::shift::Shift;
 use crate::upstream::Reach;
 use crate::{clock, memory};
@@ -40,6 +41,15 @@ impl Shift {
         let what = "1 for how far the wall clock can be believed.";
         text.head("andon_clock", "gauge", what);
         text.value("andon_clock", &[("state", engine.clock().as_str())], 1);
+        text.head(
+            "andon_turned_away_total",
+            "counter",
+            "Requests and commands from the network that might not act.",
+        );
+        for from in Remote::ALL {
+            let count = self.beside.refusals.count(from);
+            text.value("andon_turned_away_total", &[("via", from.as_str())], count);
+        }
         let reached = match &*self.beside.reach.borrow() {
             Reach::Trying => return,
             Reach::Reached => 1,

@@ -111,7 +111,10 @@ impl Uplink {
                 let end = (records.len() < most).then_some(newest).flatten();
                 connection.read_to = connection.read_to.max(last).max(end);
                 for stored in records {
-                    if is_holding && is_held(&stored, &self.parts.run) {
+                    // Also the last one by the clock that was not set, which is stored when it is set:
+                    // it follows those that were held before.
+                    let waits = is_holding || connection.held.is_some();
+                    if waits && is_held(&stored, &self.parts.run) {
                         let at = stored.position;
                         connection.held = connection
                             .held

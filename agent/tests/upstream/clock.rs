@@ -79,13 +79,17 @@ async fn summaries_wait_for_the_clock_and_events_do_not() {
 
         let relabel = Relabel {
             seq_from: 1,
-            seq_to: 1_100,
+            seq_to: 1_101,
             by_ms: BY,
             clock: ClockState::Synced,
         };
-        let mut after = unset(1_101, summary("press-1"));
+        // The window that ends where the clock is set is stored together with that.
+        let last = unset(1_101, summary("press-1"));
+        let mut after = unset(1_102, summary("press-1"));
         (after.ts, after.clock) = (andon::clock::now().wall, ClockState::Synced);
-        let set = rig.outbox.commit(vec![after], Some(vec![1]), Some(relabel));
+        let set = rig
+            .outbox
+            .commit(vec![last, after], Some(vec![1]), Some(relabel));
         set.await.unwrap();
         rig.until_waiting(0).await;
         let publishes = subscriber.drain().await;
@@ -93,9 +97,9 @@ async fn summaries_wait_for_the_clock_and_events_do_not() {
         assert_eq!(events, [0; 0], "none is sent again");
         let mut sorted = summaries.clone();
         sorted.sort_unstable();
-        let expected: Vec<u64> = (1..=1_101).filter(|seq| seq % 5 != 0).collect();
+        let expected: Vec<u64> = (1..=1_102).filter(|seq| seq % 5 != 0).collect();
         assert_eq!(sorted, expected);
-        let old = summaries.into_iter().filter(|seq| *seq < 1_101);
+        let old = summaries.into_iter().filter(|seq| *seq < 1_102);
         assert!(old.is_sorted(), "their order is kept");
         for publish in publishes
             .iter()
@@ -103,7 +107,7 @@ async fn summaries_wait_for_the_clock_and_events_do_not() {
         {
             let record = json(publish);
             let seq = record["seq"].as_i64().unwrap();
-            let is_old = seq < 1_101;
+            let is_old = seq < 1_102;
             assert_eq!(record["historical"], is_old);
             assert_eq!(record["clock"], "synced");
             if is_old {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::annunciator::horn::Horns;
 use crate::field::meter::Meters;
-use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, OwnReports, Question};
+use crate::run::{Asks, Desks, NoAnswer, NotDone, Order, Orders, OwnReports, Question, Refusals};
 use crate::store;
 use crate::upstream::Reach;
 use andon_core::alarm::{Act, AlarmState, Verb, Via};
@@ -127,6 +127,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         desks: Desks::new().0,
         own: OwnReports::new(),
         texts: None,
+        refusals: Refusals::default(),
     };
     Shift::new(
         engine,

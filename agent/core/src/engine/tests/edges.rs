@@ -33,6 +33,24 @@ fn a_fault_that_is_read_when_the_state_turns_stale_is_a_failure() {
 }
 
 #[test]
+fn a_fault_that_is_read_when_the_state_turns_stale_and_a_break_ends_is_a_failure() {
+    let mut bench = Bench::left(with_break(), now(0), None);
+    // It is set up in the break, and then its break ends just when that is as old as may be.
+    let end = 120_000;
+    bench.read(end - STALE, [1, 0, 0]);
+    bench.pass(end);
+    bench
+        .engine
+        .handle_read(ReadIndex(0), at(end), Ok(Words::Registers(&[7, 0, 0])));
+    bench.pass(180_000);
+    let minutes = bench.summaries();
+    assert_eq!(minutes[1].times.of(State::Setup), STALE);
+    assert_eq!(minutes[2].times.of(State::Faulted), STALE);
+    let failures: Vec<u32> = minutes.iter().map(|it| it.failures).collect();
+    assert_eq!(failures, [0, 0, 1]);
+}
+
+#[test]
 fn a_fault_that_the_end_of_a_break_ends_is_one_of_the_time_after_it() {
     let mut bench = Bench::left(with_break(), now(0), None);
     for second in 1..=130 {

@@ -130,7 +130,7 @@ impl<'a> Course<'a> {
             let item = stretch.begin.1.checked_sub(1);
             let item = item.and_then(|item| self.life.items.get(item));
             let is_lost = item.is_some_and(|(_, item)| matches!(item, Item::Lost));
-            if stretch.state != State::Unknown || length > 0 || is_lost {
+            if stretch.is_known || length > 0 || is_lost {
                 before = stretch.state;
             }
         }
