@@ -25,6 +25,7 @@ mod net;
 pub mod plan;
 pub mod probe;
 pub mod run;
+pub mod schema;
 pub(crate) mod screen;
 pub mod selftest;
 pub mod settings;

@@ -2,7 +2,9 @@
 
 use andon::alarms::{self, Deed};
 use andon::annunciator::{horn, mail, webhook};
-use andon::{board, check, config, demo, export, memory, probe, run, selftest, sms, status};
+use andon::{
+    board, check, config, demo, export, memory, probe, run, schema, selftest, sms, status,
+};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -102,6 +104,8 @@ enum Command {
     /// Prove that robots of groups and programs are reached
     #[command(subcommand)]
     Webhook(webhook::Options),
+    /// Print the contract for programs: JSON Schema of every payload, and the AsyncAPI document
+    Schema(schema::Options),
     /// Prove that mail reaches people
     #[command(subcommand)]
     Mail(mail::Options),
@@ -131,6 +135,7 @@ fn main() -> ExitCode {
         Command::Sms(options) => sms::command(&options),
         Command::Board(options) => board::command::command(&options),
         Command::Webhook(options) => webhook::command(&options),
+        Command::Schema(options) => schema::command(&options),
         Command::Mail(options) => mail::command(&options),
         Command::Scan(options) => probe::scan::command(&options),
         Command::Status { config, json } => status::command(&config, json),

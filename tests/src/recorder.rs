@@ -1,8 +1,9 @@
 //! A subscriber that writes everything down, through broker restarts and sessions lost:
-//! mosquitto's own client, so that nothing of the agent's MQTT code checks itself.
+//! mosquitto's own client, so that nothing of the agent's MQTT code checks itself. In the end every
+//! message that came is held against the files of the contract, by somebody else's validator.
 
 use crate::records::Record;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, repository};
 use crate::{Failure, Outcome, SOON, wait_for};
 use serde_json::{Map, Value};
 use std::fs::{self, File};
@@ -50,6 +51,24 @@ impl Recorder {
         whole.lines().map(arrival).collect()
     }
 
+    /// What is wrong with the messages by `agent/docs/schema`.
+    fn faults(&self) -> Outcome<Option<String>> {
+        let text = fs::read_to_string(&self.file)?;
+        // A client that was killed may have been in the middle of a line.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let checked = self.file.with_extension("whole");
+        fs::write(&checked, &text[..whole])?;
+        let output = Command::new(repository().join("tests/.venv/bin/python"))
+            .arg(repository().join("tests/validate.py"))
+            .arg(repository().join("agent/docs/schema"))
+            .arg(HEAD)
+            .stdin(File::open(&checked)?)
+            .output()?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        Ok((!output.status.success()).then_some(said))
+    }
+
     /// The numbered ones among them.
     pub fn records(&self) -> Outcome<Vec<Record>> {
         let arrivals = self.arrivals()?.into_iter();
@@ -83,9 +102,16 @@ impl Recorder {
 }
 
 impl Drop for Recorder {
+    /// No scenario passes with a message that is not as the contract's files say.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let faults = self
+                .faults()
+                .unwrap_or_else(|failure| Some(format!("{failure:?}")));
+            assert_eq!(faults, None, "{}", self.file.display());
+        }
     }
 }
 

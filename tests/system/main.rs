@@ -21,6 +21,7 @@ mod own;
 mod press_line;
 mod probe;
 mod register_maps;
+mod schema;
 mod remote;
 mod serial_line;
 mod sms;

@@ -70,6 +70,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 6] = [
+        Kind::Raised,
+        Kind::Repeated,
+        Kind::Escalated,
+        Kind::Returned,
+        Kind::Digest,
+        Kind::Confirmed,
+    ];
+
     /// The word for it in the journal.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -36,6 +36,18 @@ pub enum Why {
 }
 
 impl Why {
+    /// Every reason, the most important first.
+    pub const ALL: [Why; 8] = [
+        Why::LowCoverage,
+        Why::NoPlannedTime,
+        Why::CountsAcrossGap,
+        Why::NoCount,
+        Why::NoRatedRate,
+        Why::NoScrapCount,
+        Why::NoFailures,
+        Why::TooShort,
+    ];
+
     /// The word of the contract.
     pub const fn as_str(self) -> &'static str {
         match self {

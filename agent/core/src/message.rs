@@ -1,26 +1,33 @@
 //! What goes to the broker: topics and payloads, as the contract fixes them (§5).
 //!
-//! Every payload is a flat JSON object; the types here serialise to it with `serde_json`. What is
-//! shown on the gateway itself has the same form (`shown`).
+//! Every payload is a flat JSON object; the types here serialise to it with `serde_json`. Each is
+//! declared once (`declare`), for what is written and for its schema ([`payloads`]). What is shown on
+//! the gateway itself has the same form (`shown`).
 
 mod current;
+mod declare;
 mod event;
 mod hygiene;
 mod record;
 mod shown;
+mod values;
 
-pub use current::{AlarmMessage, InfoMessage, Lately, NowMessage, StateMessage};
+pub use current::{
+    AlarmMessage, InfoMessage, Lately, NowMessage, StateMessage, StatusDetail, StatusMessage,
+};
+pub use declare::{Field, Payload, PayloadClass, Presence, Shape, Variant};
 pub use hygiene::{FrequentAlarm, HygieneMessage};
 pub use record::Message;
 pub use shown::{DeviceStatus, Doing, LinkStatus, TagStatus};
 
 use crate::plant::Gateway;
 use crate::record::{Body, Run};
-use crate::sample::{Quality, Value};
-use crate::summary::ShiftRun;
+use crate::sample::{Quality, Reason};
 use alloc::format;
-use alloc::string::{String, ToString as _};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use alloc::string::String;
+use alloc::vec::Vec;
+use declare::keys;
+use values::Version;
 
 /// Version of topics and payloads.
 pub const VERSION: u32 = 1;
@@ -47,47 +54,36 @@ pub fn run_id(run: &Run) -> String {
     format!("{:012x}", run.id & 0xffff_ffff_ffff)
 }
 
-fn head<M: SerializeMap>(map: &mut M, gateway: &Gateway, run: &Run) -> Result<(), M::Error> {
-    map.serialize_entry("v", &VERSION)?;
-    map.serialize_entry("gateway", &gateway.id)?;
-    map.serialize_entry("run", &run_id(run))
-}
-
-/// Which shift it is; nulls between shifts, and where several are merged.
-fn shift_entries<M: SerializeMap>(map: &mut M, shift: Option<&ShiftRun>) -> Result<(), M::Error> {
-    map.serialize_entry("shift", &shift.map(|shift| &shift.name))?;
-    map.serialize_entry("shift_date", &shift.map(|shift| &shift.date))?;
-    map.serialize_entry("crew", &shift.and_then(|shift| shift.crew.as_ref()))
-}
-
-fn quality_entries<M: SerializeMap>(map: &mut M, quality: Quality) -> Result<(), M::Error> {
-    map.serialize_entry("quality", quality.as_str())?;
-    map.serialize_entry("reason", &quality.reason().map(|reason| reason.to_string()))
-}
-
-/// A raw value as a JSON number, text or truth value.
-struct Raw<'a>(&'a Value);
-
-impl Serialize for Raw<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Bool(b) => serializer.serialize_bool(*b),
-            Value::Int(i) => serializer.serialize_i64(*i),
-            Value::Float(f) => serializer.serialize_f64(*f),
-            Value::Text(t) => serializer.serialize_str(t),
-        }
+keys! {
+    /// What every current value carries.
+    fn head, head_keys(gateway: &Gateway, run: &Run) {
+        "v": Version = Version, "Version of topics and payloads.";
+        "gateway": &str = &gateway.id, "Id of the gateway.";
+        "run": &Run = run, "The run of the agent that says so. It counts only while `status` is online with the same `run`.";
     }
 }
 
-/// Thousandths as a JSON number: whole ones without a fraction.
-struct Thousandths(u64);
-
-impl Serialize for Thousandths {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_multiple_of(1000) {
-            serializer.serialize_u64(self.0 / 1000)
-        } else {
-            serializer.serialize_f64(self.0 as f64 / 1000.0)
-        }
+keys! {
+    /// What something is worth.
+    fn quality_entries, quality_keys(quality: Quality) {
+        "quality": Quality = quality, "How far it can be believed.";
+        "reason": Option<Reason> = quality.reason(), "Why it is not good: `timeout`, `stale`, `exception-2` and others.";
     }
 }
+
+/// Every payload that is published, as it is declared.
+pub fn payloads() -> Vec<Payload> {
+    Vec::from([
+        record::kpi_payload(),
+        record::tags_payload(),
+        record::event_payload(),
+        current::status_payload(),
+        current::info_payload(),
+        current::state_payload(),
+        current::now_payload(),
+        current::alarm_payload(),
+    ])
+}
+
+#[cfg(test)]
+mod tests;

@@ -403,6 +403,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Every priority, the least first.
+    pub const ALL: [Priority; 3] = [Priority::Low, Priority::Medium, Priority::High];
+
     /// The word of the contract.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -163,6 +163,20 @@ pub enum Class {
     Alarm,
 }
 
+impl Class {
+    /// Every class, what goes first first.
+    pub const ALL: [Class; 3] = [Class::Summary, Class::Event, Class::Alarm];
+
+    /// The word for it in the journal.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Class::Summary => "summary",
+            Class::Event => "event",
+            Class::Alarm => "alarm",
+        }
+    }
+}
+
 /// An entry of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {

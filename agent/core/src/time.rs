@@ -62,6 +62,13 @@ pub enum ClockState {
 }
 
 impl ClockState {
+    /// Every state.
+    pub const ALL: [ClockState; 3] = [
+        ClockState::Synced,
+        ClockState::Holdover,
+        ClockState::Unsynced,
+    ];
+
     /// The word of the contract.
     pub const fn as_str(self) -> &'static str {
         match self {

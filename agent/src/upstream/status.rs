@@ -1,10 +1,9 @@
 //! The gateway's own current value, `status`: what it says, and how often (contract §5).
 
-use andon_core::message::run_id;
+use andon_core::message::{StatusDetail, StatusMessage};
 use andon_core::plant::Gateway;
 use andon_core::record::Run;
 use andon_core::time::{ClockState, Wall};
-use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -50,75 +49,39 @@ pub(super) struct Speaker<'a> {
     pub(super) run: &'a Run,
 }
 
-#[derive(Serialize)]
-struct Payload<'a> {
-    v: u8,
-    status: &'static str,
-    gateway: &'a str,
-    version: &'static str,
-    run: String,
-    boot: u32,
-    cfg: String,
-    ts: Wall,
-    #[serde(flatten)]
-    detail: Option<Detail>,
-}
-
-#[derive(Serialize)]
-struct Detail {
-    clock: &'static str,
-    waiting: u64,
-    oldest_waiting_ms: Option<Wall>,
-    links_up: u32,
-    links_down: u32,
-    devices_bad: u32,
-    done_boot: Option<u32>,
-    done_seq: Option<u64>,
-    next_ms: Option<Wall>,
-}
-
 impl Speaker<'_> {
     /// While connected.
     pub(super) fn online(self, health: &Health, progress: &Progress, now: Wall) -> Vec<u8> {
-        self.payload("online", now, Some((health, progress)))
+        self.payload(true, now, Some((health, progress)))
     }
 
     /// At an orderly stop.
     pub(super) fn goodbye(self, health: &Health, progress: &Progress, now: Wall) -> Vec<u8> {
-        self.payload("offline", now, Some((health, progress)))
+        self.payload(false, now, Some((health, progress)))
     }
 
     /// For the broker to publish when the connection breaks. It says nothing that would be old by
     /// then; `ts` is when the connection was made.
     pub(super) fn last_will(self, now: Wall) -> Vec<u8> {
-        self.payload("offline", now, None)
+        self.payload(false, now, None)
     }
 
-    fn payload(
-        self,
-        status: &'static str,
-        ts: Wall,
-        detail: Option<(&Health, &Progress)>,
-    ) -> Vec<u8> {
-        let payload = Payload {
-            v: 1,
-            status,
-            gateway: &self.gateway.id,
+    fn payload(self, online: bool, ts: Wall, detail: Option<(&Health, &Progress)>) -> Vec<u8> {
+        let payload = StatusMessage {
+            gateway: self.gateway,
+            run: self.run,
+            online,
             version: env!("CARGO_PKG_VERSION"),
-            run: run_id(self.run),
-            boot: self.run.boot,
-            cfg: format!("{:08x}", self.run.cfg),
             ts,
-            detail: detail.map(|(health, progress)| Detail {
-                clock: health.clock.as_str(),
+            detail: detail.map(|(health, progress)| StatusDetail {
+                clock: health.clock,
                 waiting: progress.waiting,
-                oldest_waiting_ms: progress.oldest,
+                oldest_waiting: progress.oldest,
                 links_up: health.links_up,
                 links_down: health.links_down,
                 devices_bad: health.devices_bad,
-                done_boot: progress.done.map(|(boot, _)| boot),
-                done_seq: progress.done.map(|(_, seq)| seq),
-                next_ms: health.next,
+                done: progress.done,
+                next: health.next,
             }),
         };
         serde_json::to_vec(&payload).expect("numbers and strings always serialise")

@@ -5,8 +5,9 @@ use crate::table::{Row, export, moment, number};
 use andon::{config, history, plan};
 use andon_core::engine::{Action, Engine, Left};
 use andon_core::history::Page;
+use andon_core::message::{Message, topic_tail};
 use andon_core::modbus::plan::Plan;
-use andon_core::plant::Plant;
+use andon_core::plant::{Gateway, Plant};
 use andon_core::record::{Body, Record, Run};
 use andon_core::sample::{Reading, Sample, Value};
 use andon_core::summary::Tier;
@@ -227,6 +228,42 @@ async fn live(dir: &Path, file: &Path) -> Vec<Record> {
     agent.records
 }
 
+/// The same as they are sent, a line for each: topic below the gateway, space, payload. What
+/// subscribers make of them is tested by `tests/subscriber_test.py`.
+fn write_messages(records: &[Record], file: &Path) {
+    let gateway = Gateway {
+        root: "andon".into(),
+        site: "here".into(),
+        area: "hall".into(),
+        id: "gw".into(),
+    };
+    let run = Run {
+        id: 1,
+        boot: 1,
+        cfg: 1,
+    };
+    let mut text = String::new();
+    for (record, seq) in records.iter().zip(1..) {
+        // Each start of the agent is another run; here they are one, numbered through.
+        let record = Record {
+            seq,
+            ..record.clone()
+        };
+        let message = Message {
+            gateway: &gateway,
+            run: &run,
+            record: &record,
+            historical: false,
+        };
+        text += &format!(
+            "{} {}\n",
+            topic_tail(&record.body),
+            serde_json::to_string(&message).unwrap()
+        );
+    }
+    std::fs::write(file, text).unwrap();
+}
+
 /// A stretch of time, in milliseconds since 1970.
 #[derive(Debug, Clone)]
 struct Stretch {
@@ -403,6 +440,9 @@ async fn every_figure_of_every_window_follows_from_the_segments() {
     )
     .unwrap();
     let records = live(dir.path(), &file).await;
+    if let Some(file) = std::env::var_os("ANDON_MESSAGES") {
+        write_messages(&records, Path::new(&file));
+    }
 
     let segments = export(&file, &["--what", "segments"]);
     let all = stretches(&segments);

@@ -39,6 +39,18 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// The words of all of them.
+    pub const WORDS: &'static [&'static str] = &[
+        Verb::Acknowledge.as_str(),
+        Verb::Reset.as_str(),
+        Verb::Shelve(0).as_str(),
+        Verb::Unshelve.as_str(),
+        Verb::OutOfService.as_str(),
+        Verb::Return.as_str(),
+        Verb::Call.as_str(),
+        Verb::Solve.as_str(),
+    ];
+
     /// The word of the contract, for commands and in the journal.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,6 +80,22 @@ pub enum Via {
     Mqtt,
     /// The gateway's command line.
     Cli,
+}
+
+impl Via {
+    /// Every way.
+    pub const ALL: [Via; 5] = [Via::Board, Via::Sms, Via::Http, Via::Mqtt, Via::Cli];
+
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Via::Board => "board",
+            Via::Sms => "sms",
+            Via::Http => "http",
+            Via::Mqtt => "mqtt",
+            Via::Cli => "cli",
+        }
+    }
 }
 
 /// Who did something, how and why.

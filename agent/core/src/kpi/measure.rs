@@ -158,7 +158,7 @@ impl Part {
 
 impl Key {
     /// Whether it is a share of a whole, never above 1.
-    const fn is_share(self) -> bool {
+    pub(crate) const fn is_share(self) -> bool {
         matches!(
             self,
             Key::Availability

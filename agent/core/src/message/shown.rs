@@ -1,7 +1,8 @@
 //! What the agent shows on the gateway itself, by HTTP and on its own command line: how links,
 //! devices and tags stand. The same flat objects as upstream, but nothing here is published.
 
-use super::{Raw, quality_entries};
+use super::quality_entries;
+use super::values::Raw;
 use crate::plant::{Cause, Device, Link};
 use crate::sample::{Quality, Value};
 use crate::state::State;

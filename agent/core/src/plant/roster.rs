@@ -20,6 +20,9 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// One of each kind.
+    pub const ALL: [Channel; 3] = [Channel::Sms, Channel::Mail, Channel::Webhook(0)];
+
     /// The word for it in the journal.
     pub const fn as_str(self) -> &'static str {
         match self {
