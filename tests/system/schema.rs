@@ -52,10 +52,26 @@ fn a_message_that_is_not_as_the_files_say_is_found() -> Outcome {
     assert_eq!(fault("event", &link().to_string())?, None);
     assert_eq!(fault("press-1/state", "")?, None, "it was cleared");
     let wrong = [
-        ("press-1/state", with(state(), "surprise", json!(1)), "surprise"),
-        ("press-1/state", with(state(), "state", json!("asleep")), "$.state"),
-        ("press-1/state", with(state(), "since_ms", Value::Null), "$.since_ms"),
-        ("press-1/state", json!({"v": 1}).to_string(), "'run' is a required"),
+        (
+            "press-1/state",
+            with(state(), "surprise", json!(1)),
+            "surprise",
+        ),
+        (
+            "press-1/state",
+            with(state(), "state", json!("asleep")),
+            "$.state",
+        ),
+        (
+            "press-1/state",
+            with(state(), "since_ms", Value::Null),
+            "$.since_ms",
+        ),
+        (
+            "press-1/state",
+            json!({"v": 1}).to_string(),
+            "'run' is a required",
+        ),
         ("event", with(link(), "event", json!("weather")), "weather"),
         ("event", with(link(), "seq", json!(1.5)), "$.seq"),
         ("event", String::new(), "empty"),

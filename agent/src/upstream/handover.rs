@@ -173,7 +173,12 @@ impl Uplink {
 
     /// A record that can never be sent. It waits, and all behind it, until the engine can be told
     /// and the disk can be written.
-    pub(super) async fn set_aside(&mut self, connection: &mut Connection, stored: Stored, why: String) {
+    pub(super) async fn set_aside(
+        &mut self,
+        connection: &mut Connection,
+        stored: Stored,
+        why: String,
+    ) {
         let permit = match self.parts.losses.clone().try_reserve_owned() {
             Err(TrySendError::Full(_)) => {
                 self.rest("the engine does not take the loss of a record".to_owned());

@@ -106,7 +106,10 @@ impl Connection {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {}
             Ok(other) => {
                 let why = format!("it answered CONNECT with {other:?}");
-                return Err(Failed { why, was_sent: true });
+                return Err(Failed {
+                    why,
+                    was_sent: true,
+                });
             }
             Err(why) => {
                 let was_sent = !events.nothing_sent;
@@ -132,9 +135,12 @@ impl Connection {
 
     /// Whether one more may be handed over now.
     pub(super) fn has_room(&self) -> bool {
-        self.in_flight.room() > 0
-            && self.unsent < UNSENT
-            && self.on_way.len() < usize::from(self.window)
+        self.in_flight.room() > 0 && self.unsent < UNSENT
+    }
+
+    /// Whether one more record may be sent that a later acknowledgement answers for.
+    pub(super) fn has_window(&self) -> bool {
+        self.on_way.len() < usize::from(self.window)
     }
 
     /// Publishes with QoS 1. That it was sent, or could not be, is told by [`Connection::news`].

@@ -34,8 +34,8 @@ use andon_core::plant::Gateway;
 use andon_core::record::{Event, Run};
 use current::STATUS;
 use link::{Cargo, Connection, News};
-use sparkplug::{Edge, LARGEST_BIRTH};
 use rumqttc::{LastWill, QoS};
+use sparkplug::{Edge, LARGEST_BIRTH};
 use status::{Pace, Progress, Speaker};
 use std::future::pending;
 use std::hash::{BuildHasher as _, RandomState};
@@ -326,13 +326,8 @@ impl Uplink {
         };
         let client_id = self.parts.gateway.id.to_string();
         let read_files = move || {
-            broker::options(
-                &settings.broker,
-                &client_id,
-                largest,
-                Some(will),
-            )
-            .map_err(|error| error.to_string())
+            broker::options(&settings.broker, &client_id, largest, Some(will))
+                .map_err(|error| error.to_string())
         };
         let options = tokio::task::spawn_blocking(read_files)
             .await

@@ -8,6 +8,7 @@ mod wire;
 
 use crate::rig::{self, Rig};
 use andon::config;
+use andon::settings::Upstream;
 use andon::upstream::sparkplug::{Names, Parts};
 use andon_core::plant::Plant;
 use std::path::Path;
@@ -29,6 +30,7 @@ id = "press-1"
 link = "plc"
 unit = 1
 rated_rate = "1200/h"
+publishes_tags = ["1m", "1h"]
 [device.tags]
 status = { at = "holding:0", type = "u16", publish = false }
 good = { at = "holding:1", type = "u32", role = "good_count" }
@@ -42,6 +44,7 @@ faulted = [2]
 id = "meter-1"
 link = "plc"
 unit = 17
+publishes_tags = ["1m"]
 tags = { power = { at = "input:52", type = "f32", unit = "W" } }
 
 [[alarm]]
@@ -69,15 +72,15 @@ pub fn edge_node(
 ) -> (Rig, watch::Sender<Arc<[bool]>>) {
     let (tell, lost) = watch::channel(Arc::from([true, true]));
     let parts = parts(dir.path(), primary_host, lost);
-    let rig = Rig::of_edge_node(dir, rig::settings(port), parts);
+    let settings = Upstream {
+        max_payload: 4_000,
+        ..rig::settings(port)
+    };
+    let rig = Rig::of_edge_node(dir, settings, parts);
     (rig, tell)
 }
 
-fn parts(
-    data_dir: &Path,
-    primary_host: Option<&str>,
-    lost: watch::Receiver<Arc<[bool]>>,
-) -> Parts {
+fn parts(data_dir: &Path, primary_host: Option<&str>, lost: watch::Receiver<Arc<[bool]>>) -> Parts {
     let plant = plant();
     Parts {
         names: Names::new(&plant.gateway, None, primary_host),

@@ -4,9 +4,8 @@
 //! Left out is what the topic and the birth certificate say already (`v`, `gateway`, `device`), and
 //! `historical`, which is a flag of each metric.
 
-use andon_core::kpi::Key;
+use andon_core::message::{self, Payload};
 use andon_core::plant::{Alarm, Device};
-use andon_core::summary::Tier;
 use andon_core::tag::Summed;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -21,8 +20,6 @@ pub(super) enum Datatype {
     /// Milliseconds UTC.
     DateTime = 13,
 }
-
-use Datatype::{Boolean, DateTime, Double, Int64, String as Text};
 
 /// What becomes of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +71,14 @@ impl Shape {
         let metrics = metrics.into_iter().map(|(key, of)| (key.into(), of));
         let mut metrics: Vec<(Box<str>, Datatype)> = metrics.collect();
         metrics.sort_by(|one, other| one.0.cmp(&other.0));
-        metrics.dedup_by(|one, other| one.0 == other.0);
+        metrics.dedup_by(|other, one| {
+            let is_same = other.0 == one.0;
+            if is_same && other.1 != one.1 {
+                // A number in one kind of event and a word in another.
+                one.1 = Datatype::String;
+            }
+            is_same
+        });
         Shape {
             kind,
             metrics: metrics.into(),
@@ -93,7 +97,9 @@ impl Shape {
     /// configuration or version may.
     pub(super) fn with(&self, said: &Map<String, Value>) -> Option<Shape> {
         let is_known = |key: &str| {
-            let known = self.metrics.binary_search_by(|(known, _)| (**known).cmp(key));
+            let known = self
+                .metrics
+                .binary_search_by(|(known, _)| (**known).cmp(key));
             known.is_ok() || self.kind.leaves_out(key)
         };
         let besides = said.iter().filter(|(key, _)| !is_known(key));
@@ -114,37 +120,44 @@ impl Shape {
 fn datatype(value: &Value) -> Option<Datatype> {
     match value {
         Value::Null => None,
-        Value::Bool(_) => Some(Boolean),
-        Value::Number(_) => Some(Double),
-        Value::String(_) | Value::Array(_) | Value::Object(_) => Some(Text),
+        Value::Bool(_) => Some(Datatype::Boolean),
+        Value::Number(_) => Some(Datatype::Double),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => Some(Datatype::String),
     }
 }
 
-/// The shapes that all devices have in common.
+/// The shapes of all topics, as their payloads are declared.
 #[derive(Debug)]
 pub(super) struct Catalogue {
+    payloads: Vec<Payload>,
     info: Arc<Shape>,
     state: Arc<Shape>,
     now: Arc<Shape>,
     alarm: Arc<Shape>,
-    window: Arc<Shape>,
-    shift: Arc<Shape>,
+    kpi: Arc<Shape>,
 }
 
 impl Catalogue {
     pub(super) fn new() -> Catalogue {
-        let window = || HEAD.into_iter().chain(WINDOW).chain(KPI).map(named).chain(figures(""));
+        let payloads = message::payloads();
+        let shape = |kind, name| Arc::new(Shape::new(kind, declared(&payloads, kind, name)));
         Catalogue {
-            info: Arc::new(Shape::new(Kind::Current, INFO)),
-            state: Arc::new(Shape::new(Kind::Current, STATE)),
-            now: Arc::new(Shape::new(Kind::Current, now())),
-            alarm: Arc::new(Shape::new(Kind::Alarm, ALARM)),
-            window: Arc::new(Shape::new(Kind::Window, window())),
-            shift: Arc::new(Shape::new(
-                Kind::Window,
-                window().chain(SHIFT.map(named)),
-            )),
+            info: shape(Kind::Current, "info"),
+            state: shape(Kind::Current, "state"),
+            now: shape(Kind::Current, "now"),
+            alarm: shape(Kind::Alarm, "alarm"),
+            kpi: shape(Kind::Window, "kpi"),
+            payloads,
         }
+    }
+
+    /// The topics of the gateway itself, but for its alarms.
+    pub(super) fn of_node(&self) -> Vec<(String, Arc<Shape>)> {
+        let shape = |kind, name| Arc::new(Shape::new(kind, declared(&self.payloads, kind, name)));
+        vec![
+            ("event".to_owned(), shape(Kind::Event, "event")),
+            ("status".to_owned(), shape(Kind::Current, "status")),
+        ]
     }
 
     /// The topics of a device below it, as configured.
@@ -154,17 +167,12 @@ impl Catalogue {
             topics.push(("state".to_owned(), Arc::clone(&self.state)));
             topics.push(("now".to_owned(), Arc::clone(&self.now)));
             for tier in device.publishes.iter() {
-                topics.push((format!("kpi/{}", tier.as_str()), Arc::clone(self.kpi(tier))));
+                topics.push((format!("kpi/{}", tier.as_str()), Arc::clone(&self.kpi)));
             }
         }
-        let tags = device.model.tags.iter();
-        let tags: Vec<_> = tags
-            .filter(|tag| device.tells(tag))
-            .map(|tag| (&*tag.name, tag.summed))
-            .collect();
+        let tags = Arc::new(Shape::new(Kind::Window, self.of_tags(device)));
         for tier in device.publishes_tags.iter() {
-            let shape = Arc::new(tag_windows(tier, &tags));
-            topics.push((format!("tags/{}", tier.as_str()), shape));
+            topics.push((format!("tags/{}", tier.as_str()), Arc::clone(&tags)));
         }
         topics
     }
@@ -173,11 +181,28 @@ impl Catalogue {
         (format!("alarm/{}", alarm.id), Arc::clone(&self.alarm))
     }
 
-    fn kpi(&self, tier: Tier) -> &Arc<Shape> {
-        match tier {
-            Tier::Shift => &self.shift,
-            Tier::Minute | Tier::Hour | Tier::Day => &self.window,
+    /// What tags come to over a window: what every record has, and the keys of each tag.
+    fn of_tags(&self, device: &Device) -> Vec<(Box<str>, Datatype)> {
+        let mut metrics = declared(&self.payloads, Kind::Window, "tags");
+        let ends = self.payloads.iter().flat_map(|payload| &payload.of_tags);
+        let tags = device.model.tags.iter().filter(|tag| device.tells(tag));
+        for (tag, end) in tags.flat_map(|tag| ends.clone().map(move |end| (tag, end))) {
+            let of_counter = end.name.ends_with("_delta");
+            let of_level = ["_mean", "_min", "_max"]
+                .iter()
+                .any(|of| end.name.ends_with(of));
+            let is_told = match tag.summed {
+                Summed::Counter => !of_level,
+                Summed::Level | Summed::Not => !of_counter,
+            };
+            if is_told {
+                metrics.push((
+                    format!("{}{}", tag.name, end.name).into(),
+                    of_shape(&end.shape),
+                ));
+            }
         }
+        metrics
     }
 }
 
@@ -185,243 +210,95 @@ impl Catalogue {
 pub(super) fn left_over(tail: &str) -> Arc<Shape> {
     let kind = match tail.split('/').next() {
         Some("kpi" | "tags") => Kind::Window,
-        Some("alarm") => Kind::Alarm,
         _ => Kind::Current,
     };
-    Arc::new(Shape::new(kind, HEAD))
+    Arc::new(Shape::new(kind, [("seq", Datatype::Int64)]))
 }
 
-/// The topics of the gateway itself, but for its alarms.
-pub(super) fn of_node() -> [(String, Arc<Shape>); 2] {
-    let event = Shape::new(Kind::Event, HEAD.into_iter().chain(EVENT));
-    [
-        ("event".to_owned(), Arc::new(event)),
-        (
-            "status".to_owned(),
-            Arc::new(Shape::new(Kind::Current, STATUS)),
-        ),
-    ]
+/// The keys of a payload; of one of several kinds, those of all of them.
+fn declared(payloads: &[Payload], kind: Kind, name: &str) -> Vec<(Box<str>, Datatype)> {
+    let of_name = payloads.iter().filter(|payload| payload.name == name);
+    let fields = of_name.flat_map(|payload| {
+        let variants = payload.variants.iter().flat_map(|variant| &variant.fields);
+        payload.fields.iter().chain(variants)
+    });
+    let metrics = fields.map(|field| (field.name.as_str().into(), of_shape(&field.shape)));
+    let event = (kind == Kind::Event).then(|| ("event".into(), Datatype::String));
+    metrics
+        .chain(event)
+        .filter(|(key, _): &(Box<str>, Datatype)| !kind.leaves_out(key))
+        .collect()
 }
 
-type Metric = (&'static str, Datatype);
-
-fn named((key, of): Metric) -> (String, Datatype) {
-    (key.to_owned(), of)
+const fn of_shape(shape: &message::Shape) -> Datatype {
+    match shape {
+        message::Shape::Truth => Datatype::Boolean,
+        message::Shape::Count | message::Shape::Whole | message::Shape::Only(_) => Datatype::Int64,
+        message::Shape::Time => Datatype::DateTime,
+        message::Shape::Number
+        | message::Shape::Positive
+        | message::Shape::Share
+        // One tag tells numbers and another truth values; both are numbers to whoever adds them up.
+        | message::Shape::ReadNumber => Datatype::Double,
+        message::Shape::Text
+        | message::Shape::Pattern(_)
+        | message::Shape::Words(_)
+        // What a machine shows is a number of one and a text of another: a text is never wrong.
+        | message::Shape::Read
+        | message::Shape::List(_) => Datatype::String,
+    }
 }
 
-/// What every record begins with.
-const HEAD: [Metric; 7] = [
-    ("run", Text),
-    ("boot", Int64),
-    ("seq", Int64),
-    ("n", Int64),
-    ("ts", DateTime),
-    ("clock", Text),
-    ("cfg", Text),
-];
+#[cfg(test)]
+mod tests {
+    use super::{Catalogue, Datatype, Kind, Shape};
+    use serde_json::json;
 
-const WINDOW: [Metric; 8] = [
-    ("line", Text),
-    ("start_ms", DateTime),
-    ("end_ms", DateTime),
-    ("window_ms", Int64),
-    ("clock_step_ms", Int64),
-    ("fold", Int64),
-    ("rev", Int64),
-    ("merged", Int64),
-];
+    fn datatype(shape: &Shape, key: &str) -> Option<Datatype> {
+        shape
+            .metrics()
+            .find_map(|(known, of)| (known == key).then_some(of))
+    }
 
-const SHIFT: [Metric; 3] = [("shift", Text), ("shift_date", Text), ("crew", Text)];
+    #[test]
+    fn metrics_have_the_types_of_their_declared_keys() {
+        let catalogue = Catalogue::new();
+        let kpi = |key: &str| datatype(&catalogue.kpi, key);
+        assert_eq!(kpi("end_ms"), Some(Datatype::DateTime));
+        assert_eq!(kpi("producing_ms"), Some(Datatype::Int64));
+        assert_eq!(kpi("oee"), Some(Datatype::Double));
+        assert_eq!(kpi("oee_low"), Some(Datatype::Double));
+        assert_eq!(kpi("oee_reason"), Some(Datatype::String));
+        assert_eq!(kpi("shift"), Some(Datatype::String));
+        assert_eq!(kpi("seq"), Some(Datatype::Int64));
+        for left_out in ["v", "gateway", "device", "window", "historical"] {
+            assert_eq!(kpi(left_out), None, "{left_out}");
+        }
+        assert_eq!(
+            datatype(&catalogue.alarm, "active"),
+            Some(Datatype::Boolean)
+        );
+        assert_eq!(datatype(&catalogue.alarm, "value"), Some(Datatype::String));
+        let event = &catalogue.of_node()[0].1;
+        for of_some in ["event", "device", "what", "seq_from", "outcome", "took_ms"] {
+            assert_ne!(datatype(event, of_some), None, "{of_some}");
+        }
+    }
 
-const KPI: [Metric; 23] = [
-    ("every_ms", Int64),
-    ("producing_ms", Int64),
-    ("setup_ms", Int64),
-    ("delayed_ms", Int64),
-    ("faulted_ms", Int64),
-    ("idle_ms", Int64),
-    ("planned_stop_ms", Int64),
-    ("unknown_ms", Int64),
-    ("uncounted_ms", Int64),
-    ("good", Int64),
-    ("scrap", Int64),
-    ("total", Int64),
-    ("gap_total", Int64),
-    ("failures", Int64),
-    ("repairs", Int64),
-    ("repair_ms", Int64),
-    ("capacity", Int64),
-    ("capacity_producing", Int64),
-    ("capacity_uncounted", Int64),
-    ("unrated_ms", Int64),
-    ("unrated_producing_ms", Int64),
-    ("rated_per_h", Double),
-    ("reason", Text),
-];
-
-const INFO: [Metric; 9] = [
-    ("name", Text),
-    ("line", Text),
-    ("asset", Text),
-    ("profile", Text),
-    ("rated_per_h", Double),
-    ("every_ms", Int64),
-    ("tags", Text),
-    ("units", Text),
-    ("publishes", Text),
-];
-
-/// What a machine shows is a number of one and a text of another: a text is never wrong.
-const STATE: [Metric; 10] = [
-    ("ts", DateTime),
-    ("state", Text),
-    ("previous", Text),
-    ("since_ms", DateTime),
-    ("code", Text),
-    ("cause", Text),
-    ("cause_zh", Text),
-    ("quality", Text),
-    ("reason", Text),
-    ("product", Text),
-];
-
-const ALARM: [Metric; 20] = [
-    ("occurrence", Int64),
-    ("priority", Text),
-    ("state", Text),
-    ("active", Boolean),
-    ("latched", Boolean),
-    ("quality", Text),
-    ("raised_ms", DateTime),
-    ("acked_ms", DateTime),
-    ("cleared_ms", DateTime),
-    ("value", Text),
-    ("limit", Double),
-    ("group", Text),
-    ("first_out", Boolean),
-    ("text_en", Text),
-    ("text_zh", Text),
-    ("by", Text),
-    ("via", Text),
-    ("why", Text),
-    ("until_ms", DateTime),
-    ("count", Int64),
-];
-
-const STATUS: [Metric; 14] = [
-    ("status", Text),
-    ("version", Text),
-    ("boot", Int64),
-    ("cfg", Text),
-    ("ts", DateTime),
-    ("clock", Text),
-    ("waiting", Int64),
-    ("oldest_waiting_ms", DateTime),
-    ("links_up", Int64),
-    ("links_down", Int64),
-    ("devices_bad", Int64),
-    ("done_boot", Int64),
-    ("done_seq", Int64),
-    ("next_ms", DateTime),
-];
-
-const EVENT: [Metric; 31] = [
-    ("event", Text),
-    ("device", Text),
-    ("what", Text),
-    ("from", Text),
-    ("to", Text),
-    ("code", Text),
-    ("cause", Text),
-    ("quality", Text),
-    ("reason", Text),
-    ("occurrence", Int64),
-    ("priority", Text),
-    ("active", Boolean),
-    ("value", Text),
-    ("first_out", Boolean),
-    ("by", Text),
-    ("via", Text),
-    ("why", Text),
-    ("until_ms", DateTime),
-    ("took_ms", Int64),
-    ("count", Int64),
-    ("kind", Text),
-    ("outcome", Text),
-    ("step_ms", Int64),
-    ("of_run", Text),
-    ("of_boot", Int64),
-    ("seq_from", Int64),
-    ("seq_to", Int64),
-    ("class", Text),
-    ("window", Text),
-    // Of answers to commands.
-    ("id", Text),
-    ("nonce", Text),
-];
-
-/// Every figure with its bounds and its reason, all below `prefix`.
-fn figures(prefix: &str) -> impl Iterator<Item = (String, Datatype)> + use<'_> {
-    Key::ALL.into_iter().flat_map(move |key| {
-        let [value, low, high, reason] = key.names();
-        let bounds = [(low, Double), (high, Double)];
-        [(value, Double), (reason, Text)]
-            .into_iter()
-            .chain(key.has_bounds().then_some(bounds).into_iter().flatten())
-            .map(move |(name, of)| (format!("{prefix}{name}"), of))
-    })
-}
-
-/// `{device}/now`: the main figures of the open shift, the last day and the last 30 days.
-fn now() -> impl Iterator<Item = (String, Datatype)> {
-    const MAIN: [&str; 7] = [
-        "capacity_utilisation",
-        "availability",
-        "fault_time_ratio",
-        "oee",
-        "quality_ratio",
-        "fault_rate_per_h",
-        "coverage",
-    ];
-    const PARTS: [Metric; 5] = [
-        ("from_ms", DateTime),
-        ("good", Int64),
-        ("scrap", Int64),
-        ("total", Int64),
-        ("reason", Text),
-    ];
-    let of = |prefix: &'static str| {
-        let main = MAIN.map(|key| (key, Double));
-        let all = main.into_iter().chain(PARTS);
-        all.map(move |(key, of)| (format!("{prefix}_{key}"), of))
-    };
-    let head = [("ts", DateTime), ("data_age_ms", Int64)];
-    head.into_iter()
-        .chain(SHIFT)
-        .map(named)
-        .chain(["shift", "h24", "d30"].into_iter().flat_map(of))
-}
-
-/// `{device}/tags/{tier}`.
-fn tag_windows(tier: Tier, tags: &[(&str, Summed)]) -> Shape {
-    const PARTS: [Metric; 2] = [("part", Int64), ("parts", Int64)];
-    const LEVEL: &[Metric] = &[
-        ("mean", Double),
-        ("min", Double),
-        ("max", Double),
-        ("last", Double),
-        ("good_ms", Int64),
-    ];
-    const COUNTER: &[Metric] = &[("delta", Double), ("last", Double), ("good_ms", Int64)];
-    let shift = (tier == Tier::Shift).then_some(SHIFT).into_iter().flatten();
-    let head = HEAD.into_iter().chain(WINDOW).chain(PARTS).chain(shift);
-    let of = |(tag, summed): &(&str, Summed)| {
-        let keys = match summed {
-            Summed::Counter => COUNTER,
-            Summed::Level | Summed::Not => LEVEL,
-        };
-        let tag = (*tag).to_owned();
-        keys.iter().map(move |(key, of)| (format!("{tag}_{key}"), *of))
-    };
-    Shape::new(Kind::Window, head.map(named).chain(tags.iter().flat_map(of)))
+    #[test]
+    fn a_shape_takes_in_what_it_does_not_have_unless_that_has_no_value() {
+        let shape = Shape::new(Kind::Window, [("seq", Datatype::Int64)]);
+        let said = json!({"seq": 1, "v": 1, "device": "p", "later": null});
+        assert_eq!(shape.with(said.as_object().unwrap()), None);
+        let said = json!({"seq": 1, "heat_mean": 20.5, "crew": "A", "night": true});
+        let more = shape.with(said.as_object().unwrap()).unwrap();
+        let metrics: Vec<_> = more.metrics().collect();
+        let expected = [
+            ("crew", Datatype::String),
+            ("heat_mean", Datatype::Double),
+            ("night", Datatype::Boolean),
+            ("seq", Datatype::Int64),
+        ];
+        assert_eq!(metrics, expected);
+    }
 }

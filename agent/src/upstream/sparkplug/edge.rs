@@ -1,8 +1,8 @@
 //! The edge node on a connection: when it is born, what it says, and what leaves the disk when.
 
+use super::names::Names;
 use super::node::{Answer, Heard, Holding, Node, Publish};
 use super::numbers::NumberFile;
-use super::names::Names;
 use crate::clock;
 use crate::store::Stored;
 use crate::upstream::current::{CurrentValues, STATUS};
@@ -160,7 +160,11 @@ impl Holding for CurrentValues {
 impl Uplink {
     /// Says what there is room for: births, current values, records; and after them a `status` whose
     /// acknowledgement is theirs.
-    pub(in crate::upstream) async fn speak(&mut self, edge: &mut Edge, connection: &mut Connection) {
+    pub(in crate::upstream) async fn speak(
+        &mut self,
+        edge: &mut Edge,
+        connection: &mut Connection,
+    ) {
         edge.look_at_devices(connection);
         let mut passed_over = 0;
         while edge.node.is_in_session() && connection.has_room() {
@@ -184,6 +188,8 @@ impl Uplink {
                 self.parts.current.acknowledged(&due.topic);
             } else if let Some(topic) = self.parts.current.next_left_over() {
                 connection.publish(Cargo::LeftOver(topic.clone()), topic, Vec::new());
+            } else if !connection.has_window() {
+                break;
             } else if passed_over >= LOOK {
                 self.looks_on = true;
                 break;
@@ -230,9 +236,7 @@ impl Uplink {
     /// Publishes the `status` that is acknowledged for all that was said before.
     fn ask(&mut self, connection: &mut Connection) {
         let (health, progress) = self.condition();
-        let status = self
-            .speaker()
-            .online(&health, &progress, clock::now().wall);
+        let status = self.speaker().online(&health, &progress, clock::now().wall);
         let batch = Cargo::Batch(connection.take_batch());
         connection.publish(batch, format!("{}/{STATUS}", self.head), status);
     }

@@ -1,7 +1,7 @@
 //! The life of an edge node: what it must say before anything else, and what its messages are. Pure:
 //! messages that were heard and the time come in, messages to publish go out.
 
-use super::catalogue::{Catalogue, Kind, Shape, left_over, of_node};
+use super::catalogue::{Catalogue, Kind, Shape, left_over};
 use super::host::{PrimaryHost, Turn};
 use super::names::Names;
 use super::row::{Row, Said, message, milliseconds};
@@ -125,10 +125,16 @@ impl Node {
         let next_alias = &mut node.next_alias;
         let mut topic = |(tail, shape)| Topic::new(tail, shape, next_alias);
         let alarms = |owner: Owner| {
-            let own = plant.alarms.iter().filter(move |alarm| alarm.owner == owner);
+            let own = plant
+                .alarms
+                .iter()
+                .filter(move |alarm| alarm.owner == owner);
             own.map(|alarm| catalogue.alarm(alarm))
         };
-        let own = of_node().into_iter().chain(alarms(Owner::Gateway));
+        let own = catalogue
+            .of_node()
+            .into_iter()
+            .chain(alarms(Owner::Gateway));
         node.topics = own.map(&mut topic).collect();
         for (index, device) in (0..).map(DeviceIndex).zip(&plant.devices) {
             let topics = catalogue.of_device(device).into_iter();
@@ -182,7 +188,10 @@ impl Node {
             Some(_) => Session::None,
             None => Session::BirthOwed,
         };
-        [self.names.of_node("NCMD")].into_iter().chain(state).collect()
+        [self.names.of_node("NCMD")]
+            .into_iter()
+            .chain(state)
+            .collect()
     }
 
     /// The connection is over.
@@ -202,9 +211,7 @@ impl Node {
 
     /// The primary host that is waited for, while it is.
     pub(super) fn waits_for(&self) -> Option<&str> {
-        self.names
-            .primary_host()
-            .filter(|_| !self.host.is_online())
+        self.names.primary_host().filter(|_| !self.host.is_online())
     }
 
     /// Somebody said this.
@@ -453,7 +460,9 @@ impl Node {
                 })
             }
         };
-        topic.row(said.as_ref(), now).birth(&topic.tail, said.as_ref())
+        topic
+            .row(said.as_ref(), now)
+            .birth(&topic.tail, said.as_ref())
     }
 
     fn data(&mut self, device: Option<usize>, metrics: Vec<Metric>, now: Wall) -> Publish {

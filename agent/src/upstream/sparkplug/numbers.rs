@@ -30,7 +30,10 @@ impl NumberFile {
             Ok(text) => {
                 let number = text.trim().parse();
                 if number.is_err() {
-                    tracing::warn!("{}: no number from 0 to 255; begins at 0", self.file.display());
+                    tracing::warn!(
+                        "{}: no number from 0 to 255; begins at 0",
+                        self.file.display()
+                    );
                 }
                 number.ok()
             }

@@ -132,7 +132,9 @@ fn quality(kind: Kind, key: &str, said: &Said) -> Option<i32> {
             _ => Some(QUALITY_BAD),
         },
         Kind::Window => {
-            let good_ms = said.get(&good_ms(tag_of(kind, key)?)).and_then(Value::as_u64);
+            let good_ms = said
+                .get(&good_ms(tag_of(kind, key)?))
+                .and_then(Value::as_u64);
             (good_ms == Some(0) && !key.ends_with(GOOD_MS)).then_some(QUALITY_BAD)
         }
         Kind::Event => None,

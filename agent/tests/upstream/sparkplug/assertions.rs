@@ -32,9 +32,9 @@ impl Evidence {
     }
 
     fn every(&self, whats: &[&str], holds: impl Fn(&Said) -> bool) -> bool {
-        whats.iter().all(|what| {
-            self.said(what).next().is_some() && self.said(what).all(&holds)
-        })
+        whats
+            .iter()
+            .all(|what| self.said(what).next().is_some() && self.said(what).all(&holds))
     }
 
     fn every_life(&self, holds: impl Fn(&Life) -> bool) -> bool {
@@ -171,11 +171,16 @@ fn is_whole(metric: &Metric) -> bool {
 
 fn has_null(evidence: &Evidence, what: &str) -> bool {
     let is_null = |metric: &Metric| metric.is_null == Some(true) && metric.value.is_none();
-    evidence.said(what).any(|said| said.metrics().iter().any(is_null))
+    evidence
+        .said(what)
+        .any(|said| said.metrics().iter().any(is_null))
 }
 
 fn is_chronological(said: &Said) -> bool {
-    let now = said.metrics().iter().filter(|metric| metric.is_historical != Some(true));
+    let now = said
+        .metrics()
+        .iter()
+        .filter(|metric| metric.is_historical != Some(true));
     now.map(|metric| metric.timestamp).is_sorted()
 }
 
@@ -186,7 +191,9 @@ fn will_holds(evidence: &Evidence, holds: impl Fn(&Said) -> bool) -> bool {
 fn is_death(said: &Said) -> bool {
     said.topic == format!("spBv1.0/{GROUP}/NDEATH/{NODE}")
         && said.metrics().len() == 1
-        && said.metric("bdSeq").is_some_and(|metric| metric.datatype == Some(INT64))
+        && said
+            .metric("bdSeq")
+            .is_some_and(|metric| metric.datatype == Some(INT64))
 }
 
 /// Births carry the number of their connection's will.
@@ -256,7 +263,10 @@ fn waits_for_host(evidence: &Evidence) -> bool {
 }
 
 fn leaves_when_host_goes(evidence: &Evidence) -> bool {
-    let after = evidence.hosted.first().and_then(|life| life.after("offline"));
+    let after = evidence
+        .hosted
+        .first()
+        .and_then(|life| life.after("offline"));
     matches!(
         after,
         Some([Step::Said(death), Step::Disconnected]) if is_death(death)
@@ -280,7 +290,10 @@ fn ids_are_valid(evidence: &Evidence, level: usize, expected: &[&str]) -> bool {
 }
 
 fn qualities(evidence: &Evidence) -> Vec<(u32, u32)> {
-    let all = evidence.lives().flat_map(Life::said).flat_map(Said::metrics);
+    let all = evidence
+        .lives()
+        .flat_map(Life::said)
+        .flat_map(Said::metrics);
     let sets = all.filter_map(|metric| metric.properties.as_ref());
     sets.flat_map(|set| set.keys.iter().zip(&set.values))
         .filter(|(key, _)| *key == "Quality")
@@ -289,8 +302,13 @@ fn qualities(evidence: &Evidence) -> Vec<(u32, u32)> {
 }
 
 fn property_sets_hold(evidence: &Evidence) -> bool {
-    let all = evidence.lives().flat_map(Life::said).flat_map(Said::metrics);
-    let mut sets = all.filter_map(|metric| metric.properties.as_ref()).peekable();
+    let all = evidence
+        .lives()
+        .flat_map(Life::said)
+        .flat_map(Said::metrics);
+    let mut sets = all
+        .filter_map(|metric| metric.properties.as_ref())
+        .peekable();
     sets.peek().is_some() && sets.all(|set| set.keys.len() == set.values.len())
 }
 
@@ -315,12 +333,15 @@ fn stops_orderly(evidence: &Evidence) -> bool {
 fn dies_when_lost(evidence: &Evidence) -> bool {
     let lost = evidence.plain("lost");
     let found = evidence.plain("found");
-    lost.first().is_some_and(|said| {
-        said.what() == Some("DDEATH") && said.device() == Some("press-1")
-    }) && lost.iter().skip(1).all(|said| said.device() != Some("press-1"))
-        && found.iter().any(|said| {
-            said.what() == Some("DDATA") && said.device() == Some("press-1")
-        })
+    lost.first()
+        .is_some_and(|said| said.what() == Some("DDEATH") && said.device() == Some("press-1"))
+        && lost
+            .iter()
+            .skip(1)
+            .all(|said| said.device() != Some("press-1"))
+        && found
+            .iter()
+            .any(|said| said.what() == Some("DDATA") && said.device() == Some("press-1"))
         && found
             .first()
             .is_some_and(|said| said.what() == Some("DBIRTH"))
@@ -629,7 +650,9 @@ fn has_wrapped(evidence: &Evidence) -> bool {
     evidence.lives().any(|life| {
         let all: Vec<&Said> = life.said().collect();
         all.windows(2).any(|pair| {
-            pair[0].seq() == Some(255) && pair[1].seq() == Some(0) && pair[1].what() != Some("NBIRTH")
+            pair[0].seq() == Some(255)
+                && pair[1].seq() == Some(0)
+                && pair[1].what() != Some("NBIRTH")
         })
     })
 }
@@ -640,7 +663,8 @@ fn changes_only(evidence: &Evidence, what: &str) -> bool {
         && evidence.every_life(|life| {
             let of = life.said().filter(|said| said.what() == Some(what));
             let all: Vec<&Said> = of.collect();
-            all.windows(2).all(|pair| pair[0].metrics() != pair[1].metrics())
+            all.windows(2)
+                .all(|pair| pair[0].metrics() != pair[1].metrics())
         })
 }
 
@@ -688,14 +712,24 @@ fn the_table_in_the_docs_is_that_of_the_tests() {
     });
     let rows: Vec<(String, String)> = rows.collect();
     let name = |id: &str| id.to_lowercase().replace('-', "_");
-    let met = rows.iter().filter(|(_, verdict)| verdict.starts_with("met"));
+    let met = rows
+        .iter()
+        .filter(|(_, verdict)| verdict.starts_with("met"));
     let met: BTreeSet<String> = met.map(|(id, _)| name(id)).collect();
     let checked: BTreeSet<String> = CHECKED.iter().map(|name| (*name).to_owned()).collect();
     let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
         one.difference(other).cloned().collect::<Vec<_>>()
     };
-    assert_eq!(only(&met, &checked), [""; 0], "said to be met, and not checked");
-    assert_eq!(only(&checked, &met), [""; 0], "checked, and not said to be met");
+    assert_eq!(
+        only(&met, &checked),
+        [""; 0],
+        "said to be met, and not checked"
+    );
+    assert_eq!(
+        only(&checked, &met),
+        [""; 0],
+        "checked, and not said to be met"
+    );
     let ids: BTreeSet<&String> = rows.iter().map(|(id, _)| id).collect();
     assert_eq!(ids.len(), rows.len(), "an id has one row");
     // Of the 299 of the specification: the others are of hosts and brokers.

@@ -11,9 +11,7 @@ use andon_core::tag_sums::{Number, TagSum};
 use andon_core::time::Wall;
 use prost::Message as _;
 use rumqttc::QoS;
-use rumqttc::mqttbytes::v4::{
-    Connect, Packet, Publish, SubAck, SubscribeReasonCode as Granted,
-};
+use rumqttc::mqttbytes::v4::{Connect, Packet, Publish, SubAck, SubscribeReasonCode as Granted};
 use serde_json::json;
 use std::sync::{Arc, OnceLock};
 
@@ -75,7 +73,9 @@ impl Said {
     }
 
     pub fn metrics(&self) -> &[Metric] {
-        self.payload.as_ref().map_or(&[], |payload| &payload.metrics)
+        self.payload
+            .as_ref()
+            .map_or(&[], |payload| &payload.metrics)
     }
 
     pub fn metric(&self, name: &str) -> Option<&Metric> {
@@ -312,8 +312,10 @@ pub fn set_state(rig: &Rig, state: &str, quality: &str, reason: Option<&str>) {
         "previous": "idle", "since_ms": ts, "code": 1, "quality": quality, "reason": reason,
         "cause": null, "cause_zh": null, "product": null,
     });
-    rig.current
-        .set("press-1/state".into(), Some(payload.to_string().into_bytes()));
+    rig.current.set(
+        "press-1/state".into(),
+        Some(payload.to_string().into_bytes()),
+    );
 }
 
 async fn plain() -> Vec<Life> {
@@ -333,12 +335,17 @@ async fn plain() -> Vec<Life> {
     set_state(&rig, "idle", "uncertain", Some("retained"));
     one.until_what("DDATA", Some("press-1")).await;
     let alarm = plant();
-    let alarm = alarm.alarms.iter().find(|alarm| {
-        matches!(alarm.owner, andon_core::plant::Owner::Gateway)
-    });
-    let topic = format!("{GATEWAY}/alarm/{}", alarm.expect("the gateway has its own").id);
+    let alarm = alarm
+        .alarms
+        .iter()
+        .find(|alarm| matches!(alarm.owner, andon_core::plant::Owner::Gateway));
+    let topic = format!(
+        "{GATEWAY}/alarm/{}",
+        alarm.expect("the gateway has its own").id
+    );
     let active = json!({"state": "unack-active", "active": true, "quality": "good"});
-    rig.current.set(topic.clone(), Some(active.to_string().into_bytes()));
+    rig.current
+        .set(topic.clone(), Some(active.to_string().into_bytes()));
     one.until_what("NDATA", None).await;
     rig.current.set(topic, None);
     one.until_what("NDATA", None).await;
@@ -346,24 +353,45 @@ async fn plain() -> Vec<Life> {
     one.did("records");
     let bodies = (0..300).map(|made| match made % 3 {
         0 => summary("press-1"),
-        1 => tags("press-1", "temperature", if made % 2 == 0 { 60_000 } else { 0 }),
+        1 => tags(
+            "press-1",
+            "temperature",
+            if made % 2 == 0 { 60_000 } else { 0 },
+        ),
         _ => event("as usual"),
     });
     rig.make_of(bodies.collect()).await;
     one.until_nothing_waits(&rig).await;
 
     one.did("commands that are none");
-    one.command(vec![Metric::named("Node Control/Reboot", Value::Boolean(true))]).await;
-    one.command(vec![Metric::named("Node Control/Rebirth", Value::Boolean(false))]).await;
-    one.command(vec![Metric::named("Node Control/Rebirth", Value::Int(1))]).await;
-    one.tell(&format!("spBv1.0/{GROUP}/NCMD/{NODE}"), vec![0xff, 0x00, 0x17]).await;
+    one.command(vec![Metric::named(
+        "Node Control/Reboot",
+        Value::Boolean(true),
+    )])
+    .await;
+    one.command(vec![Metric::named(
+        "Node Control/Rebirth",
+        Value::Boolean(false),
+    )])
+    .await;
+    one.command(vec![Metric::named("Node Control/Rebirth", Value::Int(1))])
+        .await;
+    one.tell(
+        &format!("spBv1.0/{GROUP}/NCMD/{NODE}"),
+        vec![0xff, 0x00, 0x17],
+    )
+    .await;
     let device = format!("spBv1.0/{GROUP}/DCMD/{NODE}/press-1");
     let payload = Payload {
         metrics: vec![rebirth()],
         ..Payload::default()
     };
     one.tell(&device, payload.encode_to_vec()).await;
-    one.tell(&format!("spBv1.0/{GROUP}/NCMD/another"), payload.encode_to_vec()).await;
+    one.tell(
+        &format!("spBv1.0/{GROUP}/NCMD/another"),
+        payload.encode_to_vec(),
+    )
+    .await;
     set_state(&rig, "producing", "good", None);
     one.until_what("DDATA", Some("press-1")).await;
 
@@ -389,7 +417,8 @@ async fn plain() -> Vec<Life> {
     drop(peer);
 
     rig.until_unreachable().await;
-    rig.make_of(vec![summary("press-1"), event("meanwhile")]).await;
+    rig.make_of(vec![summary("press-1"), event("meanwhile")])
+        .await;
     let mut two = Recorder::accept(&broker).await;
     two.until_nothing_waits(&rig).await;
     two.did("stop");
@@ -440,7 +469,8 @@ async fn hosted() -> Vec<Life> {
     one.state("scada", false, 1000).await;
     one.to_end().await;
 
-    rig.make_of(vec![summary("press-1"), event("meanwhile")]).await;
+    rig.make_of(vec![summary("press-1"), event("meanwhile")])
+        .await;
     let mut two = Recorder::accept(&broker).await;
     while two.life.subscriptions().count() < 2 {
         assert!(two.step().await);
