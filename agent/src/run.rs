@@ -221,7 +221,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     tokio::spawn(horn::watch_over(outputs.clone(), own.clone()));
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
-    let (tell_lost, sparkplug) = sparkplug(&upstream, &plant, &data_dir);
+    let (tell_lost, sparkplug) = sparkplug(&upstream, &plant, &data_dir).unzip();
     let uplink = Uplink::new(Parts {
         settings: upstream,
         gateway: plant.gateway.clone(),
@@ -302,13 +302,13 @@ fn sparkplug(
     upstream: &Upstream,
     plant: &Arc<Plant>,
     data_dir: &Path,
-) -> (Option<watch::Sender<Arc<[bool]>>>, Option<sparkplug::Parts>) {
+) -> Option<(watch::Sender<Arc<[bool]>>, sparkplug::Parts)> {
     let Payload::Sparkplug {
         group,
         primary_host,
     } = &upstream.payload
     else {
-        return (None, None);
+        return None;
     };
     // Each is lost until something good is known of it.
     let (tell, lost) = watch::channel(vec![true; plant.devices.len()].into());
@@ -318,7 +318,7 @@ fn sparkplug(
         lost,
         data_dir: data_dir.to_path_buf(),
     };
-    (Some(tell), Some(parts))
+    Some((tell, parts))
 }
 
 /// The worker of text messages, if there is a modem; it ends with the set.
