@@ -82,6 +82,8 @@ pub struct Late {
     shown_until: Option<Mono>,
     /// The newest reading of the product, late or not.
     made: Option<Mono>,
+    /// When the last one came that was in time.
+    made_in_time: Option<Mono>,
     /// Late readings that came too late, or told of time that was known.
     passed_over: u64,
 }
@@ -209,6 +211,7 @@ impl Late {
             newest: None,
             shown_until: None,
             made: None,
+            made_in_time: None,
             passed_over: 0,
         }
     }
@@ -259,6 +262,7 @@ impl Late {
         is_other: bool,
     ) {
         self.made = self.made.max(Some(from));
+        self.made_in_time = Some(at);
         if is_other || self.is_fresh {
             self.note(device, calendar, at, Input::Makes(product.clone()));
         }
@@ -281,6 +285,7 @@ impl Late {
             self.pass_over();
             return false;
         }
+        let mut from = at;
         let input = match said {
             Said::State(state, code, quality) => {
                 self.newest = Some(at);
@@ -299,12 +304,14 @@ impl Late {
             },
             Said::Product(product) => {
                 self.made = Some(at);
+                // What was read in time, of a moment before, holds from when it came.
+                from = at.max(self.made_in_time.unwrap_or(at));
                 Input::Makes(product)
             }
         };
-        let place = self.log.items().partition_point(|entry| entry.at <= at);
+        let place = self.log.items().partition_point(|entry| entry.at <= from);
         let entry = Entry {
-            at,
+            at: from,
             is_fresh: true,
             input,
         };

@@ -122,9 +122,11 @@ impl Timeline {
     }
 
     /// `fold` of a window that begins at `start`: 0 where no label was given before. It never
-    /// counts down, so that no window has start and fold of another one.
+    /// counts down, so that no window has start and fold of another one: also none of those that are
+    /// moved over labels of before once the clock is set.
     pub fn fold_at(&self, start: Wall) -> u32 {
-        if start < self.high { self.fold } else { 0 }
+        let was_given = self.unset || start < self.high;
+        if was_given { self.fold } else { 0 }
     }
 
     /// What [`Timeline::resume`] goes on from.

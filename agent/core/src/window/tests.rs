@@ -44,6 +44,25 @@ fn labels_run_over_twice_count_up() {
 }
 
 #[test]
+fn labels_of_a_clock_that_is_not_set_are_not_those_of_before_wherever_they_are_moved() {
+    // A run that had come to 600,000, and a clock that stands before that and is not vouched for.
+    let start = Now {
+        clock: ClockState::Holdover,
+        ..now(0, 400_000)
+    };
+    let mut line = Timeline::new(start);
+    line.resume((Wall(600_000), 0), Some(Wall(600_000)), start);
+    line.begin_anew(Wall(600_000), Mono(0));
+    assert!(line.is_unset());
+    // It runs past 600,000, and then is set to before it: so are its labels.
+    let past = line.label(Mono(240_000));
+    assert_eq!((past, line.fold_at(past)), (Wall(640_000), 1));
+    line.set(Mono(240_000), -120_000, ClockState::Synced);
+    assert_eq!(line.fold_at(line.label(Mono(240_000))), 2);
+    assert_eq!(line.fold_at(line.label(Mono(360_000))), 0);
+}
+
+#[test]
 fn a_clock_set_back_again_later_has_a_fold_of_its_own() {
     let mut line = Timeline::new(now(0, 600_000));
     line.step(Mono(60_000), -60_000);

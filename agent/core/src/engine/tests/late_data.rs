@@ -228,6 +228,26 @@ fn a_product_that_is_read_late_is_made_from_its_time_on() {
 }
 
 #[test]
+fn a_product_that_is_read_late_follows_the_one_before_whenever_that_came() {
+    // The one before is the same as ever, or another.
+    for before in [0, 2] {
+        let mut bench = Bench::left(publishing_products(), now(0), None);
+        bench.hears(&told(PRODUCT, 0, 0, 0));
+        bench.hears(&told(PRODUCT, before, 58_000, 60_000));
+        bench.hears(&told(PRODUCT, 1, 59_000, 63_000));
+        bench.pass(181_000);
+        let newest = bench.newest();
+        let minutes = windows(&newest, Tier::Minute);
+        let planned: Vec<u64> = minutes
+            .iter()
+            .map(|minute| minute.capacity.unwrap().planned)
+            .collect();
+        assert_eq!(planned, [60_000, 120_000, 120_000], "{before}");
+        is_consistent(&bench);
+    }
+}
+
+#[test]
 fn late_time_goes_on_to_what_comes_in_time_without_a_gap() {
     let mut bench = Bench::left(publishing(), now(0), None);
     bench.hears(&told(STATUS, 2, 0, 0));

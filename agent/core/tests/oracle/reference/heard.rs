@@ -89,7 +89,6 @@ impl Life {
             return;
         };
         let tag = reading.tag;
-        let place = (then, LATE + self.late.len());
         let begun = self.presences.iter().rev().find(|it| it.machine == of);
         let begun = begun.map_or((0, 0), |it| it.from).max(self.late_from);
         let mut before = self
@@ -110,7 +109,7 @@ impl Life {
         let is_next = match tag {
             0 => !before.any(|it| it.came >= begun && it.place.0 >= then),
             _ if tag == machine.product() => {
-                !before.any(|it| it.came >= begun && it.place.0 >= then) && !items.any(products)
+                !before.any(|it| it.came >= begun && it.taken >= then) && !items.any(products)
             }
             _ => {
                 let counts = |(position, (x, item)): (usize, &(u64, Item))| match item {
@@ -130,12 +129,29 @@ impl Life {
             0 => State::of(raw) != State::Unknown,
             _ => machine.counter(tag).is_some() || tag == machine.product(),
         };
+        // A product follows one that was read before, and is believed since it came.
+        let known = |(position, (x, item)): (usize, &(u64, Item))| match item {
+            Item::Read(whose, taken) => {
+                let is_of_it = (*whose, taken.tag) == (of, machine.product());
+                (is_of_it && position >= begun.1 && taken.value.known().is_some()).then_some(*x)
+            }
+            _ => None,
+        };
+        let from = match tag {
+            _ if tag == machine.product() => {
+                let known = self.items.iter().enumerate().filter_map(known);
+                known.fold(then, u64::max)
+            }
+            _ => then,
+        };
+        let place = (from, LATE + self.late.len());
         let tells = matches!(machine.told, Told::Status) && machine.late > 0;
         if tells && says && is_next && then >= begun.0 {
             self.late.push(Late {
                 machine: of,
                 tag,
                 raw,
+                taken: then,
                 place,
                 came,
             });

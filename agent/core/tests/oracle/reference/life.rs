@@ -45,6 +45,9 @@ pub struct Late {
     pub machine: usize,
     pub tag: usize,
     pub raw: i64,
+    /// When it was taken.
+    pub taken: u64,
+    /// Where it counts.
     pub place: Place,
     /// Where it came.
     pub came: Place,
@@ -306,7 +309,7 @@ impl Life {
     }
 
     /// How often labels had been begun again before a window that begins at `x`, if they had been
-    /// given before.
+    /// given before, or may be moved to where they had.
     pub fn fold(&self, x: u64) -> u32 {
         let (mut highest, mut folds) = (i64::MIN, 0);
         for pair in self.anchors.windows(2) {
@@ -319,7 +322,7 @@ impl Life {
                 folds += 1;
             }
         }
-        if self.label_after(x) < highest {
+        if self.after(x).is_unset || self.label_after(x) < highest {
             folds
         } else {
             0
