@@ -1,6 +1,7 @@
 //! `andon check`: every mistake of a file, or what it comes to.
 
 mod calendars;
+mod certificates;
 mod horns;
 mod people;
 
@@ -77,7 +78,11 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
             gateway.site,
             gateway.area,
             gateway.id,
-            broker(&settings.upstream.broker),
+            std::iter::once(&settings.upstream.broker)
+                .chain(&settings.upstream.others)
+                .map(broker)
+                .collect::<Vec<_>>()
+                .join(", then "),
         ),
     );
     files(&mut text, &loaded.files);
@@ -119,6 +124,7 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
     people::show(&mut text, plant);
     buses(&mut text, settings);
     not_active(&mut text, settings);
+    certificates::show(&mut text, settings, now);
     memory(&mut text, &plan::memory(settings));
     disk(&mut text, &plan::disk(settings), settings);
     text
@@ -367,6 +373,7 @@ fn as_json(checked: &Result<Loaded, Report>, now: Wall) -> String {
             "warnings": [],
             "calendars": [],
             "people": [],
+            "certificates": [],
             "memory": [],
             "disk": null,
             "not_active": [],
@@ -382,6 +389,7 @@ fn as_json(checked: &Result<Loaded, Report>, now: Wall) -> String {
                 "warnings": loaded.warnings.entries().collect::<Vec<_>>(),
                 "calendars": calendars::as_json(settings.plant.calendars(), now),
                 "people": people::as_json(&settings.plant),
+                "certificates": certificates::as_json(settings, now),
                 "memory": memory.items,
                 "memory_sum": memory.sum(),
                 "memory_while_well": memory.while_well(),

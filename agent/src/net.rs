@@ -1,8 +1,9 @@
 //! A connection to a server that the configuration names, encrypted where it says so. Files are read
 //! anew for each connection, so that replacing them is enough.
 
-use crate::broker::{self, BrokerError};
+use crate::broker;
 use crate::settings::Broker;
+use crate::tls::{self, FileError};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 /// What lies in the files of a server.
 pub(crate) struct Secrets {
+    /// The user name, where there is one.
+    pub(crate) username: Option<String>,
     /// The password; nothing without a file.
     pub(crate) password: String,
     /// How connections are encrypted, if they are.
@@ -25,24 +28,28 @@ pub(crate) struct Secrets {
 
 /// Reads the files of a server, where it has any.
 pub(crate) async fn secrets(server: &Broker) -> Result<Secrets, String> {
-    if server.password_file.is_none() && server.tls.is_none() {
+    let has_files = server.username_file.is_some() || server.password_file.is_some();
+    if !has_files && server.tls.is_none() {
         return Ok(Secrets {
+            username: server.username.clone(),
             password: String::new(),
             tls: None,
         });
     }
     let server = server.clone();
     let read = move || {
+        let (username, password) = broker::login(&server)?.unzip();
         Ok(Secrets {
-            password: broker::password(&server)?,
+            username,
+            password: password.unwrap_or_default(),
             tls: match &server.tls {
-                Some(tls) => Some(Arc::new(broker::tls_config(tls)?)),
+                Some(tls) => Some(Arc::new(tls::config(tls)?)),
                 None => None,
             },
         })
     };
     match tokio::task::spawn_blocking(read).await {
-        Ok(done) => done.map_err(|error: BrokerError| error.to_string()),
+        Ok(done) => done.map_err(|error: FileError| error.to_string()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -75,6 +82,6 @@ pub(crate) fn explain(error: &std::io::Error) -> String {
         std::io::ErrorKind::ConnectionRefused => {
             "nothing listens there; is the machine on, is the port right?".to_owned()
         }
-        _ => broker::explain_stream(error),
+        _ => broker::explain_stream(error, None),
     }
 }

@@ -5,6 +5,7 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod known_time;
 mod metrics;
 mod notices;
 mod order;
@@ -120,6 +121,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     }
     field::check_ports(&settings).map_err(RunError::Port)?;
     let start = store::begin(&settings.data_dir, settings.plant.cfg).map_err(RunError::Start)?;
+    known_time::recall(&settings.data_dir);
     let mut listeners = Vec::new();
     if let Some(http) = &settings.http {
         let listener = http::listen(&http.host, http.port).await;
@@ -141,6 +143,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let own = OwnReports::new();
     let selftest = SelfTest::new(asks.clone(), own.clone(), settings.data_dir.clone());
     let mut nights = JoinSet::new();
+    nights.spawn(known_time::keep(settings.data_dir.clone()));
     if let Some(minute) = settings.selftest {
         nights.spawn(
             selftest

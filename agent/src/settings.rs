@@ -550,6 +550,8 @@ pub struct Broker {
     pub tls: Option<Tls>,
     /// User name.
     pub username: Option<String>,
+    /// File that holds the user name instead, read anew for each connection.
+    pub username_file: Option<PathBuf>,
     /// File that holds the password, read anew for each connection.
     pub password_file: Option<PathBuf>,
 }
@@ -563,6 +565,10 @@ pub struct Tls {
     pub cert_file: Option<PathBuf>,
     /// PEM file of the client key.
     pub key_file: Option<PathBuf>,
+    /// PEM or DER file of the certificates that the authorities have revoked.
+    pub crl_file: Option<PathBuf>,
+    /// The protocol that is asked for (ALPN).
+    pub alpn: Option<Arc<str>>,
 }
 
 /// The form of what goes up.
@@ -587,6 +593,11 @@ pub struct Upstream {
     pub payload: Payload,
     /// How to connect.
     pub broker: Broker,
+    /// Brokers that are tried in turn where that one cannot be reached.
+    pub others: Vec<Broker>,
+    /// A ping is sent after this long without anything else; a connection that is dead without
+    /// anybody having said so is noticed after twice as long.
+    pub keep_alive: Duration,
     /// Largest record that is sent, in bytes of payload; larger ones are set aside and told.
     pub max_payload: usize,
     /// Connected, records waiting and no acknowledgement for this long: rebuild the connection.

@@ -31,7 +31,7 @@ pub(crate) struct Line {
 /// Connects, with TLS if the server wants it; why not, in words. The caller sets the deadline.
 pub(crate) async fn connect(server: &Broker) -> Result<Line, String> {
     let secrets = net::secrets(server).await?;
-    let authorization = match &server.username {
+    let authorization = match &secrets.username {
         Some(username) => Some(sensitive(&basic(username, &secrets.password))?),
         None => None,
     };

@@ -3,7 +3,8 @@
 use super::recipients::LANGUAGES;
 use super::report::Finding;
 use super::values::{
-    duration, host_port, id, integer, label, one_of, path, size, text, time_of_day, time_zone,
+    duration, host_port, id, integer, label, one_of, path, secret_file, size, text, time_of_day,
+    time_zone,
 };
 use super::walk::{At, Item, Section};
 use crate::settings::{Broker, Payload, Tls, Upstream};
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// rumqttc refuses packets over 10 KiB; topic and headers take their part of them.
 const PACKET: u64 = 10 * 1024;
@@ -88,20 +90,34 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
 
 /// `[upstream]`, and the root of the topics.
 pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstream, Box<str>)> {
-    let url = section.need("broker", "broker = \"mqtt://HOST:1883\"", broker_url);
+    let urls = section.need("broker", "broker = \"mqtt://HOST:1883\"", broker_urls);
     let root = section.read("root", root);
     let payload = payload(&mut section);
+    let (url, more) = urls.map_or((None, Vec::new()), |At { value, span }| {
+        let mut urls = value.into_iter();
+        let first = urls.next().map(|value| At { value, span });
+        (first, urls.collect())
+    });
     let broker = credentials(&mut section, url, base);
+    let keep_alive = section.read("keep_alive", duration(5_000, 3_600_000));
     let max_payload = section.read("max_payload", size(1024, PACKET - OVERHEAD));
     let ack_timeout = section.read("ack_timeout", duration(1000, 600_000));
     // Well below the client's own limit of 100 in flight.
     let window = section.read("window", integer(1, 64));
     section.finish();
+    let broker = broker?;
+    let others = more.into_iter().map(|url| Broker {
+        host: url.host,
+        port: url.port,
+        ..broker.clone()
+    });
     let upstream = Upstream {
         payload: payload?,
-        broker: broker?,
+        others: others.collect(),
+        broker,
+        keep_alive: Duration::from_millis(keep_alive.unwrap_or(30_000)),
         max_payload: usize::try_from(max_payload.unwrap_or(PACKET - OVERHEAD)).ok()?,
-        ack_timeout: std::time::Duration::from_millis(ack_timeout.unwrap_or(30_000)),
+        ack_timeout: Duration::from_millis(ack_timeout.unwrap_or(30_000)),
         window: window.map_or(Some(32), |window| u16::try_from(window).ok())?,
     };
     Some((upstream, root.unwrap_or_else(|| "andon".into())))
@@ -159,11 +175,53 @@ fn root(item: &Item<'_>) -> Option<Box<str>> {
 }
 
 /// A server's address, before user name and files are known.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct BrokerUrl {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: bool,
+}
+
+/// Brokers that are tried in turn.
+const MOST_BROKERS: usize = 8;
+
+/// One broker, or several that are tried in turn: all with TLS or none, as the same files go with them.
+fn broker_urls(item: &Item<'_>) -> Option<Vec<BrokerUrl>> {
+    if matches!(item.value, toml::de::DeValue::String(_)) {
+        return broker_url(item).map(|url| vec![url]);
+    }
+    let items = item.elements("the address of a broker, or a list of them")?;
+    if items.is_empty() || items.len() > MOST_BROKERS {
+        return item.wrong(
+            format!("{} brokers", items.len()),
+            format!("name 1 to {MOST_BROKERS}, such as [\"mqtts://a:8883\", \"mqtts://b:8883\"]"),
+        );
+    }
+    let mut urls: Vec<BrokerUrl> = Vec::new();
+    let mut good = true;
+    for item in &items {
+        let Some(url) = broker_url(item) else {
+            good = false;
+            continue;
+        };
+        let trouble = if urls.first().is_some_and(|first| first.tls != url.tls) {
+            Some((
+                "one broker with TLS and one without",
+                "write `mqtts://` in all of them",
+            ))
+        } else if urls.contains(&url) {
+            Some(("the same broker twice", "leave one of them out"))
+        } else {
+            None
+        };
+        if let Some((what, hint)) = trouble {
+            good = false;
+            item.out
+                .mistake(Finding::at(item.span.clone(), what).hint(hint));
+        }
+        urls.push(url);
+    }
+    good.then_some(urls)
 }
 
 /// `mqtt://host:port` or `mqtts://host:port`.
@@ -197,14 +255,26 @@ pub(super) fn credentials(
     url: Option<At<BrokerUrl>>,
     base: &Path,
 ) -> Option<Broker> {
-    let file = |item: &Item<'_>| path(item).map(|path| base.join(path));
+    let file = |item: &Item<'_>| secret_file(item, base);
     let username = section.place("username", label);
+    let username_file = section.place("username_file", file);
     let password = section.place("password_file", file);
     let ca = section.place("ca_file", file);
     let cert = section.place("cert_file", file);
     let key = section.place("key_file", file);
+    let crl = section.place("crl_file", file);
+    let alpn = section.place("alpn", alpn);
     let out = section.out();
-    if let (Some(password), None) = (&password, &username) {
+    if let (Some(one), Some(other)) = (&username, &username_file) {
+        out.mistake(
+            Finding::at(other.span.clone(), "there are two user names")
+                .hint("leave `username` or `username_file` out")
+                .also(one.span.clone(), "the other"),
+        );
+    }
+    let user = username.as_ref().map(|at| &at.span);
+    let user = user.or(username_file.as_ref().map(|at| &at.span));
+    if let (Some(password), None) = (&password, user) {
         out.mistake(
             Finding::at(password.span.clone(), "a password without a user name")
                 .hint("add `username = \"...\"`"),
@@ -221,17 +291,16 @@ pub(super) fn credentials(
         );
     }
     let url = url?;
-    if let (false, Some(file)) = (
-        url.value.tls,
-        ca.as_ref().or(cert.as_ref()).or(key.as_ref()),
-    ) {
+    let files = [&ca, &cert, &key, &crl].into_iter().flatten();
+    let for_tls = files
+        .map(|at| &at.span)
+        .chain(alpn.as_ref().map(|at| &at.span))
+        .next();
+    if let (false, Some(span)) = (url.value.tls, for_tls) {
         out.mistake(
-            Finding::at(
-                file.span.clone(),
-                "this file is for TLS, and the address is not",
-            )
-            .hint("write `mqtts://` or `https://` in the address")
-            .also(url.span.clone(), "without TLS"),
+            Finding::at(span.clone(), "this is for TLS, and the address is not")
+                .hint("write `mqtts://` or `https://` in the address")
+                .also(url.span.clone(), "without TLS"),
         );
     }
     Some(Broker {
@@ -241,8 +310,23 @@ pub(super) fn credentials(
             ca_file: ca.map(|at| at.value),
             cert_file: cert.map(|at| at.value),
             key_file: key.map(|at| at.value),
+            crl_file: crl.map(|at| at.value),
+            alpn: alpn.map(|at| at.value),
         }),
         username: username.map(|at| at.value.to_string()),
+        username_file: username_file.map(|at| at.value),
         password_file: password.map(|at| at.value),
     })
+}
+
+/// The name of a protocol (RFC 7301).
+fn alpn(item: &Item<'_>) -> Option<Arc<str>> {
+    let text = text(item)?;
+    if !(1..=255).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return item.wrong(
+            format!("`{text}` is not the name of a protocol"),
+            "write the one that the broker's operator names, such as \"mqtt\" or \"x-amzn-mqtt-ca\"",
+        );
+    }
+    Some(text.into())
 }

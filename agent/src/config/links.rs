@@ -141,7 +141,7 @@ pub(super) fn links(sections: Vec<Section<'_>>, base: &Path, out: &Findings) -> 
 }
 
 /// Every key that some link has besides.
-const OTHER_KEYS: [&str; 14] = [
+const OTHER_KEYS: [&str; 17] = [
     "timeout",
     "baud",
     "parity",
@@ -155,6 +155,9 @@ const OTHER_KEYS: [&str; 14] = [
     "ca_file",
     "cert_file",
     "key_file",
+    "username_file",
+    "crl_file",
+    "alpn",
     "token_file",
 ];
 

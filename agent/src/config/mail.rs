@@ -2,7 +2,7 @@
 
 use super::recipients::{RecipientPart, Rest, name};
 use super::report::Finding;
-use super::values::{boolean, duration, host_port, label, one_of, path, text};
+use super::values::{boolean, duration, host_port, label, one_of, secret_file, text};
 use super::walk::{At, Item, Section};
 use super::webhook::is_loopback;
 use crate::settings::{Broker, Mail, Mailbox, Security, Tls};
@@ -19,7 +19,7 @@ const SECURITY: [(&str, Security); 3] = [
 
 /// Reads the section; files are relative to `base`.
 pub(super) fn mail(mut section: Section<'_>, base: &Path) -> Option<(Mail, Vec<RecipientPart>)> {
-    let file = |item: &Item<'_>| path(item).map(|path| base.join(path));
+    let file = |item: &Item<'_>| secret_file(item, base);
     let security = section.place("security", one_of(&SECURITY));
     let kind = security.as_ref().map_or(Security::Tls, |at| at.value);
     let port = match kind {
@@ -74,6 +74,7 @@ pub(super) fn mail(mut section: Section<'_>, base: &Path) -> Option<(Mail, Vec<R
                 ..Tls::default()
             }),
             username: username.map(|at| at.value.to_string()),
+            username_file: None,
             password_file: password.map(|at| at.value),
         },
         security: kind,

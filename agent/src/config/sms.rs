@@ -2,7 +2,7 @@
 
 use super::recipients::{RecipientPart, Rest, count, name};
 use super::report::Finding;
-use super::values::{boolean, duration, path, serial_port, text};
+use super::values::{boolean, duration, secret_file, serial_port, text};
 use super::walk::{At, Item, Section};
 use crate::settings::Sms;
 use andon_core::plant::{Budget, Channel, Roster};
@@ -30,7 +30,7 @@ pub(super) fn sms(mut section: Section<'_>, base: &Path) -> SmsPart {
     let span = section.span();
     let modem = section.need("modem", "modem = \"/dev/serial/by-id/...\"", serial_port);
     let baud = section.read("baud", super::serial::baud);
-    let pin_file = section.read("pin_file", |item| path(item).map(|path| base.join(path)));
+    let pin_file = section.read("pin_file", |item| secret_file(item, base));
     let service_centre = section.read("service_centre", |item| number(item).map(str::to_owned));
     let optional = section.read("optional", boolean).unwrap_or(false);
     let per_hour = section.read("per_hour", count(1, 3600));

@@ -25,6 +25,7 @@ mod mutations;
 mod people;
 mod rules;
 mod serial;
+mod servers;
 mod states;
 mod tags;
 mod told;

@@ -3,7 +3,8 @@
 use super::loose;
 use super::nearest::suggest;
 use super::walk::Item;
-use std::path::PathBuf;
+use crate::secret::CREDENTIALS;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::de::DeValue;
 
@@ -335,6 +336,25 @@ pub(super) fn some<'a, T>(
 /// A path of a file; relative ones count from the folder of the configuration.
 pub(super) fn path(item: &Item<'_>) -> Option<PathBuf> {
     text(item).map(PathBuf::from)
+}
+
+/// A file that is read while the agent runs: below `base`, or a credential that systemd hands over.
+pub(super) fn secret_file(item: &Item<'_>, base: &Path) -> Option<PathBuf> {
+    let text = text(item)?;
+    if !text.starts_with('$') {
+        return Some(base.join(text));
+    }
+    let name = text
+        .strip_prefix(CREDENTIALS)
+        .and_then(|name| name.strip_prefix('/'));
+    // systemd allows no other names (systemd.exec(5), LoadCredential=).
+    match name.filter(|name| !name.is_empty() && !name.contains('/') && !name.starts_with('.')) {
+        Some(_) => Some(text.into()),
+        None => item.wrong(
+            format!("`{text}` is not the name of a file"),
+            format!("write a path, or `{CREDENTIALS}/NAME` for a credential of the service"),
+        ),
+    }
 }
 
 /// A serial port by a name that stays the same after the next reboot: under `/dev/serial`, that of a

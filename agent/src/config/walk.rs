@@ -126,6 +126,22 @@ pub(super) struct Section<'a> {
 /// Keys that somebody may try; the only right way to give a secret is a file.
 const SECRETS: [&str; 6] = ["password", "passwd", "secret", "token", "pin", "psk"];
 
+/// Keys by which other programs stop looking at certificates; here there is none for that.
+const UNVERIFIED: [&str; 12] = [
+    "insecure",
+    "tls_insecure",
+    "insecure_skip_verify",
+    "insecure_tls",
+    "skip_verify",
+    "tls_skip_verify",
+    "verify",
+    "verify_ssl",
+    "verify_tls",
+    "tls_verify",
+    "verify_certificate",
+    "allow_self_signed",
+];
+
 pub(super) fn is_secret(key: &str) -> bool {
     SECRETS.contains(&key)
 }
@@ -362,6 +378,15 @@ impl<'a> Section<'a> {
             self.out.mistake(finding.hint(format!(
                 "put it alone into a file only the agent can read, and write `{file} = \"FILE\"`"
             )));
+            return None;
+        }
+        if UNVERIFIED.contains(&key) {
+            let what = format!("`{key}`: certificates are always verified");
+            self.out
+                .mistake(Finding::at(entry.key_span.clone(), what).hint(
+                "leave it out, and name the authority in `ca_file`: of a server that is its own \
+                 authority, that is its certificate",
+            ));
             return None;
         }
         if self.later.contains(&key) {

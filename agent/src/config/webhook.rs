@@ -3,7 +3,7 @@
 use super::pages::http_url;
 use super::recipients::{RecipientPart, Rest};
 use super::report::Finding;
-use super::values::{duration, label, list, one_of, path, text};
+use super::values::{duration, label, list, one_of, secret_file, text};
 use super::walk::{At, Item, Section};
 use crate::settings::{Address, Mention, Place, Product, Tls, Webhook};
 use andon_core::annunciate::Channel;
@@ -63,7 +63,7 @@ struct WebhookPart {
 }
 
 fn webhook(mut section: Section<'_>, base: &Path) -> Option<WebhookPart> {
-    let file = |item: &Item<'_>| path(item).map(|path| base.join(path));
+    let file = |item: &Item<'_>| secret_file(item, base);
     let name = section.need("name", "name = \"Line A\"", label);
     let product = section.need("kind", "kind = \"wecom\"", one_of(&PRODUCTS));
     let product = product.map(|at| at.value);
@@ -146,7 +146,7 @@ fn only<'a>(
 /// Where the address is. That of a robot is a secret, for whoever has it can write into the group.
 fn place(section: &mut Section<'_>, product: Option<Product>, base: &Path) -> Option<Place> {
     let url = section.take("url");
-    let file = section.place("url_file", |item| path(item).map(|path| base.join(path)));
+    let file = section.place("url_file", |item| secret_file(item, base));
     match (url, file) {
         (Some(url), Some(_)) => url.wrong(
             "the address is said twice",

@@ -377,7 +377,7 @@ fn explain(error: &ConnectionError, link: &MqttLink) -> String {
     let limit = largest_packet(link);
     match oversize(error) {
         Some(bytes) => format!("a message of {bytes} bytes is over the limit of {limit}"),
-        None => broker::explain(error),
+        None => broker::explain(error, None),
     }
 }
 

@@ -60,6 +60,7 @@ fn nobody() -> Broker {
         port: 9,
         tls: None,
         username: None,
+        username_file: None,
         password_file: None,
     }
 }
@@ -143,6 +144,8 @@ fn settings(port: u16) -> Settings {
         ],
         upstream: Upstream {
             payload: Payload::Json,
+            others: Vec::new(),
+            keep_alive: Duration::from_secs(30),
             broker: nobody(),
             max_payload: 1024,
             ack_timeout: Duration::from_secs(10),

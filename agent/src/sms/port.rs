@@ -1,5 +1,6 @@
 //! The port of the modem, and the PIN of its card.
 
+use crate::secret;
 use crate::settings::Sms;
 use tokio_serial::SerialStream;
 
@@ -26,8 +27,7 @@ pub fn pin(sms: &Sms) -> Result<Option<String>, String> {
     let Some(file) = &sms.pin_file else {
         return Ok(None);
     };
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| format!("pin_file {}: {error}", file.display()))?;
+    let text = secret::read(file).map_err(|why| format!("pin_file {}: {why}", file.display()))?;
     let pin = text.trim();
     if (4..=8).contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(Some(pin.to_owned()))

@@ -93,15 +93,16 @@ pub(super) struct Failed {
 }
 
 impl Connection {
-    /// Connects and waits for CONNACK. `now` is asked for the time when it is there.
+    /// Connects and waits for CONNACK. `own` is what this side shows of itself in TLS; `now` is asked for the time when it is there.
     pub(super) async fn open(
         options: MqttOptions,
+        own: Option<String>,
         window: u16,
         now: impl FnOnce() -> Wall,
     ) -> Result<Connection, Failed> {
         let (client, mut event_loop) = AsyncClient::new(options, usize::from(INFLIGHT));
         event_loop.set_network_options(network_options());
-        let mut events = Events::of(event_loop);
+        let mut events = Events::of(event_loop, own);
         match events.next().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {}
             Ok(other) => {
@@ -131,6 +132,11 @@ impl Connection {
             batch: Vec::new(),
             on_way: BTreeSet::new(),
         })
+    }
+
+    /// Whether nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_empty()
     }
 
     /// Whether one more may be handed over now.
@@ -287,16 +293,19 @@ struct Events {
     over: Option<String>,
     /// It ended before anything was sent.
     nothing_sent: bool,
+    /// What this side shows of itself in TLS.
+    own: Option<String>,
 }
 
 impl Events {
-    fn of(event_loop: EventLoop) -> Events {
+    fn of(event_loop: EventLoop, own: Option<String>) -> Events {
         let (sender, receiver) = mpsc::channel(EVENTS);
         Events {
             receiver,
             driver: tokio::spawn(drive(event_loop, sender)),
             over: None,
             nothing_sent: false,
+            own,
         }
     }
 
@@ -307,14 +316,23 @@ impl Events {
         match self.receiver.recv().await {
             Some(event) => {
                 self.nothing_sent = event.as_ref().is_err_and(is_unreached);
-                told(event)
+                self.told(event)
             }
             None => Err("the MQTT client ended".to_owned()),
         }
     }
 
     fn try_next(&mut self) -> Option<Result<Event, String>> {
-        self.receiver.try_recv().ok().map(told)
+        let event = self.receiver.try_recv().ok()?;
+        Some(self.told(event))
+    }
+
+    /// DISCONNECT is the last thing that is sent: the end, as an error is.
+    fn told(&self, event: Result<Event, ConnectionError>) -> Result<Event, String> {
+        match event {
+            Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
+            other => other.map_err(|error| explain(&error, self.own.as_deref())),
+        }
     }
 }
 
@@ -328,14 +346,6 @@ fn is_unreached(error: &ConnectionError) -> bool {
         error.kind(),
         ConnectionRefused | HostUnreachable | NetworkUnreachable
     )
-}
-
-/// DISCONNECT is the last thing that is sent: the end, as an error is.
-fn told(event: Result<Event, ConnectionError>) -> Result<Event, String> {
-    match event {
-        Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
-        other => other.map_err(|error| explain(&error)),
-    }
 }
 
 impl Drop for Events {

@@ -11,14 +11,19 @@
 //! - A broker that accepts the connection and then acknowledges nothing is given up after
 //!   `ack_timeout`, as if it had closed the connection.
 //! - A record that can never be sent is set aside and told, and holds up no other.
+//! - Brokers are tried in turn (`turn`). Files that were replaced are taken up by a new connection,
+//!   once what is on its way has been acknowledged; if they cannot be used, the old one goes on.
+//! - While the clock is not set, TLS waits for it for a moment, and is tried again when it is.
 //! - At a stop `status` says `offline`, within [`GOODBYE`], whatever the broker does.
 
 mod current;
+mod files;
 mod handover;
 mod inflight;
 mod link;
 pub mod sparkplug;
 mod status;
+mod turn;
 mod twin;
 
 pub use current::CurrentValues;
@@ -27,14 +32,17 @@ pub use status::Health;
 use crate::broker;
 use crate::clock;
 use crate::run::OwnReports;
-use crate::settings;
+use crate::settings::{self, Broker};
 use crate::store::{Store, View};
+use crate::tls::{self, FileError};
 use andon_core::message::topic_head;
 use andon_core::plant::Gateway;
 use andon_core::record::{Event, Run};
+use andon_core::time::ClockState;
 use current::STATUS;
+use files::Files;
 use link::{Cargo, Connection, News};
-use rumqttc::{LastWill, QoS};
+use rumqttc::{LastWill, MqttOptions, QoS};
 use sparkplug::{Edge, LARGEST_BIRTH};
 use status::{Pace, Progress, Speaker};
 use std::future::pending;
@@ -43,6 +51,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use turn::Turn;
 use twin::Twin;
 
 /// How long a stop waits for the broker to take the last `status`.
@@ -53,6 +62,8 @@ const HANG_UP: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause of all.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How long TLS waits for the clock to be set, once: by one that is not, no certificate can be judged.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// How long summaries wait for the clock to be set.
 const LONGEST_HOLD: Duration = Duration::from_secs(24 * 3600);
 /// The widest window that stays well under what rumqttc lets be on its way.
@@ -102,7 +113,11 @@ pub struct Parts {
 pub struct Uplink {
     parts: Parts,
     head: String,
-    broker: String,
+    turn: Turn,
+    /// The files of this connection, if it has any, and when they are looked at again.
+    files: Option<(Files, Instant)>,
+    /// TLS has waited for the clock.
+    waited: bool,
     view: watch::Receiver<View>,
     pace: Pace,
     /// Connections that failed since the last acknowledgement.
@@ -126,9 +141,10 @@ pub struct Uplink {
 enum Mode {
     Connecting,
     Serving(Box<Connection>),
+    Renewing(Box<Connection>),
     Pausing(String),
     Parting(Box<Connection>),
-    /// The primary host has gone.
+    /// The primary host has gone, or is not there.
     Leaving(Box<Connection>),
     Over,
 }
@@ -138,6 +154,9 @@ enum Wake {
     Stop,
     News(News),
     Stalled,
+    Files,
+    /// The primary host is not to be found at this broker.
+    HostAway,
     Look,
 }
 
@@ -149,10 +168,11 @@ impl Uplink {
         if edge.is_some() {
             parts.current.do_not_retain();
         }
-        let broker = &parts.settings.broker;
         Uplink {
             head: topic_head(&parts.gateway),
-            broker: format!("{}:{}", broker.host, broker.port),
+            turn: Turn::new(&parts.settings),
+            files: None,
+            waited: false,
             view: parts.store.view(),
             pace: Pace::default(),
             failures: 0,
@@ -174,6 +194,7 @@ impl Uplink {
             mode = match mode {
                 Mode::Connecting => self.connecting(&mut stop).await,
                 Mode::Serving(connection) => self.serving(connection, &mut stop).await,
+                Mode::Renewing(connection) => self.renewing(connection, &mut stop).await,
                 Mode::Pausing(why) => self.pausing(why, &mut stop).await,
                 Mode::Parting(connection) => self.parting(connection).await,
                 Mode::Leaving(connection) => self.leaving(connection, &mut stop).await,
@@ -185,10 +206,10 @@ impl Uplink {
     async fn connecting(&mut self, stop: &mut watch::Receiver<bool>) -> Mode {
         tokio::select! {
             () = stopped(stop) => Mode::Over,
-            opened = self.open() => match opened {
+            opened = self.open_in_time() => match opened {
                 Ok(connection) => {
                     if let Some(edge) = &mut self.edge {
-                        edge.connected(&connection, &self.broker);
+                        edge.connected(&connection, &self.turn.address(), self.turn.has_others());
                     } else if self.twin.connected() {
                         connection.listen(format!("{}/{STATUS}", self.head));
                     }
@@ -231,18 +252,56 @@ impl Uplink {
                          check its disk and its log"
                     ));
                 }
+                Wake::Files => {
+                    if self.have_good_files_changed().await {
+                        return Mode::Renewing(connection);
+                    }
+                }
+                Wake::HostAway => return Mode::Leaving(connection),
                 Wake::Look => {}
             }
         }
     }
 
+    /// Lets the broker take what is on its way, hangs up as it should be done, and connects anew.
+    async fn renewing(
+        &mut self,
+        mut connection: Box<Connection>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Mode {
+        let patience = self.parts.settings.ack_timeout;
+        let rest = async {
+            while !connection.is_idle() {
+                match connection.news().await {
+                    News::Delivered(cargo) => self.delivered(cargo),
+                    News::Heard(_) | News::Granted => {}
+                    News::Over(_) => return,
+                }
+            }
+            if let Some(edge) = &mut self.edge {
+                edge.part(&mut connection);
+            }
+            connection.disconnect();
+            self.gone(&mut connection).await;
+        };
+        tokio::select! {
+            () = stopped(stop) => {}
+            _ = timeout(patience, rest) => return Mode::Connecting,
+        }
+        Mode::Parting(connection)
+    }
+
     async fn pausing(&mut self, why: String, stop: &mut watch::Receiver<bool>) -> Mode {
+        let Some(why) = self.turn.failed(&why) else {
+            return Mode::Connecting;
+        };
         self.failures = self.failures.saturating_add(1);
         self.tell(Reach::Unreachable(why));
         let pause = pause(self.failures, RandomState::new().hash_one(self.failures));
         tokio::select! {
             () = stopped(stop) => Mode::Over,
             () = sleep(pause) => Mode::Connecting,
+            () = self.clock_is_set(), if self.clock_hinders() => Mode::Connecting,
         }
     }
 
@@ -251,22 +310,13 @@ impl Uplink {
         if timeout(GOODBYE, self.goodbye_taken(&mut connection)).await != Ok(true) {
             tracing::warn!(
                 "broker {} did not take the goodbye; its last will stands in",
-                self.broker
+                self.turn.address()
             );
             return Mode::Over;
         }
         connection.disconnect();
-        let gone = async {
-            loop {
-                match connection.news().await {
-                    News::Delivered(cargo) => self.delivered(cargo),
-                    News::Heard(_) | News::Granted => {}
-                    News::Over(_) => return,
-                }
-            }
-        };
         // If it takes too long, dropping the connection ends it as well.
-        let _ = timeout(HANG_UP, gone).await;
+        let _ = timeout(HANG_UP, self.gone(&mut connection)).await;
         Mode::Over
     }
 
@@ -289,10 +339,22 @@ impl Uplink {
         stop: &mut watch::Receiver<bool>,
     ) -> Mode {
         self.parting(connection).await;
+        self.turn.pass_over();
         let pause = pause(1, RandomState::new().hash_one(self.failures));
         tokio::select! {
             () = stopped(stop) => Mode::Over,
             () = sleep(pause) => Mode::Connecting,
+        }
+    }
+
+    /// Waits for the end of a connection.
+    async fn gone(&mut self, connection: &mut Connection) {
+        loop {
+            match connection.news().await {
+                News::Delivered(cargo) => self.delivered(cargo),
+                News::Heard(_) | News::Granted => {}
+                News::Over(_) => return,
+            }
         }
     }
 
@@ -314,26 +376,38 @@ impl Uplink {
         }
     }
 
+    /// TLS waits for the clock, once and not for ever: there may be nobody who sets it.
+    async fn open_in_time(&mut self) -> Result<Connection, String> {
+        if self.clock_hinders() && !self.waited {
+            tracing::info!(
+                "the clock is not set: TLS waits for it, {} s at most",
+                CLOCK_PATIENCE.as_secs()
+            );
+            let _ = timeout(CLOCK_PATIENCE, self.clock_is_set()).await;
+        }
+        self.waited = true;
+        self.open().await
+    }
+
     async fn open(&mut self) -> Result<Connection, String> {
         if let Some(edge) = &mut self.edge {
             edge.connecting().await;
         }
-        let will = self.last_will();
-        let settings = self.parts.settings.clone();
-        let largest = match self.edge {
-            Some(_) => LARGEST_BIRTH,
-            None => settings.max_payload,
+        let broker = self.turn.broker().clone();
+        let make = self.recipe();
+        let prepare = move || {
+            // Before they are read for use: what is replaced in between is noticed.
+            let files = Files::of(&broker);
+            let own = broker.tls.as_ref().and_then(tls::own_certificate);
+            Ok::<_, FileError>((files, own, make(&broker)?))
         };
-        let client_id = self.parts.gateway.id.to_string();
-        let read_files = move || {
-            broker::options(&settings.broker, &client_id, largest, Some(will))
-                .map_err(|error| error.to_string())
-        };
-        let options = tokio::task::spawn_blocking(read_files)
+        let (files, own, options) = tokio::task::spawn_blocking(prepare)
             .await
-            .map_err(|panicked| panicked.to_string())??;
+            .map_err(|panicked| panicked.to_string())?
+            .map_err(|error| error.to_string())?;
+        self.files = files.map(|files| (files, Instant::now() + files::EVERY));
         let window = self.parts.settings.window;
-        let opened = Connection::open(options, window, || clock::now().wall).await;
+        let opened = Connection::open(options, own, window, || clock::now().wall).await;
         if let Some(edge) = &mut self.edge {
             edge.tried(opened.as_ref().err().is_none_or(|failed| failed.was_sent));
         }
@@ -347,6 +421,73 @@ impl Uplink {
         let payload = self.speaker().last_will(clock::now().wall);
         let topic = format!("{}/{STATUS}", self.head);
         LastWill::new(topic, payload, QoS::AtLeastOnce, true)
+    }
+
+    /// Makes the options of one connection, from the files as they are when it is called.
+    fn recipe(&self) -> impl Fn(&Broker) -> Result<MqttOptions, FileError> + Send + 'static {
+        let will = self.last_will();
+        let client_id = self.parts.gateway.id.to_string();
+        let (largest, keep_alive) = {
+            let settings = &self.parts.settings;
+            let largest = match self.edge {
+                Some(_) => LARGEST_BIRTH,
+                None => settings.max_payload,
+            };
+            (largest, settings.keep_alive)
+        };
+        move |broker| {
+            let will = Some(will.clone());
+            let mut options = broker::options(broker, &client_id, largest, will)?;
+            options.set_keep_alive(keep_alive);
+            Ok(options)
+        }
+    }
+
+    /// Looks at the files; true if there is something else in them that can be used.
+    async fn have_good_files_changed(&mut self) -> bool {
+        let Some((files, due)) = &mut self.files else {
+            return false;
+        };
+        *due = Instant::now() + files::EVERY;
+        let (files, broker, make) = (files.clone(), self.turn.broker().clone(), self.recipe());
+        let look = move || {
+            let changed = files.changed()?;
+            Some((changed, make(&broker).err()))
+        };
+        let looked = tokio::task::spawn_blocking(look).await;
+        let Some((changed, wrong)) = looked.ok().flatten() else {
+            return false;
+        };
+        if let Some((files, _)) = &mut self.files {
+            *files = changed;
+        }
+        if let Some(wrong) = wrong {
+            tracing::warn!(
+                "files of the broker {} were replaced and cannot be used: {wrong}; the connection \
+                 goes on with the earlier ones",
+                self.turn.address()
+            );
+            return false;
+        }
+        tracing::info!(
+            "files of the broker {} were replaced: connecting anew with them",
+            self.turn.address()
+        );
+        true
+    }
+
+    /// Whether certificates are to be judged by a clock that is not set.
+    fn clock_hinders(&self) -> bool {
+        let is_unset = self.parts.health.borrow().clock == ClockState::Unsynced;
+        is_unset && self.turn.broker().tls.is_some()
+    }
+
+    async fn clock_is_set(&self) {
+        let mut health = self.parts.health.clone();
+        let set = health.wait_for(|health| health.clock != ClockState::Unsynced);
+        if set.await.is_err() {
+            pending::<()>().await;
+        }
     }
 
     async fn wake(
@@ -363,9 +504,11 @@ impl Uplink {
             () = changed(&mut self.view) => Wake::Look,
             () = changed(&mut self.parts.health) => Wake::Look,
             () = self.parts.current.changed() => Wake::Look,
+            () = until(self.files.as_ref().map(|(_, due)| *due)) => Wake::Files,
             () = until(self.status_due) => Wake::Look,
             () = until(self.records_rest_until) => Wake::Look,
             () = until(self.hold_until) => Wake::Look,
+            () = until(self.edge.as_ref().and_then(|edge| edge.waits_until())) => Wake::HostAway,
             () = Edge::changed(&mut self.edge) => Wake::Look,
             () = yield_now(), if self.looks_on => Wake::Look,
         }
@@ -376,6 +519,7 @@ impl Uplink {
             return;
         }
         self.failures = 0;
+        self.turn.acknowledged();
         self.tell(Reach::Reached);
         let mut records = Vec::with_capacity(cargo.len());
         for cargo in cargo {
@@ -407,12 +551,9 @@ impl Uplink {
         match reach {
             _ if !changed => {}
             Reach::Trying => {}
-            Reach::Reached => tracing::info!("broker {} reached", self.broker),
+            Reach::Reached => tracing::info!("broker {} reached", self.turn.address()),
             Reach::Unreachable(why) => {
-                tracing::warn!(
-                    "broker {} unreachable: {why}; records wait on disk",
-                    self.broker
-                );
+                tracing::warn!("broker unreachable: {why}; records wait on disk");
             }
         }
     }

@@ -1,8 +1,8 @@
 //! What goes up before and after the wall clock is set for the first time.
 
-use crate::mosquitto::Mosquitto;
 use crate::relay::Relay;
 use crate::rig::{HEAD, Rig, event, json, settings, summary, within};
+use crate::server::Server;
 use crate::subscriber::Subscriber;
 use andon_core::record::{Body, Record, Relabel};
 use andon_core::time::{ClockState, Wall};
@@ -57,7 +57,7 @@ async fn rig(port: u16) -> Rig {
 #[tokio::test]
 async fn summaries_wait_for_the_clock_and_events_do_not() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let relay = Relay::start(broker.port).await;
         let mut rig = rig(relay.port).await;
@@ -123,7 +123,7 @@ async fn summaries_wait_for_the_clock_and_events_do_not() {
 
 #[tokio::test]
 async fn of_a_clock_that_nobody_sets_they_go_after_a_day_as_they_are() {
-    let broker = Mosquitto::start("").await;
+    let broker = Server::open().await;
     let mut subscriber = Subscriber::start(broker.port).await;
     let mut rig = rig(broker.port).await;
     within(async {
@@ -155,7 +155,7 @@ async fn of_a_clock_that_nobody_sets_they_go_after_a_day_as_they_are() {
 #[tokio::test]
 async fn what_an_earlier_run_has_left_unset_does_not_wait() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let first = rig(broker.port).await;
         let records = unset_records(1, 10);

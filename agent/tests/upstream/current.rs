@@ -1,9 +1,9 @@
 //! Current values, last will and goodbye.
 
 use crate::fake::FakeBroker;
-use crate::mosquitto::Mosquitto;
 use crate::relay::Relay;
 use crate::rig::{HEAD, Rig, json, settings, within};
+use crate::server::Server;
 use crate::subscriber::Subscriber;
 use andon_core::message::run_id;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ async fn on_every_connect_all_current_values_come_before_the_first_record() {
 #[tokio::test]
 async fn a_change_goes_out_as_it_comes_and_is_retained() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(broker.port));
         rig.start();
@@ -83,7 +83,7 @@ async fn a_change_goes_out_as_it_comes_and_is_retained() {
 #[tokio::test]
 async fn what_is_no_longer_configured_is_cleared() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(broker.port));
         set(&rig, "press-1/info", "1");
@@ -113,7 +113,7 @@ async fn what_is_no_longer_configured_is_cleared() {
 #[tokio::test]
 async fn a_broken_connection_leaves_the_last_will_of_this_run() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let relay = Relay::start(broker.port).await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(relay.port));
@@ -140,7 +140,7 @@ async fn a_broken_connection_leaves_the_last_will_of_this_run() {
 #[tokio::test]
 async fn a_stop_says_goodbye_and_leaves_no_will() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(broker.port));
         rig.start();
@@ -164,7 +164,7 @@ async fn a_stop_says_goodbye_and_leaves_no_will() {
 #[tokio::test]
 async fn status_follows_the_health_of_the_gateway() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(broker.port));
         rig.start();
@@ -179,7 +179,7 @@ async fn status_follows_the_health_of_the_gateway() {
 #[tokio::test]
 async fn a_current_value_that_is_too_large_holds_up_nothing() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(broker.port));
         set(&rig, "press-1/info", &"x".repeat(10_001));
@@ -210,7 +210,7 @@ async fn a_current_value_that_is_too_large_holds_up_nothing() {
 #[tokio::test]
 async fn quick_changes_end_with_the_newest() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(broker.port));
         rig.start();

@@ -1,8 +1,9 @@
 //! Records through a real broker.
 
-use crate::mosquitto::{Mosquitto, free_port};
+use crate::mosquitto::free_port;
 use crate::relay::Relay;
 use crate::rig::{HEAD, Rig, event, json, seq, settings, within};
+use crate::server::Server;
 use crate::subscriber::Subscriber;
 use andon::settings::Upstream;
 use andon_core::message::run_id;
@@ -38,7 +39,7 @@ impl Arrived {
 #[tokio::test]
 async fn a_thousand_records_arrive_through_three_restarts_of_the_broker() {
     within(async {
-        let mut broker = Mosquitto::start("").await;
+        let mut broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let relay = Relay::start(broker.port).await;
         let mut rig = Rig::new(settings(relay.port));
@@ -80,7 +81,7 @@ async fn a_thousand_records_arrive_through_three_restarts_of_the_broker() {
 #[tokio::test]
 async fn a_record_is_published_as_the_contract_says() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(settings(broker.port));
         rig.make(1).await;
@@ -106,7 +107,7 @@ async fn a_record_is_published_as_the_contract_says() {
 #[tokio::test]
 async fn a_record_that_can_never_go_is_set_aside_and_told_and_the_others_pass() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut subscriber = Subscriber::start(broker.port).await;
         let mut rig = Rig::new(tight(broker.port));
         rig.make(2).await;
@@ -138,7 +139,7 @@ async fn a_record_that_can_never_go_is_set_aside_and_told_and_the_others_pass() 
 #[tokio::test]
 async fn a_loss_that_the_engine_does_not_take_yet_stays_in_the_outbox() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut rig = Rig::new(tight(broker.port));
         rig.make_of((0..6).map(|_| oversize()).collect()).await;
         rig.start();
@@ -161,7 +162,7 @@ async fn a_loss_that_the_engine_does_not_take_yet_stays_in_the_outbox() {
 #[tokio::test]
 async fn a_record_that_is_gone_when_it_is_set_aside_holds_up_nothing() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut rig = Rig::new(tight(broker.port));
         rig.make_of((0..6).map(|_| oversize()).collect()).await;
         rig.make(1).await;
@@ -201,7 +202,7 @@ async fn a_stop_ends_although_there_is_no_broker() {
 #[tokio::test]
 async fn options_that_rumqttc_would_panic_on_do_not_reach_it() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         for window in [0, u16::MAX] {
             let mut settings = settings(broker.port);
             settings.window = window;

@@ -1,8 +1,10 @@
-//! The way up against a real broker (mosquitto) and against one that misbehaves as told.
+//! The way up against a real broker (`server`: of which make) and against one that misbehaves as told.
 
 #[cfg(test)]
 #[path = "../support/authority.rs"]
 mod authority;
+#[cfg(test)]
+mod bad_link;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
@@ -14,6 +16,8 @@ mod fake;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 #[path = "../support/mosquitto.rs"]
 mod mosquitto;
 #[cfg(test)]
@@ -22,11 +26,18 @@ mod relay;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod rotated;
+#[cfg(test)]
 mod secure;
+#[cfg(test)]
+#[path = "../support/server.rs"]
+mod server;
 #[cfg(test)]
 mod sparkplug;
 #[cfg(test)]
 #[path = "../support/subscriber.rs"]
 mod subscriber;
+#[cfg(test)]
+mod turns;
 #[cfg(test)]
 mod twins;

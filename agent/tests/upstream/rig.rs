@@ -206,11 +206,14 @@ pub fn gateway() -> Gateway {
 pub fn settings(port: u16) -> Upstream {
     Upstream {
         payload: Payload::Json,
+        others: Vec::new(),
+        keep_alive: Duration::from_secs(30),
         broker: Broker {
             host: "127.0.0.1".into(),
             port,
             tls: None,
             username: None,
+            username_file: None,
             password_file: None,
         },
         max_payload: 10_000,

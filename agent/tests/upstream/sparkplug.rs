@@ -70,11 +70,23 @@ pub fn edge_node(
     port: u16,
     primary_host: Option<&str>,
 ) -> (Rig, watch::Sender<Arc<[bool]>>) {
+    edge_node_at(dir, &[port], primary_host)
+}
+
+/// The same with several brokers.
+pub fn edge_node_at(
+    dir: TempDir,
+    ports: &[u16],
+    primary_host: Option<&str>,
+) -> (Rig, watch::Sender<Arc<[bool]>>) {
     let (tell, lost) = watch::channel(Arc::from([true, true]));
     let parts = parts(dir.path(), primary_host, lost);
+    let mut brokers = ports.iter().map(|port| rig::settings(*port).broker);
     let settings = Upstream {
         max_payload: 4_000,
-        ..rig::settings(port)
+        broker: brokers.next().unwrap(),
+        others: brokers.collect(),
+        ..rig::settings(0)
     };
     let rig = Rig::of_edge_node(dir, settings, parts);
     (rig, tell)

@@ -1,7 +1,7 @@
 //! Two gateways with one id, on a real broker.
 
-use crate::mosquitto::Mosquitto;
 use crate::rig::{Rig, settings, within};
+use crate::server::Server;
 use andon_core::own::Own;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 #[tokio::test]
 async fn two_gateways_with_one_id_find_each_other() {
     within(async {
-        let broker = Mosquitto::start("").await;
+        let broker = Server::open().await;
         let mut first = Rig::new(settings(broker.port));
         first.start();
         first.until_reached().await;
@@ -27,7 +27,7 @@ async fn two_gateways_with_one_id_find_each_other() {
 #[tokio::test]
 async fn a_gateway_that_starts_again_or_comes_back_is_alone() {
     within(async {
-        let mut broker = Mosquitto::start("").await;
+        let mut broker = Server::open().await;
         let mut rig = Rig::new(settings(broker.port));
         rig.start();
         rig.until_reached().await;

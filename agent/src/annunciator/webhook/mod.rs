@@ -14,6 +14,7 @@ pub use test::{Options, command};
 
 use crate::annunciator::{Message, Told};
 use crate::clock;
+use crate::secret;
 use crate::settings::{Address, Broker, Place, Webhook};
 use crate::web::{self, AGENT};
 use andon_core::time::ClockState;
@@ -110,9 +111,8 @@ impl Secrets {
 
 /// The one line that a file holds.
 fn read(key: &str, file: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| format!("{key} {}: {error}", file.display()))?;
-    let line = text.trim_start_matches('\u{feff}').trim();
+    let text = secret::read(file).map_err(|why| format!("{key} {}: {why}", file.display()))?;
+    let line = text.trim();
     if line.is_empty() || line.chars().any(char::is_control) {
         return Err(format!("{key} {}: it must hold one line", file.display()));
     }
@@ -158,6 +158,7 @@ async fn exchange(
         port: *port,
         tls: tls.then(|| webhook.tls.clone()),
         username: None,
+        username_file: None,
         password_file: None,
     };
     let seconds = webhook.timeout.as_secs();

@@ -56,6 +56,7 @@ mod tests {
             port,
             tls: tls.then(Tls::default),
             username: None,
+            username_file: None,
             password_file: None,
         }
     }

@@ -13,10 +13,15 @@ use andon_core::plant::Plant;
 use rumqttc::{LastWill, QoS};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Bytes that a birth certificate may come to: some 30,000 metrics of one device.
 pub(in crate::upstream) const LARGEST_BIRTH: usize = 1 << 20;
+
+/// How long the primary host is waited for at a broker where others can be tried.
+const HOST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What it takes to speak Sparkplug.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub(in crate::upstream) struct Edge {
     last: Option<u8>,
     /// The broker of the last connection.
     broker: Option<String>,
+    /// The primary host may be at another broker: until then it is waited for at this one.
+    waits_until: Option<Instant>,
     /// A `status` is owed: the births tell nobody that they arrived.
     asks: bool,
 }
@@ -58,6 +65,7 @@ impl Edge {
             on_disk: last,
             last,
             broker: None,
+            waits_until: None,
             asks: false,
         }
     }
@@ -94,14 +102,21 @@ impl Edge {
         LastWill::new(death.topic, death.payload, QoS::AtLeastOnce, false)
     }
 
-    /// The broker has accepted a connection.
-    pub(in crate::upstream) fn connected(&mut self, connection: &Connection, broker: &str) {
+    /// The broker has accepted a connection; there may be others.
+    pub(in crate::upstream) fn connected(
+        &mut self,
+        connection: &Connection,
+        broker: &str,
+        has_others: bool,
+    ) {
         let another = self.broker.as_deref() != Some(broker);
         self.broker = Some(broker.to_owned());
         for topic in self.node.connected(another) {
             connection.subscribe(topic, QoS::AtLeastOnce);
         }
+        self.waits_until = None;
         if let Some(host) = self.node.waits_for() {
+            self.waits_until = has_others.then(|| Instant::now() + HOST_PATIENCE);
             tracing::info!("waiting for the primary host {host}; records wait on disk");
         }
     }
@@ -116,11 +131,17 @@ impl Edge {
             }
             Heard::Nothing => {
                 if waited && self.node.waits_for().is_none() {
+                    self.waits_until = None;
                     tracing::info!("the primary host is online");
                 }
                 false
             }
         }
+    }
+
+    /// Until when the primary host is waited for at this broker.
+    pub(in crate::upstream) const fn waits_until(&self) -> Option<Instant> {
+        self.waits_until
     }
 
     /// Says farewell, before the connection is ended on purpose.

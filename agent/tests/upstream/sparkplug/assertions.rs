@@ -23,7 +23,8 @@ fn check(name: &str, holds: impl Fn(&Evidence) -> bool) {
 
 impl Evidence {
     fn lives(&self) -> impl Iterator<Item = &Life> {
-        self.plain.iter().chain(&self.wrapped).chain(&self.hosted)
+        let alone = self.plain.iter().chain(&self.wrapped);
+        alone.chain(&self.hosted).chain(&self.walked)
     }
 
     fn said<'e>(&'e self, what: &'e str) -> impl Iterator<Item = &'e Said> + 'e {
@@ -273,6 +274,15 @@ fn leaves_when_host_goes(evidence: &Evidence) -> bool {
     ) && evidence.hosted.len() == 2
 }
 
+fn walks_from_broker_to_broker(evidence: &Evidence) -> bool {
+    let leaves = |life: &Life| {
+        let after = life.after("offline").unwrap_or_default();
+        matches!(after, [Step::Said(death), Step::Disconnected] if is_death(death))
+            && life.said().any(|said| said.what() == Some("NBIRTH"))
+    };
+    evidence.walked.len() == 3 && evidence.walked.iter().all(leaves)
+}
+
 fn ids(evidence: &Evidence, level: usize) -> BTreeSet<String> {
     let all = evidence.lives().flat_map(Life::said);
     all.filter_map(|said| said.topic.split('/').nth(level).map(str::to_owned))
@@ -476,6 +486,12 @@ assertions! {
     tck_id_operational_behavior_edge_node_intentional_disconnect_ndeath: |e| stops_orderly(e);
     tck_id_operational_behavior_edge_node_intentional_disconnect_packet: |e| stops_orderly(e);
     tck_id_operational_behavior_edge_node_termination_host_offline: |e| leaves_when_host_goes(e);
+    tck_id_operational_behavior_edge_node_termination_host_offline_reconnect: |e|
+        walks_from_broker_to_broker(e);
+    tck_id_operational_behavior_primary_application_state_with_multiple_servers_single_server: |e|
+        walks_from_broker_to_broker(e);
+    tck_id_operational_behavior_primary_application_state_with_multiple_servers_walk: |e|
+        walks_from_broker_to_broker(e);
     tck_id_operational_behavior_edge_node_termination_host_offline_timestamp: |e|
         e.hosted.first().and_then(|life| life.after("old offline")).is_some_and(|after| {
             matches!(after, [Step::Said(data), ..] if data.what() == Some("DDATA"))

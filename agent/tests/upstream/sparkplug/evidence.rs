@@ -1,7 +1,7 @@
 //! Sessions of an edge node, packet by packet, as a broker has them.
 
 use super::wire::{Metric, Payload, Value};
-use super::{GROUP, NODE, edge_node, plant};
+use super::{GROUP, NODE, edge_node, edge_node_at, plant};
 use crate::fake::{FakeBroker, Peer};
 use crate::rig::{Rig, event, summary, within};
 use andon_core::plant::GATEWAY;
@@ -24,6 +24,9 @@ pub struct Evidence {
     pub wrapped: Vec<Life>,
     /// Two connections of a node with a primary host.
     pub hosted: Vec<Life>,
+    /// Three connections of a node with two brokers, at the first, the other and the first: each ends
+    /// before the next begins, because the primary host goes.
+    pub walked: Vec<Life>,
 }
 
 /// One connection.
@@ -159,6 +162,7 @@ pub fn evidence() -> &'static Evidence {
                 plain: plain().await,
                 wrapped: wrapped().await,
                 hosted: hosted().await,
+                walked: walked().await,
             }
         }))
     })
@@ -482,4 +486,26 @@ async fn hosted() -> Vec<Life> {
     two.until_nothing_waits(&rig).await;
     tokio::join!(rig.stop(), two.to_end());
     vec![one.life, two.life]
+}
+
+async fn walked() -> Vec<Life> {
+    let brokers = [FakeBroker::start().await, FakeBroker::start().await];
+    let ports = [brokers[0].port, brokers[1].port];
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, lost) = edge_node_at(dir, &ports, Some("scada"));
+    lost.send_replace(Arc::from([false, false]));
+    rig.start();
+    let mut lives = Vec::new();
+    // A host has a time stamp of its own at each broker.
+    for (at, timestamp) in [(0, 1000), (1, 10), (0, 2000)] {
+        let mut one = Recorder::accept(&brokers[at]).await;
+        one.state("scada", true, timestamp).await;
+        one.until_status().await;
+        one.did("offline");
+        one.state("scada", false, timestamp).await;
+        one.to_end().await;
+        lives.push(one.life);
+    }
+    rig.stop().await;
+    lives
 }

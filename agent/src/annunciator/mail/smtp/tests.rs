@@ -13,6 +13,7 @@ fn mail(username: Option<&str>) -> Mail {
             port: 587,
             tls: None,
             username: username.map(Into::into),
+            username_file: None,
             password_file: None,
         },
         security: Security::None,
@@ -60,6 +61,7 @@ async fn hand_over(
     let server = tokio::spawn(serve(theirs, answers.to_vec()));
     let mail = mail(user);
     let secrets = Secrets {
+        username: None,
         password: "secret".into(),
         tls: None,
     };
@@ -122,6 +124,7 @@ async fn only_after_the_last_point_nobody_knows() {
             let server = tokio::spawn(serve(theirs, answers));
             let mail = mail(None);
             let secrets = Secrets {
+                username: None,
                 password: String::new(),
                 tls: None,
             };
