@@ -191,18 +191,19 @@ RETURNS TABLE (
          LATERAL andon_figures(t.s) AS f
 $$;
 
--- Each shift of each line: for a BI tool, which asks for rows of a table.
+-- Each shift of each line, whichever gateways its machines are behind: for a BI tool, which asks for
+-- rows of a table. `area` is the topic up to the area.
 CREATE VIEW andon_line_shift AS
-SELECT head, coalesce(line, '-') AS line, shift_date, shift,
+SELECT area, coalesce(line, '-') AS line, shift_date, shift,
        (s).devices, (s).good, (s).scrap, (s).total, (s).failures,
        f.planned_ms, f.coverage, f.availability, f.fault_time_ratio, f.capacity_utilisation, f.oee,
        f.effectiveness, f.quality_ratio, f.fault_rate_per_h, f.mtbf_s, f.mttr_s, f.throughput_per_h
 FROM (
-    SELECT head, line, left(period, 10)::date AS shift_date, substr(period, 12) AS shift,
+    SELECT regexp_replace(head, '/[^/]+$', '') AS area, line, left(period, 10)::date AS shift_date, substr(period, 12) AS shift,
            andon_sum(sums) AS s
     FROM andon_sums_by_device('shift', 0, 9223372036854775807, 'shift')
     WHERE period <> ''
-    GROUP BY head, line, period
+    GROUP BY 1, line, period
 ) AS shifts, LATERAL andon_figures(s) AS f;
 
 -- Each machine on each production day, as its gateway computed it.

@@ -71,6 +71,9 @@ BEGIN
         RETURN;
     END IF;
     said := payload::jsonb;
+    IF jsonb_typeof(said) <> 'object' THEN
+        RAISE EXCEPTION 'not an object' USING ERRCODE = 'data_exception';
+    END IF;
     IF NOT said ? 'seq' THEN                 -- only records are numbered
         INSERT INTO andon_current VALUES (of_head, of_tail, said)
         ON CONFLICT (head, tail) DO UPDATE SET body = excluded.body;

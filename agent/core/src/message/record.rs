@@ -86,7 +86,7 @@ keys! {
 keys! {
     /// Which edition of a window it is.
     fn edition, edition_keys(fold: u32, rev: u32, merged: u32) {
-        "fold": u32 = fold, "0; counts up while a clock that was stepped back runs over times that it had labelled before. Part of the window's key.";
+        "fold": u32 = fold, "0; another number where a clock that was stepped back runs over times that it had labelled before, and where it was not set. Part of the window's key.";
         "rev": u32 = rev, "Corrections so far. Of one key (gateway, device, window, start_ms, fold) the highest counts.";
         "merged": u32 = merged, "How many windows it stands for: 1, or more after days of silence or where the outbox was full.";
     }
