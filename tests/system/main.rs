@@ -26,6 +26,7 @@ mod schema;
 mod serial_line;
 mod sms;
 mod sms_alarms;
+mod sparkplug;
 mod states_and_alarms;
 mod stopped;
 mod told;

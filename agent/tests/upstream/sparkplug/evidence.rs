@@ -247,11 +247,11 @@ impl Recorder {
     pub async fn until_nothing_waits(&mut self, rig: &Rig) {
         tokio::select! {
             () = rig.until_waiting(0) => {}
-            () = self.to_end() => panic!("the connection holds"),
+            () = self.until_end() => panic!("the connection holds"),
         }
     }
 
-    pub async fn to_end(&mut self) {
+    pub async fn until_end(&mut self) {
         while self.step().await {}
     }
 
@@ -426,7 +426,7 @@ async fn plain() -> Vec<Life> {
     let mut two = Recorder::accept(&broker).await;
     two.until_nothing_waits(&rig).await;
     two.did("stop");
-    tokio::join!(rig.stop(), two.to_end());
+    tokio::join!(rig.stop(), two.until_end());
     vec![first, two.life]
 }
 
@@ -442,7 +442,7 @@ async fn wrapped() -> Vec<Life> {
     drop(peer);
     let mut two = Recorder::accept(&broker).await;
     two.until_status().await;
-    tokio::join!(rig.stop(), two.to_end());
+    tokio::join!(rig.stop(), two.until_end());
     vec![first, two.life]
 }
 
@@ -471,7 +471,7 @@ async fn hosted() -> Vec<Life> {
     one.until_what("DDATA", Some("press-1")).await;
     one.did("offline");
     one.state("scada", false, 1000).await;
-    one.to_end().await;
+    one.until_end().await;
 
     rig.make_of(vec![summary("press-1"), event("meanwhile")])
         .await;
@@ -484,7 +484,7 @@ async fn hosted() -> Vec<Life> {
     two.did("online");
     two.state("scada", true, 2000).await;
     two.until_nothing_waits(&rig).await;
-    tokio::join!(rig.stop(), two.to_end());
+    tokio::join!(rig.stop(), two.until_end());
     vec![one.life, two.life]
 }
 
@@ -503,7 +503,7 @@ async fn walked() -> Vec<Life> {
         one.until_status().await;
         one.did("offline");
         one.state("scada", false, timestamp).await;
-        one.to_end().await;
+        one.until_end().await;
         lives.push(one.life);
     }
     rig.stop().await;
