@@ -7,6 +7,8 @@ where the server listens: {"port": 41234}.
     {"do": "set", "unit": 1, "status": 2, "good": 65530}    change what the registers show
     {"do": "pace", "unit": 1, "good_s": 4, "scrap_s": 15}    while its status is 2 the press makes
                                                             a good part every 4 s, scrap every 15
+    {"do": "set", "unit": 9, "stuck": false}                the coils of a relay module read as off, whatever
+                                                            is written
     {"do": "dead", "unit": 3, "dead": true}                 the unit stops answering
     {"do": "report"}                                        what was made and who was asked when
     {"do": "relays"}                                        what was written to the relay module
@@ -93,8 +95,11 @@ class Relays(ModbusBaseSlaveContext):
     def __init__(self):
         self.coils = [False] * self.COILS
         self.writes = []
+        self.stuck = None  # how its coils read whatever is written; none: as they are
 
     def getValues(self, fc_as_hex, address, count=1):
+        if fc_as_hex == 1 and self.stuck is not None:
+            return [self.stuck] * count
         return self.coils[address : address + count]
 
     def setValues(self, fc_as_hex, address, values):

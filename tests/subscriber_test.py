@@ -222,6 +222,7 @@ def check_live(cursor):
     assert live() == ["status"], live()
     say("press/state", state="producing", run="b")
     assert live() == ["press/state", "status"], live()
+    say("cmd/ack", id="press.fault", token="secret", run="b")
     say("press/state")
     assert live() == ["status"], live()
     say("status", status="offline", run="b")

@@ -19,8 +19,8 @@ use andon_core::annunciate::Channel;
 use andon_core::time::Wall;
 use tokio::task::JoinSet;
 use told::Told;
-pub(crate) use worker::Speaker;
 use worker::Way;
+pub(crate) use worker::{Setups, Speaker};
 
 /// Starts the workers of the channels that the settings have; they end with the set.
 pub(crate) fn start(

@@ -23,7 +23,7 @@ pub use selftest::{Part, SelfTest, Verdict};
 
 use crate::annunciator::horn::{self, Horns};
 use crate::annunciator::sms::{self, Texts, Worker};
-use crate::annunciator::{self, Speaker};
+use crate::annunciator::{self, Setups, Speaker};
 use crate::board::{self, Watched};
 use crate::clock;
 use crate::control;
@@ -39,6 +39,7 @@ use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
 use andon_core::annunciate::Channel;
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
+use andon_core::own::Own;
 use andon_core::plant::Plant;
 use andon_core::record::Run;
 use andon_core::time::Now;
@@ -136,21 +137,11 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (asks, ask_queue) = Asks::channel();
     let (orders, order_queue) = Orders::channel();
     let (mut desks, word_queue) = Desks::new();
-    let (texts, _texting) = text_messages(&settings, &mut desks, &stop);
+    let own = OwnReports::new();
+    let (texts, _texting) = text_messages(&settings, &mut desks, &own, &stop);
     let scripts = Scripts::open(&settings, &from_field, stop.clone()).await;
     // Held here too, so that a gateway without links runs all the same.
     let open = from_field.clone();
-    let own = OwnReports::new();
-    let selftest = SelfTest::new(asks.clone(), own.clone(), settings.data_dir.clone());
-    let mut nights = JoinSet::new();
-    nights.spawn(known_time::keep(settings.data_dir.clone()));
-    if let Some(minute) = settings.selftest {
-        nights.spawn(
-            selftest
-                .clone()
-                .every_night(minute, plant.calendar.zone.clone()),
-        );
-    }
     // Whatever sounds is off before the links end, and they before the engine does.
     let (stop_others, others_stopped) = watch::channel(false);
     let until = others_stopped.clone();
@@ -164,7 +155,23 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     };
     let board = board::start(&settings, &open, watched, &others_stopped, &mut field.tasks);
     let outputs = drivers.health.clone();
-    drivers.end_before(stop.clone(), stop_others);
+    if !drivers.trials.is_empty() {
+        tokio::spawn(drivers.trials.work(own.tester(Own::HornTest)));
+    }
+    horn::end_before(drivers.tasks, stop.clone(), stop_others);
+    let selftest = SelfTest::new(
+        asks.clone(),
+        own.clone(),
+        board.clone(),
+        texts.clone(),
+        settings.data_dir.clone(),
+    );
+    let mut nights = JoinSet::new();
+    nights.spawn(known_time::keep(settings.data_dir.clone()));
+    if let Some(minute) = settings.selftest {
+        let zone = plant.calendar.zone.clone();
+        nights.spawn(selftest.clone().every_night(minute, zone));
+    }
     let refusals = Refusals::default();
     let acting = Acting::open(settings.http.as_ref(), &refusals).await;
     let door = Door {
@@ -192,7 +199,13 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         ..
     } = settings;
     let of_history: u64 = limits.logs.iter().map(|log| log.bytes).sum();
-    let (store, opened) = open_store(start, disk_budget.saturating_sub(of_history)).await?;
+    let late = plant.devices.iter().map(|device| device.late_ms);
+    let options = store::Options {
+        start,
+        budget: disk_budget.saturating_sub(of_history),
+        late_ms: late.max().unwrap_or(0),
+    };
+    let (store, opened) = open_store(options).await?;
     let run = opened.run;
     tracing::info!(
         "run {}, boot {}: {} devices, {} reads, {} records wait",
@@ -243,6 +256,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         gateway: plant.gateway.id.clone(),
         run: andon_core::message::run_id(&run),
         asks,
+        setups: Setups::new(own.clone()),
     };
     annunciator::start(&mut tellers, webhooks, mail, &mut desks, &speaker);
     let shift = Shift::new(
@@ -328,6 +342,7 @@ fn sparkplug(
 fn text_messages(
     settings: &Settings,
     desks: &mut Desks,
+    own: &OwnReports,
     stop: &watch::Receiver<bool>,
 ) -> (Option<Texts>, JoinSet<()>) {
     let mut tasks = JoinSet::new();
@@ -337,16 +352,17 @@ fn text_messages(
             gateway: settings.plant.gateway.id.to_string(),
             refused: settings.data_dir.join(PIN_REFUSED),
             desk: desks.desk(Channel::Sms),
+            tester: own.tester(Own::Modem),
             stop: stop.clone(),
         });
         tasks.spawn(worker.run());
+        tasks.spawn(sms::watch_over(texts.health.clone(), own.clone()));
         texts
     });
     (texts, tasks)
 }
 
-async fn open_store(start: store::Start, budget: u64) -> Result<(Store, store::Opened), RunError> {
-    let options = store::Options { start, budget };
+async fn open_store(options: store::Options) -> Result<(Store, store::Opened), RunError> {
     let opened = tokio::task::spawn_blocking(move || store::open(options)).await;
     match opened {
         Ok(opened) => opened.map_err(RunError::Open),

@@ -604,4 +604,6 @@ pub struct Upstream {
     pub ack_timeout: Duration,
     /// Records on their way at once.
     pub window: u16,
+    /// Records of the backlog that are sent in a second, at most.
+    pub replay: u32,
 }

@@ -19,7 +19,7 @@ person; they come one after the other, each acknowledged by a reply before the n
 at rest when it comes. Those of the others are of low priority, only load, and measured up to the journal.
 
 Every fault must arrive everywhere; there is a moment at the end for the last. The last line says what the median
-is allowed to be: half of the poll interval, which is what polling at that interval costs, and 50 ms.
+is allowed to be: one poll interval and 50 ms, of which polling at that interval costs half an interval.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ import time
 
 DEVICES, REGISTERS, INTERVAL_S, TOLD = 200, 100, 1.0, 40
 SPACING_S, HOLD_S, WARM_S, LAST_S = 6.0, 2.0, 8, 3.0
-ALLOWED_MS = INTERVAL_S * 1000 / 2 + 50
+ALLOWED_MS = INTERVAL_S * 1000 + 50
 PRODUCING, FAULTED = 2, 4
 READ_COILS, WRITE_COIL = 1, 5
 MODEM = pathlib.Path(__file__).resolve().parent.parent / "modem.py"
@@ -101,13 +101,14 @@ class Journal:
     LINE = re.compile(r"alarm ([dt]\d+)\.fault number \d+: \S+ to unack-active")
 
     def __init__(self, bench):
-        self.bench = bench
+        self.bench, self.is_disk_refused = bench, False
 
     async def watch(self, agent):
         async for line in agent.stdout:
             found = self.LINE.search(line.decode())
             if found:
                 self.bench.seen(self.name, self.bench.by_name[found.group(1)])
+            self.is_disk_refused |= b"records wait in memory" in line
 
 
 class Horn:
@@ -316,6 +317,8 @@ class Bench:
         disk = "full" if full else "as it should be"
         print(f"{DEVICES} devices x {REGISTERS} registers x {INTERVAL_S:g} s, {len(faults)} faults")
         print(f"broker unreachable, disk {disk}")
+        if full != self.journal.is_disk_refused:
+            raise SystemExit("the disk was not as it was meant to be")
         well = True
         for end in ("journal", "horn", "message"):
             meant = [key for key in faults if end == "journal" or self.by_name[key[0]].is_told]

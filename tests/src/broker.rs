@@ -1,14 +1,17 @@
-//! A mosquitto of one's own, that can go away, come back and forget.
+//! A broker of one's own (a mosquitto, or what `ANDON_BROKER` names), that can go away, come back and forget.
 
-use crate::recorder;
 use crate::scenario::{Scenario, free_port};
 use crate::{Failure, Outcome, SOON, log_file, wait_for};
+use crate::{network, recorder};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// A mosquitto with persistence on a free loopback port.
+/// Where NATS keeps what is persistent.
+const STORE: &str = "store";
+
+/// A broker with persistence on a free loopback port.
 #[derive(Debug)]
 pub struct Broker {
     directory: PathBuf,
@@ -23,7 +26,7 @@ impl Broker {
         fs::create_dir(&directory)?;
         let (port, child) = first_of_three(|| {
             let port = free_port()?;
-            Ok((port, Some(mosquitto(&directory, port)?)))
+            Ok((port, Some(start(&directory, port)?)))
         })?;
         Ok(Self {
             directory,
@@ -47,7 +50,7 @@ impl Broker {
 
     /// Comes back on the same port with what it saved.
     pub fn start_again(&mut self) -> Outcome {
-        self.child = Some(mosquitto(&self.directory, self.port)?);
+        self.child = Some(start(&self.directory, self.port)?);
         Ok(())
     }
 
@@ -55,9 +58,16 @@ impl Broker {
     /// a broker does with messages that nobody listens to is not the agent's to answer for.
     pub fn stop_and_forget(&mut self) -> Outcome {
         self.stop()?;
-        fs::remove_file(self.directory.join("mosquitto.db"))?;
+        for kept in ["mosquitto.db", STORE] {
+            let kept = self.directory.join(kept);
+            if kept.is_dir() {
+                fs::remove_dir_all(kept)?;
+            } else if kept.exists() {
+                fs::remove_file(kept)?;
+            }
+        }
         let elsewhere = free_port()?;
-        let child = mosquitto(&self.directory, elsewhere)?;
+        let child = start(&self.directory, elsewhere)?;
         let subscribed = recorder::subscribe(elsewhere);
         stop(child)?;
         subscribed
@@ -73,28 +83,32 @@ impl Drop for Broker {
     }
 }
 
-fn mosquitto(directory: &std::path::Path, port: u16) -> Outcome<Child> {
-    let config = directory.join("mosquitto.conf");
-    // Started by root, mosquitto would become a user who may not write here.
-    let text = format!(
-        "user root\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n\
-         persistence_location {}/\nmax_queued_messages 0\nlog_type all\n",
-        directory.display()
-    );
-    fs::write(&config, text)?;
-    let log = directory.join("mosquitto.log");
-    let starts = |text: &str| text.matches(" running\n").count();
+/// What is started, and how it is known that it listens: an answer at the port might be somebody else's.
+struct Make {
+    command: Command,
+    ready: &'static str,
+}
+
+fn start(directory: &Path, port: u16) -> Outcome<Child> {
+    let make = match std::env::var("ANDON_BROKER").as_deref() {
+        Err(_) | Ok("mosquitto") => mosquitto(directory, port)?,
+        Ok("nats") => nats(directory, port)?,
+        Ok(other) => {
+            let what = format!("ANDON_BROKER is {other}: mosquitto or nats");
+            return Err(Failure::new(what));
+        }
+    };
+    let Make { mut command, ready } = make;
+    let log = directory.join("broker.log");
+    let starts = |text: &str| text.matches(ready).count();
     let before = fs::read_to_string(&log).map_or(0, |text| starts(&text));
-    let mut child = Command::new("mosquitto")
-        .arg("-c")
-        .arg(&config)
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log_file(&log)?)
         .spawn()
-        .map_err(|error| Failure::new(format!("mosquitto: {error}; tests/run installs it")))?;
-    // Its log says that it listens; an answer at the port might be somebody else's.
-    let ended = wait_for("word from mosquitto", SOON, || {
+        .map_err(|error| Failure::new(format!("{command:?}: {error}; tests/run installs it")))?;
+    let ended = wait_for("word from the broker", SOON, || {
         let running = fs::read_to_string(&log).is_ok_and(|text| starts(&text) > before);
         let ended = child.try_wait().ok().flatten();
         (running || ended.is_some()).then_some(ended)
@@ -102,10 +116,47 @@ fn mosquitto(directory: &std::path::Path, port: u16) -> Outcome<Child> {
     match ended {
         None => Ok(child),
         Some(status) => Err(Failure::new(format!(
-            "mosquitto at port {port}: {status}; see {}",
+            "the broker at port {port}: {status}; see {}",
             log.display()
         ))),
     }
+}
+
+fn mosquitto(directory: &Path, port: u16) -> Outcome<Make> {
+    let config = directory.join("mosquitto.conf");
+    // Started by root, mosquitto would become a user who may not write here.
+    let text = format!(
+        "user root\nlistener {port} {}\nallow_anonymous true\npersistence true\n\
+         persistence_location {}/\nmax_queued_messages 0\nlog_type all\n",
+        network::here(),
+        directory.display()
+    );
+    fs::write(&config, text)?;
+    let mut command = Command::new("mosquitto");
+    command.arg("-c").arg(&config);
+    Ok(Make {
+        command,
+        ready: " running\n",
+    })
+}
+
+fn nats(directory: &Path, port: u16) -> Outcome<Make> {
+    let config = directory.join("nats.conf");
+    // Its own protocol, which nobody here speaks, wants a port as well.
+    let text = format!(
+        "listen: \"127.0.0.1:{}\"\nserver_name: one\njetstream {{ store_dir: {:?} }}\n\
+         mqtt {{ listen: \"{}:{port}\" }}\n",
+        free_port()?,
+        directory.join(STORE),
+        network::here()
+    );
+    fs::write(&config, text)?;
+    let mut command = Command::new("nats-server");
+    command.arg("-c").arg(&config);
+    Ok(Make {
+        command,
+        ready: "Server is ready",
+    })
 }
 
 /// Others look for free ports, too: between finding one and listening there it may be taken.

@@ -14,6 +14,7 @@ pub mod line;
 pub mod maps;
 pub mod meter;
 pub mod modem;
+pub mod network;
 pub mod oven;
 pub mod presses;
 pub mod random;

@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::broker::Broker;
+use crate::network::{CENTRE, Gateway};
 use crate::oven::Oven;
 use crate::presses::{Made, Presses};
 use crate::recorder::Recorder;
@@ -40,30 +41,48 @@ pub struct Line {
     /// The oven.
     pub oven: Oven,
     config: PathBuf,
+    /// Where presses and agent are, if not here.
+    gateway: Option<Gateway>,
 }
 
 impl Line {
     /// The line as shipped, with its shifts.
     pub fn as_shipped(name: &str) -> Outcome<Self> {
-        Self::new(name, Scenario::press_line)
+        Self::new(name, Scenario::press_line, None)
+    }
+
+    /// The line without shifts, with presses and agent behind a link of their own; the broker, the oven
+    /// and the subscriber are here.
+    pub fn behind(name: &str, gateway: Gateway) -> Outcome<Self> {
+        let around_the_clock = Scenario::press_line_around_the_clock;
+        let line = Self::new(name, around_the_clock, Some(gateway))?;
+        let text = fs::read_to_string(&line.config)?;
+        let broker = format!("mqtt://127.0.0.1:{}", line.broker.port());
+        let there = format!("mqtt://{CENTRE}:{}", line.broker.port());
+        fs::write(&line.config, text.replace(&broker, &there))?;
+        Ok(line)
     }
 
     /// The line without shifts: all time is planned.
     pub fn around_the_clock(name: &str) -> Outcome<Self> {
-        Self::new(name, Scenario::press_line_around_the_clock)
+        Self::new(name, Scenario::press_line_around_the_clock, None)
     }
 
     /// The line with shifts of two minutes: all time is planned.
     pub fn in_short_shifts(name: &str) -> Outcome<Self> {
-        Self::new(name, Scenario::press_line_in_short_shifts)
+        Self::new(name, Scenario::press_line_in_short_shifts, None)
     }
 
     fn new(
         name: &str,
         write_config: impl Fn(&Scenario, u16, u16) -> Outcome<PathBuf>,
+        gateway: Option<Gateway>,
     ) -> Outcome<Self> {
         let scenario = Scenario::new(name)?;
-        let mut presses = Presses::start(&scenario, 2)?;
+        let mut presses = match &gateway {
+            Some(gateway) => gateway.inside(|| Presses::start(&scenario, 2))?,
+            None => Presses::start(&scenario, 2)?,
+        };
         for unit in [1, 2] {
             // Both halves of the good counter move, and the scrap counter wraps, within minutes.
             presses.set(
@@ -82,6 +101,7 @@ impl Line {
             recorder,
             oven,
             config,
+            gateway,
         })
     }
 
@@ -91,9 +111,26 @@ impl Line {
         Ok(fs::write(&self.config, format!("{before}\n{sections}"))?)
     }
 
+    /// Adds keys to `[upstream]`, for the agent that is started next.
+    pub fn upstream(&self, keys: &str) -> Outcome {
+        let before = fs::read_to_string(&self.config)?;
+        let after = before.replacen("[upstream]\n", &format!("[upstream]\n{keys}\n"), 1);
+        Ok(fs::write(&self.config, after)?)
+    }
+
+    /// The link of the gateway.
+    pub fn gateway(&self) -> Outcome<&Gateway> {
+        let none = || Failure::new("the gateway of this line has no link of its own");
+        self.gateway.as_ref().ok_or_else(none)
+    }
+
     /// Starts the agent, or starts it again on the same data.
     pub fn start_agent(&self) -> Outcome<Agent> {
-        Agent::run(&self.config, &self.scenario.path("agent.log"))
+        let start = || Agent::run(&self.config, &self.scenario.path("agent.log"));
+        match &self.gateway {
+            Some(gateway) => gateway.inside(start),
+            None => start(),
+        }
     }
 
     /// What the agent has written to standard output and error so far.

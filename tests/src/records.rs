@@ -344,9 +344,24 @@ fn check_sum(window: &Record, minutes: &[Record]) -> Outcome {
     Ok(())
 }
 
-/// The sum of one part over windows.
+/// The sum of one part over windows. A count must have been read in each of them, except in one that
+/// was over before a poll was due: nobody knows of any parts there, and those there are come later.
 pub fn sum(windows: &[Record], part: &str) -> Outcome<i64> {
-    windows.iter().map(|window| window.int(part)).sum()
+    let mut sum = 0;
+    for window in windows {
+        let is_count = ["good", "scrap", "total", "gap_total"].contains(&part);
+        if !is_count || !is_too_short_to_count(window)? {
+            sum += window.int(part)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// Whether a window has no count and says so, and could not have one.
+fn is_too_short_to_count(window: &Record) -> Outcome<bool> {
+    let has_none = window.body.get("total").is_some_and(Value::is_null)
+        && window.text("quality_ratio_reason") == "no-count";
+    Ok(has_none && window.int("window_ms")? < window.int("every_ms")?)
 }
 
 /// Everything above, for all devices; returns the records, each once.
@@ -495,6 +510,23 @@ mod tests {
         assert!(check_tiers(&and(hour(3, 35)), "press-1").is_err());
         let longer = with(hour(3, 34), "end_ms", 180_000);
         assert!(check_tiers(&and(longer), "press-1").is_err());
+    }
+
+    #[test]
+    fn only_a_window_without_a_poll_may_be_without_a_count() {
+        let short = with(minute(2, 60_000), "window_ms", 288);
+        let null = |record: Record, key: &str| with(record, key, Value::Null);
+        let null = null(null(null(short, "good"), "scrap"), "total");
+        let null = with(
+            with(null, "every_ms", 1000),
+            "quality_ratio_reason",
+            "no-count",
+        );
+        let of = |record: Record| sum(&[minute(1, 0), record], "good");
+        assert_eq!(of(null.clone()).unwrap(), 16);
+        assert!(of(with(null.clone(), "window_ms", 1000)).is_err());
+        assert!(of(with(null.clone(), "quality_ratio_reason", Value::Null)).is_err());
+        assert_eq!(sum(&[null], "window_ms").unwrap(), 288);
     }
 
     #[test]

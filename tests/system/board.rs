@@ -180,6 +180,11 @@ fn the_board_sounds_is_pressed_and_outlives_the_agent() -> Outcome {
     heard_and_lit(&mut bench)?;
     acknowledged_by_its_button(&mut bench)?;
 
+    let tested = bench.andon(&["selftest", "--json"])?;
+    let parts: Value = serde_json::from_slice(&tested.stdout)?;
+    let mut parts = parts.as_array().into_iter().flatten();
+    let board = parts.find(|part| part["part"] == "board");
+    assert_eq!(board.map(|board| &board["result"]), Some(&"passed".into()));
     let tested = bench.andon(&["board", "test"])?;
     assert!(tested.status.success(), "{tested:?}");
     let all = |outputs: Outputs| outputs.red && outputs.yellow && outputs.green;

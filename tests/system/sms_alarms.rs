@@ -181,7 +181,7 @@ fn a_fault_reaches_a_telephone_and_is_acknowledged_from_there() -> Outcome {
     assert_eq!(sent[0].to, TECHNICIAN);
     let text = &sent[0].text;
     assert!(
-        text.starts_with("【安灯】紧急报警 一号冲压机 故障停机 光幕动作 "),
+        text.starts_with("【安灯】紧急报警：一号冲压机 故障停机，光幕动作，"),
         "{text}"
     );
     let code = sent[0].code()?.to_owned();
@@ -195,7 +195,7 @@ fn a_fault_reaches_a_telephone_and_is_acknowledged_from_there() -> Outcome {
     let sent = plant.wait_sent(2)?;
     assert_eq!(
         sent[1].text,
-        "【安灯】代码不对，请回复“确认”加短信中的4位代码。"
+        "【安灯】代码有误，请回复“确认”加短信中的4位代码。"
     );
     assert_eq!(plant.fault()?["state"], "unack-active");
 

@@ -150,6 +150,9 @@ pub struct Subject {
     pub clock: Option<Box<str>>,
     /// Whether its condition still holds.
     pub is_active: bool,
+    /// Of a call: when somebody arrived and when it was solved, in the plant's time, as far as that is so
+    /// and anybody knows the time. None of what is no call.
+    pub call: Option<[Option<Box<str>>; 2]>,
 }
 
 /// What became of a notice.

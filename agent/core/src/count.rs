@@ -50,6 +50,8 @@ pub struct Dial {
 pub struct Counter {
     dial: Dial,
     last: Option<(i64, Odometer)>,
+    /// Planned time was unknown since.
+    is_in_gap: bool,
 }
 
 /// What a reading tells.
@@ -66,7 +68,11 @@ pub(crate) enum Step {
 impl Counter {
     /// A counter that nobody has read.
     pub const fn new(dial: Dial) -> Counter {
-        Counter { dial, last: None }
+        Counter {
+            dial,
+            last: None,
+            is_in_gap: false,
+        }
     }
 
     /// What it is.
@@ -83,6 +89,7 @@ impl Counter {
     pub fn resume(&mut self, before: &Counter) {
         if self.is_like(before) {
             self.last = before.last;
+            self.is_in_gap = before.is_in_gap;
         }
     }
 
@@ -95,7 +102,15 @@ impl Counter {
     ) -> (Step, Option<Odometer>) {
         let step = self.step(raw, now, rate);
         let before = self.last.replace((raw, *now));
+        self.is_in_gap = false;
         (step, before.map(|(_, then)| then))
+    }
+
+    /// How long ago it was read, if planned time was unknown since: parts may have been made that are
+    /// learned by its next reading.
+    fn gap_ms(&self, elapsed_ms: u64) -> Option<u64> {
+        let (_, then) = self.last.filter(|_| self.is_in_gap)?;
+        Some(elapsed_ms.saturating_sub(then.elapsed_ms))
     }
 
     fn step(&self, raw: i64, now: &Odometer, rate: Option<u64>) -> Step {
@@ -250,8 +265,22 @@ impl Counting {
         }
     }
 
-    /// Parts and uncounted time of the open window.
-    pub fn parts(&self) -> (Parts, Uncounted) {
+    /// Planned time passes that is unknown.
+    pub fn pass_unknown(&mut self) {
+        for counter in self.counters.iter_mut().flatten() {
+            counter.is_in_gap = true;
+        }
+    }
+
+    /// See [`Parts::gap_after_ms`]; `elapsed_ms` is what the odometer shows.
+    fn gap_after_ms(&self, elapsed_ms: u64) -> u64 {
+        let counters = self.counters.iter().flatten();
+        let open = counters.filter_map(|counter| counter.gap_ms(elapsed_ms));
+        open.max().unwrap_or(0)
+    }
+
+    /// Parts and uncounted time of the open window, when the odometer shows `elapsed_ms`.
+    pub fn parts(&self, elapsed_ms: u64) -> (Parts, Uncounted) {
         let (good, scrap, total, _) = self.counts();
         let gap = |role: Counts| self.window[role as usize].gap;
         // Of a window in which the other count was not read as well: the longer ones know the total.
@@ -268,6 +297,7 @@ impl Counting {
                 total,
                 gap_total,
                 gap_before_ms,
+                gap_after_ms: self.gap_after_ms(elapsed_ms),
             },
             self.uncounted,
         )

@@ -40,6 +40,9 @@ const MONTH_MS: i64 = 30 * 24 * 3_600_000;
 /// Alarms that the sketch of the most frequent keeps.
 const SKETCH: usize = 32;
 
+/// Acknowledgements of which the time is kept: the newest.
+const ACKS: usize = 64;
+
 /// Marks a minute of a flood; the rest is the number of alarms in it.
 const IN_FLOOD: u16 = 0x8000;
 
@@ -77,6 +80,8 @@ struct Month {
     since: Wall,
     totals: Totals,
     top: heapless::Vec<Frequent, SKETCH>,
+    /// Milliseconds that the newest acknowledgements took, a ring.
+    acks: heapless::Vec<u32, ACKS>,
 }
 
 /// One of the most frequent alarms.
@@ -128,6 +133,7 @@ pub struct Kept<Id> {
     since: Wall,
     totals: Totals,
     top: Vec<(Id, u64, u64)>,
+    acks: Vec<u32>,
 }
 
 impl Hygiene {
@@ -212,6 +218,7 @@ impl Hygiene {
     /// Somebody acknowledged it, `after_ms` after it was raised.
     pub fn acknowledged(&mut self, alarm: u16, now: Mono, after_ms: u64) {
         self.saw_acknowledged(alarm, now);
+        self.month.note_ack(after_ms);
         let totals = &mut self.month.totals;
         totals.acknowledged += 1;
         totals.ack_ms = totals.ack_ms.saturating_add(after_ms);
@@ -284,6 +291,16 @@ impl Hygiene {
         self.month.totals
     }
 
+    /// The median of the newest acknowledgements, in milliseconds from raised to acknowledged: of 64 at
+    /// most. None without any.
+    pub fn ack_median_ms(&self) -> Option<u64> {
+        let mut acks = self.month.acks.clone();
+        acks.sort_unstable();
+        let low = *acks.get(acks.len().checked_sub(1)? / 2)?;
+        let high = *acks.get(acks.len() / 2)?;
+        Some(u64::midpoint(low.into(), high.into()))
+    }
+
     /// Since when the totals and the most frequent count.
     pub const fn since(&self) -> Wall {
         self.month.since
@@ -310,6 +327,7 @@ impl Hygiene {
             since: self.month.since,
             totals: self.month.totals,
             top: self.month.top.iter().map(of).collect(),
+            acks: self.month.acks.to_vec(),
         }
     }
 
@@ -334,6 +352,8 @@ impl Hygiene {
         }
         self.month.since = kept.since;
         self.month.totals = kept.totals;
+        // As many were kept as there is room for, here and below.
+        self.month.acks = kept.acks.iter().copied().take(ACKS).collect();
         self.month.top.clear();
         for (id, count, over) in &kept.top {
             if let Some(alarm) = find(id) {
@@ -342,7 +362,6 @@ impl Hygiene {
                     count: *count,
                     over: *over,
                 };
-                // As many were kept as there is room for.
                 let _ = self.month.top.push(one);
             }
         }
@@ -385,6 +404,18 @@ impl Hygiene {
 }
 
 impl Month {
+    /// Before it is counted among the totals.
+    fn note_ack(&mut self, after_ms: u64) {
+        let after = u32::try_from(after_ms).unwrap_or(u32::MAX);
+        // The remainder is below 64.
+        let oldest = (self.totals.acknowledged % ACKS as u64) as usize;
+        if self.acks.push(after).is_err()
+            && let Some(oldest) = self.acks.get_mut(oldest)
+        {
+            *oldest = after;
+        }
+    }
+
     fn count(&mut self, alarm: u16) {
         if let Some(known) = self.top.iter_mut().find(|one| one.alarm == alarm) {
             known.count += 1;

@@ -12,7 +12,7 @@ mod measure;
 pub use measure::{Measure, Part};
 
 use crate::state::State;
-use crate::summary::{Needs, Sum, Summary};
+use crate::summary::{Needs, Parts, Sum, Summary};
 
 /// Why a figure has no value. The order is that of importance, highest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,7 @@ pub enum Why {
     LowCoverage,
     /// Nothing was planned.
     NoPlannedTime,
-    /// Parts were learned by a reading that spans more than this window.
+    /// Parts were learned by a reading that spans more than this window, or will be.
     CountsAcrossGap,
     /// Nothing counts the parts, or nothing was counted.
     NoCount,
@@ -365,8 +365,16 @@ impl Sums {
     }
 
     /// Parts of what the rated rate would have made; bounds: the uncounted time made nothing, or
-    /// ran at rated rate.
+    /// ran at rated rate. Where the window does not contain a whole gap, too: what was learned over one
+    /// that began earlier was made before, or here; one that ends later made nothing here, or ran at
+    /// rated rate.
     fn of_capacity(&self, key: Key, parts: Result<u128, Why>) -> Figure {
+        let Parts {
+            gap_total,
+            gap_before_ms,
+            gap_after_ms,
+            ..
+        } = self.sum.parts;
         let rated = self.rated(self.planned, self.sum.unrated.planned_ms);
         let all = parts.and_then(|parts| {
             let capacity = self.sum.capacity.ok_or(Why::NoRatedRate)?;
@@ -374,7 +382,7 @@ impl Sums {
         });
         let value = all.and_then(|(made, capacity, rated)| {
             self.covered()?;
-            if self.sum.parts.gap_before_ms > 0 {
+            if gap_before_ms > 0 || gap_after_ms > 0 {
                 return Err(Why::CountsAcrossGap);
             }
             let counted = u128::from(capacity.planned.saturating_sub(capacity.uncounted));
@@ -383,10 +391,20 @@ impl Sums {
         let (low, high) = match all {
             Ok((made, capacity, rated)) => {
                 let possible = u128::from(capacity.planned);
-                let high = rated.scale(made) + rated.of_all(capacity.uncounted);
+                let doubted = if gap_before_ms > 0 { gap_total } else { 0 };
+                let surely = made.saturating_sub(u128::from(doubted) * 1000);
+                let at_most = rated.scale(made) + rated.of_all(capacity.uncounted);
+                // Of what was not counted yet no more than the unknown time can be of this window.
+                let open = self.unknown.min(u128::from(gap_after_ms));
+                let possible_in_all = rated.of_all(capacity.planned);
+                let open = possible_in_all.saturating_mul(open);
                 (
-                    rated.ratio(made, possible),
-                    Fixed::ratio(high, rated.of_all(capacity.planned), RATIO),
+                    rated.ratio(surely, possible),
+                    Fixed::ratio(
+                        at_most.saturating_mul(self.planned).saturating_add(open),
+                        possible_in_all.saturating_mul(self.planned),
+                        RATIO,
+                    ),
                 )
             }
             Err(_) => (None, None),

@@ -139,7 +139,7 @@ pub enum Input {
         role: Counts,
         /// What it shows.
         value: i64,
-        /// Unknown time so far, when the log was last played.
+        /// Unknown time so far, with what is fresh and without it, when the log was last compacted.
         unknown_ms: u64,
     },
     /// See [`Machine::make`].
@@ -473,11 +473,19 @@ impl Late {
     /// Leaves out what says nothing: a state that is shown again while it is fresh, and of readings of
     /// a counter that rise within a minute all of which was known, those between the first and the last.
     fn compact(&mut self, device: &Device, calendar: &Calendar) {
-        let mut replay = self.base.clone();
+        // It is played with what is fresh and without it: time may be unknown to the one only.
+        let (mut all, mut told) = (self.base.clone(), self.base.clone());
         for entry in self.log.items_mut() {
-            replay.take(entry, device, calendar, &mut |_| {});
+            all.take(entry, device, calendar, &mut |_| {});
+            if entry.is_fresh {
+                told.pass(entry.at, device.merge_faults_ms, &mut |_| {});
+            } else {
+                told.take(entry, device, calendar, &mut |_| {});
+            }
             if let Input::Counts { unknown_ms, .. } = &mut entry.input {
-                *unknown_ms = replay.machine.ledger().unknown_ms();
+                // Neither goes back: the sum is the same only if both are.
+                let unknown = [&all, &told].map(|replay| replay.machine.ledger().unknown_ms());
+                *unknown_ms = unknown[0] + unknown[1];
             }
         }
         // Going back: of each counter the reading behind, and whether it is the last of its minute.

@@ -59,6 +59,8 @@ pub mod annunciate;
 
 pub mod record;
 
+pub mod merge;
+
 pub mod history;
 pub mod segments;
 

@@ -402,6 +402,9 @@ impl Machine {
             let producing = self.accounted == State::Producing;
             ledger.capacities.pass(ms, producing);
         }
+        if self.accounted == State::Unknown {
+            ledger.counting.pass_unknown();
+        }
         if self.shown == State::Unknown {
             ledger.unknown_ms += ms;
         }
@@ -481,7 +484,7 @@ impl Ledger {
 
     /// The parts of the open window so far.
     pub fn so_far(&self) -> Sum {
-        let (parts, uncounted) = self.counting.parts();
+        let (parts, uncounted) = self.counting.parts(self.elapsed_ms);
         Sum {
             times: self.times,
             uncounted_ms: uncounted.ms,

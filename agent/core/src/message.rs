@@ -4,6 +4,7 @@
 //! declared once (`declare`), for what is written and for its schema ([`payloads`]). What is shown on
 //! the gateway itself has the same form (`shown`).
 
+mod command;
 mod current;
 mod declare;
 mod event;
@@ -71,7 +72,7 @@ keys! {
     }
 }
 
-/// Every payload that is published, as it is declared.
+/// Every payload that goes through the broker, as it is declared.
 pub fn payloads() -> Vec<Payload> {
     Vec::from([
         record::kpi_payload(),
@@ -82,6 +83,7 @@ pub fn payloads() -> Vec<Payload> {
         current::state_payload(),
         current::now_payload(),
         current::alarm_payload(),
+        command::command_payload(),
     ])
 }
 

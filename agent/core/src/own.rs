@@ -26,13 +26,15 @@ pub enum Own {
     BoardLost,
     /// The horn has failed its test.
     HornTest,
+    /// A webhook or the mail server takes no messages until it is set up in another way.
+    Notify,
     /// A link is down.
     Link(LinkIndex),
 }
 
 impl Own {
     /// All that every gateway has but for its links.
-    pub const ALL: [Own; 8] = [
+    pub const ALL: [Own; 9] = [
         Own::ClockUnset,
         Own::DiskFull,
         Own::StoreDamaged,
@@ -41,6 +43,7 @@ impl Own {
         Own::Modem,
         Own::BoardLost,
         Own::HornTest,
+        Own::Notify,
     ];
 
     /// The id of its alarm; `link` is the id of the link that it is about.
@@ -54,6 +57,7 @@ impl Own {
             Own::Modem => "modem".into(),
             Own::BoardLost => "board-lost".into(),
             Own::HornTest => "horn-test".into(),
+            Own::Notify => "notify".into(),
             Own::Link(_) => format!("link-{link}"),
         }
     }

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of the stored form.
-pub const STORED_VERSION: u8 = 5;
+pub const STORED_VERSION: u8 = 6;
 
 /// Which run of the agent made a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -299,10 +299,13 @@ impl Sum {
             rest.producing = 0;
         }
         let counted = |count: Option<u64>| count.map(|_| 0);
+        let gap_after_ms = self.parts.gap_after_ms;
+        first.parts.gap_after_ms = gap_after_ms.saturating_sub(whole - ms);
         self.parts = Parts {
             good: counted(self.parts.good),
             scrap: counted(self.parts.scrap),
             total: counted(self.parts.total),
+            gap_after_ms,
             ..Parts::default()
         };
         (self.failures, self.repairs, self.repair_ms) = (0, 0, 0);
@@ -357,6 +360,7 @@ struct Counted {
     rate: u64,
     uncounted_ms: u32,
     gap_before_ms: u32,
+    gap_after_ms: u32,
     /// Time without a rated rate: planned, producing.
     unrated_ms: [u32; 2],
     /// Which of good, scrap, total and the capacity are known.
@@ -376,6 +380,7 @@ impl Counted {
             rate: capacity.rate,
             uncounted_ms: short(sum.uncounted_ms),
             gap_before_ms: short(parts.gap_before_ms),
+            gap_after_ms: short(parts.gap_after_ms),
             unrated_ms: [sum.unrated.planned_ms, sum.unrated.producing_ms].map(short),
             known: [good, scrap, total, sum.capacity.is_some()],
         }
@@ -391,6 +396,7 @@ impl Counted {
             total: count(2),
             gap_total: self.gap_total,
             gap_before_ms: u64::from(self.gap_before_ms),
+            gap_after_ms: u64::from(self.gap_after_ms),
         };
         let [planned_ms, producing_ms] = self.unrated_ms.map(u64::from);
         sum.unrated = Unrated {

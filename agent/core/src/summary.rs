@@ -167,6 +167,10 @@ pub struct Parts {
     /// How long before this window the reading was made from which the earliest of them were counted,
     /// in milliseconds; 0 if it was in the window.
     pub gap_before_ms: u64,
+    /// How long before the end of this window a counter was read last of which nothing is known since,
+    /// in milliseconds; 0 if no planned time was unknown since the last reading of any counter. What
+    /// was made since is told by a later window.
+    pub gap_after_ms: u64,
 }
 
 /// What the rated rate would have made, in thousandths of a part.
@@ -333,6 +337,7 @@ impl Sum {
         parts.gap_total = parts.gap_total.saturating_add(next.parts.gap_total);
         let gap_before = next.parts.gap_before_ms.saturating_sub(before_ms);
         parts.gap_before_ms = parts.gap_before_ms.max(gap_before);
+        parts.gap_after_ms = next.parts.gap_after_ms;
         self.failures = self.failures.saturating_add(next.failures);
         self.repairs = self.repairs.saturating_add(next.repairs);
         self.repair_ms += next.repair_ms;

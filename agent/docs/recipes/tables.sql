@@ -66,6 +66,9 @@ BEGIN
     IF parts IS NULL THEN
         RAISE EXCEPTION 'not a topic of a gateway: %', topic USING ERRCODE = 'data_exception';
     END IF;
+    IF of_tail LIKE 'cmd/%' THEN             -- a command to a gateway: it may carry a secret
+        RETURN;
+    END IF;
     IF payload = '' THEN                     -- a current value that holds no more
         DELETE FROM andon_current WHERE head = of_head AND tail = of_tail;
         RETURN;

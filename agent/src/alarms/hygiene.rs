@@ -26,6 +26,7 @@ pub(super) struct Hygiene {
     fleeting: u64,
     acknowledged: u64,
     ack_mean_ms: Option<u64>,
+    ack_median_ms: Option<u64>,
     ack_longest_ms: Option<u64>,
     top: Vec<Frequent>,
 }
@@ -131,6 +132,9 @@ fn month(text: &mut String, hygiene: &Hygiene, now: i64) {
         let is = format!("{}, at most {}", span(mean), span(longest));
         row("time to acknowledge", "平均 / 最长确认时间", is);
     }
+    if let Some(median) = hygiene.ack_median_ms {
+        row("median of the newest", "最近确认时间中位数", span(median));
+    }
     if hygiene.top.is_empty() {
         return;
     }
@@ -169,7 +173,7 @@ mod tests {
                 "floods": 1, "flood_min": 4, "chattering": 1,
                 "chattering_ids": ["press-1.door"], "stale": 0, "stale_ids": [],
                 "since_ms": now - 3_600_000, "raised": 90, "chattered": 2, "fleeting": 3,
-                "acknowledged": 4, "ack_mean_ms": 61_000, "ack_longest_ms": 300_000,
+                "acknowledged": 4, "ack_mean_ms": 61_000, "ack_median_ms": 42_000, "ack_longest_ms": 300_000,
                 "top": [
                     { "id": "press-1.door", "count": 60, "count_over": 0 },
                     { "id": "press-2.door", "count": 3, "count_over": 1 },
@@ -184,6 +188,7 @@ mod tests {
             "press-1.door  60 times",
             "press-2.door  3 times (up to 1 fewer)",
             "1 min 1 s, at most 5 min 0 s",
+            "median of the newest    42 s",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

@@ -3,7 +3,7 @@
 //! The engine's task tells ([`Teller`]); each driver follows one horn by itself ([`Follow`]) and holds
 //! nobody up. Only what holds now counts: a driver that is late takes the newest and misses the rest.
 //! When the agent stops, drivers are the first to end, each with its output off; the links end after
-//! them ([`Drivers::end_before`]).
+//! them ([`end_before`]).
 
 mod coil;
 mod command;
@@ -16,16 +16,16 @@ pub use health::{Health, OutputHealth, Report};
 
 use crate::clock;
 use crate::field::modbus::errand::Errands;
-use crate::run::OwnReports;
+use crate::run::{OwnReports, Tester};
 use crate::settings::{Output, Settings};
 use andon_core::annunciate::horn::Horn;
 use andon_core::own::Own;
 use coil::Relay;
-use drive::{LAST_SWITCH, Role, drive};
+use drive::{LAST_SWITCH, Role, Trial, drive};
 use gpio::Gpio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -116,7 +116,13 @@ pub struct Drivers {
     pub health: Health,
     /// The horns that sound through the board.
     pub boards: Vec<OnBoard>,
+    /// Where each line and coil is tried.
+    pub trials: Trials,
 }
+
+/// Where the lines and coils of horns are tried: what each is, and the way to its driver.
+#[derive(Debug)]
+pub struct Trials(Vec<(String, mpsc::Sender<Trial>)>);
 
 /// Starts what horns sound through, until `stop` becomes true.
 pub fn start(
@@ -141,8 +147,14 @@ pub fn start(
     let (reports, health) = Report::on(health.collect());
     let mut tasks = JoinSet::new();
     let mut boards = Vec::new();
+    let mut trials = Vec::new();
     for ((index, output), report) in outputs.into_iter().zip(reports) {
         let follow = horns.follow(index, stop.clone());
+        let (tries, trial) = mpsc::channel(1);
+        if !matches!(output, Output::Board) {
+            let through = named(settings, output);
+            trials.push((format!("horn {}, {through}", plant.horns[index].id), tries));
+        }
         match output {
             Output::Board => boards.push(OnBoard { follow, report }),
             Output::Gpio(line) => {
@@ -151,7 +163,7 @@ pub fn start(
                     pulsed: true,
                 };
                 let line = Gpio::new(line.clone());
-                tasks.spawn(drive(follow, role, line, report, clock::mono));
+                tasks.spawn(drive(follow, role, line, report, trial, clock::mono));
             }
             Output::Coil(coil) => {
                 let role = Role {
@@ -159,7 +171,7 @@ pub fn start(
                     pulsed: coil.pulsed,
                 };
                 let relay = Relay::new(*coil, errands.clone());
-                tasks.spawn(drive(follow, role, relay, report, clock::mono));
+                tasks.spawn(drive(follow, role, relay, report, trial, clock::mono));
             }
         }
     }
@@ -167,6 +179,7 @@ pub fn start(
         tasks,
         health,
         boards,
+        trials: Trials(trials),
     }
 }
 
@@ -185,18 +198,48 @@ pub fn named(settings: &Settings, output: &Output) -> String {
     }
 }
 
-impl Drivers {
-    /// Tells what the drivers need to stop, when `stop` is true and they have ended because of it.
-    pub fn end_before(mut self, mut stop: watch::Receiver<bool>, others: watch::Sender<bool>) {
-        tokio::spawn(async move {
-            // Its sender is gone with whoever would have stopped this run.
-            let _ = stop.wait_for(|stop| *stop).await;
-            let all = async { while self.tasks.join_next().await.is_some() {} };
-            if timeout(LAST_SWITCH + SLACK, all).await.is_err() {
-                tracing::warn!("what a horn sounds through did not answer at the end");
+/// Tells what the drivers need to stop, when `stop` is true and they have ended because of it.
+pub fn end_before(
+    mut drivers: JoinSet<()>,
+    mut stop: watch::Receiver<bool>,
+    others: watch::Sender<bool>,
+) {
+    tokio::spawn(async move {
+        // Its sender is gone with whoever would have stopped this run.
+        let _ = stop.wait_for(|stop| *stop).await;
+        let all = async { while drivers.join_next().await.is_some() {} };
+        if timeout(LAST_SWITCH + SLACK, all).await.is_err() {
+            tracing::warn!("what a horn sounds through did not answer at the end");
+        }
+        others.send_replace(true);
+    });
+}
+
+impl Trials {
+    /// Whether there is nothing to try.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Tries everything at each self-test: it is switched to what it is already, which nobody hears.
+    pub async fn work(self, mut tester: Tester) {
+        loop {
+            tester.asked().await;
+            let mut outcomes = Vec::new();
+            for (name, tries) in &self.0 {
+                let (done, outcome) = oneshot::channel();
+                // A driver that has ended tells nothing.
+                let _ = tries.send(done).await;
+                outcomes.push((name, outcome));
             }
-            others.send_replace(true);
-        });
+            let mut result = Ok(());
+            for (name, outcome) in outcomes {
+                let outcome = outcome.await;
+                let outcome = outcome.unwrap_or_else(|_| Err("the agent is stopping".to_owned()));
+                result = result.and(outcome.map_err(|why| format!("{name}: {why}")));
+            }
+            tester.answer(result);
+        }
     }
 }
 
@@ -204,6 +247,9 @@ impl Drivers {
 /// time to time, which is a test that nobody hears. The board has an alarm of its own. Ends with the
 /// drivers.
 pub async fn watch_over(mut health: Health, own: OwnReports) {
+    if health.borrow().iter().all(|output| output.part.is_none()) {
+        return;
+    }
     loop {
         let outputs = health.borrow_and_update().clone();
         let switched = outputs.iter().filter(|output| output.part.is_some());

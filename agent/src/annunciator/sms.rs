@@ -10,9 +10,9 @@ mod health;
 mod inbox;
 mod pace;
 
-pub use health::{Health, ModemState};
+pub use health::{Health, ModemState, watch_over};
 
-use crate::run::{Closed, Desk};
+use crate::run::{Closed, Desk, Tester};
 use crate::settings::Sms;
 use crate::sms::at::AtError;
 use crate::sms::codes::Class;
@@ -85,6 +85,8 @@ pub struct Parts {
     pub refused: PathBuf,
     /// Where notices come from.
     pub desk: Desk,
+    /// Where self-tests ask.
+    pub tester: Tester,
     /// Becomes true when the agent stops.
     pub stop: watch::Receiver<bool>,
 }
@@ -97,6 +99,8 @@ pub struct Worker {
     health: watch::Sender<Health>,
     pace: Pace,
     awaited: Awaited,
+    /// A self-test waits for what comes of opening the port.
+    is_asked: bool,
     /// How often in a row the modem has said nothing.
     silences: u32,
     /// Joins the parts of a long message.
@@ -127,6 +131,7 @@ impl From<AtError> for End {
 enum Wake {
     Stop,
     Test(Test),
+    SelfTest,
     Send,
     Woken,
     Heard(Result<crate::sms::at::Unasked, AtError>),
@@ -143,6 +148,7 @@ impl Worker {
             tests: waiting,
             health,
             awaited: Awaited::default(),
+            is_asked: false,
             silences: 0,
             reference: 0,
         };
@@ -167,6 +173,10 @@ impl Worker {
                     biased;
                     _ = self.parts.stop.wait_for(|stop| *stop) => return,
                     () = tokio::time::sleep_until(until) => break,
+                    () = self.parts.tester.asked() => {
+                        self.is_asked = true;
+                        break;
+                    }
                     Some(test) = self.tests.recv() => {
                         let why = self.health.borrow().why.clone();
                         let why = why.unwrap_or_else(|| "the modem is not ready".into());
@@ -182,6 +192,9 @@ impl Worker {
         let why = self.in_words(trouble);
         if self.health.borrow().why.as_deref() != Some(&why) {
             tracing::error!("no text messages: {why}");
+        }
+        if std::mem::take(&mut self.is_asked) {
+            self.parts.tester.answer(Err(why.clone()));
         }
         self.health.send_modify(|health| health.trouble(why));
         match trouble {
@@ -237,6 +250,9 @@ impl Worker {
             Ok(ready) => {
                 tracing::info!("text messages: {}", described(&ready));
                 self.health.send_modify(|health| health.ready(&ready));
+                if std::mem::take(&mut self.is_asked) {
+                    self.parts.tester.answer(Ok(()));
+                }
                 self.serve(&mut modem).await
             }
             Err(trouble) => End::Trouble(trouble),
@@ -270,6 +286,7 @@ impl Worker {
                     biased;
                     _ = self.parts.stop.wait_for(|stop| *stop) => Wake::Stop,
                     Some(test) = self.tests.recv() => Wake::Test(test),
+                    () = self.parts.tester.asked() => Wake::SelfTest,
                     () = self.pace.due() => Wake::Send,
                     () = self.parts.desk.woken() => Wake::Woken,
                     heard = modem.hear(poll_at) => Wake::Heard(heard),
@@ -277,6 +294,7 @@ impl Worker {
                 match wake {
                     Wake::Stop => return Err::<(), End>(End::Stop),
                     Wake::Test(test) => self.test(modem, test).await?,
+                    Wake::SelfTest => self.prove(modem).await?,
                     Wake::Woken => self.pace.woken(),
                     Wake::Send => self.send_next(modem).await?,
                     Wake::Heard(Ok(unasked)) => self.heard(modem, unasked).await?,
@@ -305,6 +323,33 @@ impl Worker {
         self.health
             .send_modify(|health| health.seen(registered, signal));
         Ok(())
+    }
+
+    /// Tries the modem, without a message.
+    async fn prove<P: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        modem: &mut Modem<P>,
+    ) -> Result<(), End> {
+        match modem.prove().await {
+            Ok(signal) => {
+                self.silences = 0;
+                self.health.send_modify(|health| health.seen(true, signal));
+                self.parts.tester.answer(Ok(()));
+                Ok(())
+            }
+            // It has said that there is no network, and will be asked again.
+            Err(trouble @ Trouble::NoNetwork { .. }) => {
+                let why = self.in_words(&trouble);
+                self.health
+                    .send_modify(|health| health.trouble(why.clone()));
+                self.parts.tester.answer(Err(why));
+                Ok(())
+            }
+            Err(trouble) => {
+                self.is_asked = true;
+                Err(End::Trouble(trouble))
+            }
+        }
     }
 
     /// Sends what is next, if there is anything.

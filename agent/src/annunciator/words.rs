@@ -57,9 +57,13 @@ fn said(kind: Kind, alarm: &Subject, language: Language) -> String {
     let priority = priority(alarm.priority, language);
     match language {
         Language::English => {
-            let gone = if alarm.is_active { "" } else { ", gone by now" };
+            let gone = if alarm.is_active {
+                ""
+            } else {
+                ", cleared since"
+            };
             match kind {
-                Kind::Returned => format!("Alarm gone: {what}"),
+                Kind::Returned => format!("Alarm cleared: {what}"),
                 Kind::Repeated => format!("{priority} alarm, still not acknowledged{gone}: {what}"),
                 Kind::Escalated => {
                     format!("{priority} alarm, not acknowledged by anybody{gone}: {what}")
@@ -242,6 +246,7 @@ mod tests {
             raised: Some(Wall(1_790_000_000_000)),
             clock: Some("14:32".into()),
             is_active: true,
+            call: None,
         }
     }
 
@@ -324,7 +329,7 @@ mod tests {
         let what = "press-1: stopped by a fault (code 7, light curtain)";
         assert_eq!(
             line(Kind::Returned, English),
-            format!("[Andon] Alarm gone: {what}")
+            format!("[Andon] Alarm cleared: {what}")
         );
         assert_eq!(
             line(Kind::Repeated, English),
@@ -354,7 +359,7 @@ mod tests {
         };
         let message = told(Kind::Raised, English, vec![gone], 1);
         assert!(
-            message.subject.contains("HIGH alarm, gone by now: "),
+            message.subject.contains("HIGH alarm, cleared since: "),
             "{message:?}"
         );
         assert!(message.text.contains("clock is not set"), "{message:?}");

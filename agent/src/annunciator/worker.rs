@@ -4,11 +4,13 @@
 use super::{Message, Told, mail, webhook, words};
 use crate::clock;
 use crate::field::backoff::Backoff;
-use crate::run::{Asks, Closed, Desk, Question};
+use crate::run::{Asks, Closed, Desk, OwnReports, Question};
 use crate::settings::{Mail, Mailbox, Product, Webhook};
 use andon_core::annunciate::{Notice, Outcome};
+use andon_core::own::Own;
 use serde_json::Value;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -72,6 +74,39 @@ pub(crate) struct Speaker {
     pub(crate) run: String,
     /// Knows how alarms stand.
     pub(crate) asks: Asks,
+    /// Where it is told that a channel is set up wrongly.
+    pub(crate) setups: Setups,
+}
+
+/// The channels that take nothing until somebody sets them up in another way, by name: raises
+/// `gateway.notify` while there are any.
+#[derive(Debug, Clone)]
+pub(crate) struct Setups {
+    own: OwnReports,
+    wrong: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Setups {
+    pub(crate) fn new(own: OwnReports) -> Setups {
+        Setups {
+            own,
+            wrong: Arc::default(),
+        }
+    }
+
+    /// Why a channel takes nothing; none: it has taken a message.
+    fn tell(&self, channel: &str, why: Option<&str>) {
+        // Nothing that holds the lock can panic.
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => wrong.insert(channel.to_owned(), why.to_owned()),
+            None => wrong.remove(channel),
+        };
+        match wrong.first_key_value() {
+            Some((channel, why)) => self.own.wrong(Own::Notify, format!("{channel}: {why}")),
+            None => self.own.well(Own::Notify),
+        }
+    }
 }
 
 /// Tells what there is to tell on a channel, until the agent stops.
@@ -81,6 +116,7 @@ pub(crate) async fn work(desk: Desk, way: Way, speaker: Speaker) -> Closed {
         gap: way.gap(),
         said: None,
         backoff: Backoff::new(LONGEST_MS, clock::mono().0),
+        setups: speaker.setups.clone(),
     };
     loop {
         let notice = match desk.next().await {
@@ -124,6 +160,7 @@ struct Worker {
     /// What was last said to be wrong.
     said: Option<String>,
     backoff: Backoff,
+    setups: Setups,
 }
 
 impl Worker {
@@ -133,6 +170,7 @@ impl Worker {
         match told {
             Told::Sent => {
                 self.backoff.reset();
+                self.setups.tell(&self.name, None);
                 if self.said.take().is_some() {
                     tracing::info!("{}: it takes messages again", self.name);
                 }
@@ -148,6 +186,7 @@ impl Worker {
                 (Outcome::Failed(why), wait.max(self.gap))
             }
             Told::Setup(why) => {
+                self.setups.tell(&self.name, Some(&why));
                 self.say(format!("{why}; it is tried again every 5 min"));
                 (Outcome::Failed(why), SETUP)
             }
@@ -177,7 +216,30 @@ mod tests {
             gap: GAP,
             said: None,
             backoff: Backoff::new(LONGEST_MS, 7),
+            setups: Setups::new(OwnReports::new()),
         }
+    }
+
+    #[test]
+    fn a_channel_that_is_set_up_wrongly_is_an_alarm_until_it_takes_a_message() {
+        let own = OwnReports::new();
+        let setups = Setups::new(own.clone());
+        let on = |name: &str| Worker {
+            name: name.into(),
+            setups: setups.clone(),
+            ..worker()
+        };
+        let (mut mail, mut robot) = (on("mail"), on("webhook line-a"));
+        // A server that is only down comes back by itself.
+        mail.judge(Told::failed("down"));
+        assert_eq!(own.holds(Own::Notify), None);
+        mail.judge(Told::Setup("535 wrong password".into()));
+        robot.judge(Told::Setup("it answers 404".into()));
+        assert_eq!(own.holds(Own::Notify), Some(true));
+        mail.judge(Told::Sent);
+        assert_eq!(own.holds(Own::Notify), Some(true), "the robot is not");
+        robot.judge(Told::Sent);
+        assert_eq!(own.holds(Own::Notify), Some(false));
     }
 
     #[test]

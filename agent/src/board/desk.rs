@@ -161,12 +161,14 @@ impl Shared {
 pub enum Errand {
     /// It sounds and lights everything it has; answered when it has begun.
     Test(oneshot::Sender<Result<(), String>>),
+    /// It says who it is and carries out anew what it is told already, which nobody hears or sees.
+    Prove(oneshot::Sender<Result<(), String>>),
 }
 
 impl Errand {
     /// It cannot be done.
     pub(super) fn refuse(self, why: &str) {
-        let Errand::Test(answer) = self;
+        let (Errand::Test(answer) | Errand::Prove(answer)) = self;
         // Whoever asked may have gone meanwhile.
         let _ = answer.send(Err(why.to_owned()));
     }
@@ -193,14 +195,26 @@ impl Desk {
 
     /// Lets it sound and light everything it has; done when it has begun.
     pub async fn test(&self) -> Result<(), String> {
+        self.have(Errand::Test).await
+    }
+
+    /// Lets it say who it is and carry out anew what it is told, which nobody hears or sees.
+    pub async fn prove(&self) -> Result<(), String> {
+        self.have(Errand::Prove).await
+    }
+
+    async fn have(
+        &self,
+        errand: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Errand,
+    ) -> Result<(), String> {
         let (answer, answered) = oneshot::channel();
-        let tested = async {
-            let stopping = |_| "the agent is stopping".to_owned();
-            let sent = self.errands.send(Errand::Test(answer)).await;
-            sent.map_err(|_| "the agent is stopping".to_owned())?;
-            answered.await.map_err(stopping)?
+        let done = async {
+            let stopping = || "the agent is stopping".to_owned();
+            let sent = self.errands.send(errand(answer)).await;
+            sent.map_err(|_| stopping())?;
+            answered.await.map_err(|_| stopping())?
         };
-        let tested = timeout(PATIENCE, tested).await;
-        tested.unwrap_or_else(|_| Err("the link of the board does not answer".to_owned()))
+        let done = timeout(PATIENCE, done).await;
+        done.unwrap_or_else(|_| Err("the link of the board does not answer".to_owned()))
     }
 }

@@ -48,7 +48,7 @@ const COUNTS_EVERY_MS: u64 = 900;
 /// How long a test sounds and shines: so long the board plays it.
 const TEST: Duration = Duration::from_secs(3);
 
-/// A board that has not said by then that it plays the test does not.
+/// A board that has not said by then that it plays the test, or does what it is told, does not.
 const TEST_ANSWER: Duration = Duration::from_secs(2);
 
 /// What the board follows.
@@ -136,6 +136,7 @@ enum Wake {
     Horn(Horn),
     Errand(Errand),
     TestOver,
+    Unproven,
     Time,
 }
 
@@ -144,6 +145,14 @@ struct Test {
     until: Instant,
     answer: Option<oneshot::Sender<Result<(), String>>>,
     answer_by: Instant,
+}
+
+/// Somebody waits for the board to show that it does what it is told.
+struct Proof {
+    answer: oneshot::Sender<Result<(), String>>,
+    by: Instant,
+    /// It has said who it is.
+    is_known: bool,
 }
 
 impl Link {
@@ -189,6 +198,7 @@ impl Link {
         let mut wanted = self.signal();
         let mut session = Session::new(wanted, clock::mono());
         let mut test: Option<Test> = None;
+        let mut proof: Option<Proof> = None;
         let mut was_there = false;
         let mut bytes = [0; 256];
         loop {
@@ -214,6 +224,7 @@ impl Link {
                 Ok(horn) = changed(self.parts.watched.horn.as_mut()) => Wake::Horn(horn),
                 Some(errand) = self.parts.errands.recv() => Wake::Errand(errand),
                 () = over(test.as_ref()) => Wake::TestOver,
+                () = unproven(proof.as_ref()) => Wake::Unproven,
                 () = sleep(deadline) => Wake::Time,
             };
             let now = clock::mono();
@@ -231,6 +242,7 @@ impl Link {
                             // Whoever asked may have gone meanwhile.
                             let _ = answer.send(Ok(()));
                         }
+                        proof = proof.and_then(|proof| proof.after(&heard));
                         if session.is_there() {
                             was_there = true;
                             self.pass_on(heard, now).await?;
@@ -250,6 +262,10 @@ impl Link {
                     test = Some(Test::begin(answer));
                     session.show(signal::test(wanted), now);
                 }
+                Wake::Errand(Errand::Prove(answer)) if session.is_there() => {
+                    session.ask();
+                    proof = Some(Proof::begin(answer));
+                }
                 Wake::Errand(errand) => {
                     let why = session.trouble(now).map(|trouble| trouble.to_string());
                     errand.refuse(why.as_deref().unwrap_or("the board has not said who it is"));
@@ -262,6 +278,13 @@ impl Link {
                     if test.is_none() {
                         session.show(wanted, now);
                     }
+                }
+                Wake::Unproven => {
+                    let why = "the board does not carry out what it is told";
+                    if let Some(proof) = proof.take() {
+                        let _ = proof.answer.send(Err(why.to_owned()));
+                    }
+                    return Ok((why.to_owned(), was_there));
                 }
                 Wake::Time => {}
             }
@@ -377,6 +400,38 @@ impl Test {
             answer: Some(answer),
             answer_by: now + TEST_ANSWER,
         }
+    }
+}
+
+impl Proof {
+    fn begin(answer: oneshot::Sender<Result<(), String>>) -> Proof {
+        Proof {
+            answer,
+            by: Instant::now() + TEST_ANSWER,
+            is_known: false,
+        }
+    }
+
+    /// What is still to be shown after the board has told this; nothing once it has said who it is, and
+    /// then that it does what it is told.
+    fn after(mut self, heard: &Heard) -> Option<Proof> {
+        match heard {
+            Heard::Hello(_) => self.is_known = true,
+            Heard::Carried if self.is_known => {
+                let _ = self.answer.send(Ok(()));
+                return None;
+            }
+            _ => {}
+        }
+        Some(self)
+    }
+}
+
+/// Waits until the board should have shown what it does.
+async fn unproven(proof: Option<&Proof>) {
+    match proof {
+        Some(proof) => sleep_until(proof.by).await,
+        None => std::future::pending().await,
     }
 }
 

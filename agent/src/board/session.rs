@@ -138,6 +138,8 @@ pub(super) struct Session {
     /// Number of the frame that it was sent with last.
     signal_number: Option<u16>,
     beat: bool,
+    /// It is to be asked who it is, although it talks.
+    asks: bool,
     /// Number of the last frame of the board.
     last: Option<u16>,
     missed: u64,
@@ -159,6 +161,7 @@ impl Session {
             signal_at: Some(now),
             signal_number: None,
             beat: false,
+            asks: false,
             last: None,
             missed: 0,
             inputs: None,
@@ -234,6 +237,12 @@ impl Session {
         self.beat = true;
     }
 
+    /// Asks who is there at once. The hello is followed by the signal that holds, and that by the word
+    /// that it is carried out.
+    pub(super) const fn ask(&mut self) {
+        self.asks = true;
+    }
+
     /// What the board is to sound and show from now on.
     pub(super) fn show(&mut self, signal: Signal, now: Mono) {
         if signal != self.signal {
@@ -245,7 +254,7 @@ impl Session {
 
     /// The next frame to send, if there is one.
     pub(super) fn poll_transmit(&mut self, now: Mono) -> Option<Encoded> {
-        if self.asks_at() <= now {
+        if core::mem::take(&mut self.asks) || self.asks_at() <= now {
             self.ask_at = now + ASK_AGAIN_MS;
             return Some(self.frame(ToBoard::AskHello).1);
         }

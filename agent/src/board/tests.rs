@@ -239,3 +239,58 @@ async fn a_test_is_played_and_answered_by_the_board() {
         tested = tested => assert_eq!(tested, Ok(())),
     }
 }
+
+/// A board that says who it is whenever it is asked, and carries out what it is told if it `obeys`.
+async fn board(mut far: DuplexStream, obeys: bool) {
+    let mut decoder = Decoder::new();
+    let mut bytes = [0; 64];
+    let mut mine = 0..;
+    loop {
+        let count = far.read(&mut bytes).await.unwrap();
+        for received in decoder.push_all(&bytes[..count]).collect::<Vec<_>>() {
+            let Received::Frame(Frame {
+                number,
+                message: Message::ToBoard(message),
+            }) = received
+            else {
+                continue;
+            };
+            let answer = match message {
+                ToBoard::AskHello => hello(),
+                ToBoard::Signal(_) if obeys => ToAgent::Ack(number),
+                _ => continue,
+            };
+            let frame = encode(mine.next().unwrap(), &Message::ToAgent(answer));
+            far.write_all(&frame).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_board_proves_silently_that_it_does_what_it_is_told() {
+    for obeys in [true, false] {
+        let mut bench = bench();
+        let (mut near, far) = tokio::io::duplex(4096);
+        let desk = bench.desk.clone();
+        let proven = tokio::spawn(async move {
+            while !desk.figures().up {
+                tokio::task::yield_now().await;
+            }
+            desk.prove().await
+        });
+        let wanted = "the board does not carry out what it is told";
+        tokio::select! {
+            ended = bench.link.talk(&mut near) => {
+                let (why, _) = ended.map_err(|_| "no engine").unwrap();
+                assert_eq!((obeys, why.as_str()), (false, wanted));
+                assert_eq!(proven.await.unwrap(), Err(wanted.to_owned()));
+            }
+            () = board(far, obeys) => unreachable!(),
+            () = async {
+                while !(obeys && proven.is_finished()) {
+                    tokio::task::yield_now().await;
+                }
+            } => assert_eq!(proven.await.unwrap(), Ok(())),
+        }
+    }
+}

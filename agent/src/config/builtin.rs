@@ -39,6 +39,7 @@ pub(super) fn own(root: &Section<'_>) -> Vec<Own> {
         // The link that it is tells so.
         Own::BoardLost => false,
         Own::HornTest => root.has("horn"),
+        Own::Notify => root.has("webhook") || root.has("mail"),
         _ => true,
     };
     Own::ALL.into_iter().filter(is_there).collect()

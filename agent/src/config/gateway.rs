@@ -3,8 +3,8 @@
 use super::recipients::LANGUAGES;
 use super::report::Finding;
 use super::values::{
-    duration, host_port, id, integer, label, one_of, path, secret_file, size, text, time_of_day,
-    time_zone,
+    duration, host_port, id, integer, label, one_of, path, rate, secret_file, size, text,
+    time_of_day, time_zone,
 };
 use super::walk::{At, Item, Section};
 use crate::settings::{Broker, Payload, Tls, Upstream};
@@ -104,6 +104,7 @@ pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstrea
     let ack_timeout = section.read("ack_timeout", duration(1000, 600_000));
     // Well below the client's own limit of 100 in flight.
     let window = section.read("window", integer(1, 64));
+    let replay = section.read("replay", rate);
     section.finish();
     let broker = broker?;
     let others = more.into_iter().map(|url| Broker {
@@ -119,6 +120,10 @@ pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstrea
         max_payload: usize::try_from(max_payload.unwrap_or(PACKET - OVERHEAD)).ok()?,
         ack_timeout: Duration::from_millis(ack_timeout.unwrap_or(30_000)),
         window: window.map_or(Some(32), |window| u16::try_from(window).ok())?,
+        // From thousandths an hour.
+        replay: replay.map_or(500, |rate| {
+            u32::try_from(rate.div_ceil(3_600_000)).unwrap_or(u32::MAX)
+        }),
     };
     Some((upstream, root.unwrap_or_else(|| "andon".into())))
 }

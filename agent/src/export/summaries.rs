@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 /// What stands before the figures.
-const HEADER: [&str; 34] = [
+const HEADER: [&str; 36] = [
     "device",
     "line",
     "window",
@@ -42,6 +42,8 @@ const HEADER: [&str; 34] = [
     "scrap",
     "total",
     "gap_total",
+    "gap_before_ms",
+    "gap_after_ms",
     "failures",
     "repairs",
     "repair_ms",
@@ -285,6 +287,8 @@ impl<'s, W: Write> Table<'_, 's, W> {
             .put_if(parts.scrap)
             .put_if(parts.total)
             .put_if(parts.total.map(|_| parts.gap_total))
+            .put(parts.gap_before_ms)
+            .put(parts.gap_after_ms)
             .put(sum.failures)
             .put(sum.repairs)
             .put(sum.repair_ms)

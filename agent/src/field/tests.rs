@@ -150,6 +150,7 @@ fn settings(port: u16) -> Settings {
             max_payload: 1024,
             ack_timeout: Duration::from_secs(10),
             window: 32,
+            replay: 500,
         },
         data_dir: "data".into(),
         memory_budget: 0,

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// Length and checksum.
 const FRAME: usize = 8;

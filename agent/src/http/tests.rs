@@ -88,7 +88,13 @@ impl Bench {
         let (stop, stopped) = watch::channel(false);
         let refusals = Refusals::default();
         let door = Door {
-            selftest: SelfTest::new(asks.clone(), OwnReports::new(), folder.path().into()),
+            selftest: SelfTest::new(
+                asks.clone(),
+                OwnReports::new(),
+                None,
+                None,
+                folder.path().into(),
+            ),
             asks,
             orders,
             plant: Arc::new(settings.plant.clone()),

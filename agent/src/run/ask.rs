@@ -138,6 +138,8 @@ struct Status<'a> {
     links: Vec<Link<'a>>,
     devices: Vec<DeviceStatus<'a>>,
     alarms: Vec<AlarmMessage<'a>>,
+    /// How many alarms there were.
+    hygiene: HygieneMessage,
 }
 
 /// The alarms: the object of `GET /api/v1/alarms` and `andon alarms --json`.
@@ -302,6 +304,7 @@ impl Shift {
                 .collect(),
             devices: engine.devices(now).collect(),
             alarms: self.not_normal().collect(),
+            hygiene: engine.hygiene(now),
         })
     }
 

@@ -2,8 +2,6 @@
 //! engine's task sees.
 
 use super::shift::Shift;
-use crate::annunciator::horn::OutputHealth;
-use crate::annunciator::sms::{self, ModemState};
 use crate::upstream::Reach;
 use andon_core::own::Own;
 use andon_core::time::Mono;
@@ -153,18 +151,9 @@ impl Tester {
 }
 
 impl Shift {
-    /// What is known of the parts of the gateway that drivers look after.
-    pub(super) fn reports(&self) -> Vec<Report> {
-        let mut reports = self.beside.own.all();
-        reports.extend(of_horns(&self.beside.outputs.borrow()));
-        let texts = self.beside.texts.as_ref();
-        reports.extend(texts.map(|texts| of_modem(&texts.health.borrow())));
-        reports
-    }
-
     /// Tells the engine how the gateway is.
     pub(super) fn look_at_gateway(&mut self, now: Mono) {
-        for report in self.reports() {
+        for report in self.beside.own.all() {
             let why = report.why.as_deref();
             self.engine.handle_own(now, report.own, report.holds, why);
         }
@@ -191,77 +180,9 @@ impl Shift {
     }
 }
 
-/// The horns are one part: it fails if one of their outputs cannot be switched. None without any.
-fn of_horns(outputs: &[OutputHealth]) -> Option<Report> {
-    let broken = outputs.iter().find(|output| output.works == Some(false));
-    let why = broken.map(|output| {
-        let OutputHealth {
-            horn, through, why, ..
-        } = output;
-        let why = why.as_deref().unwrap_or("it cannot be switched");
-        format!("{horn} through {through}: {why}")
-    });
-    let tried = outputs.iter().any(|output| output.works.is_some());
-    (!outputs.is_empty()).then_some(Report {
-        own: Own::HornTest,
-        holds: tried.then_some(why.is_some()),
-        why,
-        tested: None,
-    })
-}
-
-/// While the modem is being started nobody can tell.
-fn of_modem(health: &sms::Health) -> Report {
-    Report {
-        own: Own::Modem,
-        holds: match health.state {
-            ModemState::Starting => None,
-            ModemState::Ready => Some(false),
-            ModemState::Trouble => Some(true),
-        },
-        why: health.why.clone(),
-        tested: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_output_that_cannot_be_switched_fails_the_horn() {
-        let output = |works, why: Option<&str>| OutputHealth {
-            horn: "hall".into(),
-            through: "gpiochip0 line 3".into(),
-            part: None,
-            works,
-            why: why.map(Into::into),
-        };
-        assert_eq!(of_horns(&[]), None);
-        let told = |outputs: &[OutputHealth]| of_horns(outputs).and_then(|report| report.holds);
-        assert_eq!(told(&[output(None, None)]), None);
-        let works = output(Some(true), None);
-        assert_eq!(told(&[works.clone(), output(None, None)]), Some(false));
-        let broken = of_horns(&[works, output(Some(false), Some("line is taken"))]).unwrap();
-        assert_eq!(broken.holds, Some(true));
-        let why = "hall through gpiochip0 line 3: line is taken";
-        assert_eq!(broken.why.as_deref(), Some(why));
-    }
-
-    #[test]
-    fn a_modem_in_trouble_fails_and_one_that_starts_says_nothing() {
-        let of = |state| {
-            let health = sms::Health {
-                state,
-                why: Some("no network".into()),
-                ..sms::Health::default()
-            };
-            of_modem(&health).holds
-        };
-        assert_eq!(of(ModemState::Starting), None);
-        assert_eq!(of(ModemState::Ready), Some(false));
-        assert_eq!(of(ModemState::Trouble), Some(true));
-    }
 
     #[tokio::test(start_paused = true)]
     async fn drivers_that_can_test_their_part_are_asked_and_waited_for() {

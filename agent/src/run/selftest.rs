@@ -6,6 +6,8 @@
 
 use super::shift::Shift;
 use super::{Asks, NoAnswer, OwnReports, Question};
+use crate::annunciator::sms::Texts;
+use crate::board::desk::Desk;
 use crate::clock;
 use crate::store::files::free;
 use crate::upstream::Reach;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// Drivers have this long to test their part. Below what the command line waits.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What is written to try the disk.
 const TRIAL: usize = 4096;
@@ -32,6 +34,9 @@ const LEAST_FREE: u64 = 8 << 20;
 
 /// The wall clock may be stepped while the night is waited for: it is looked at this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+
+/// The part that is the modem.
+const MODEM: &str = "modem";
 
 /// How a part has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,35 +97,72 @@ impl Part {
 pub struct SelfTest {
     asks: Asks,
     own: OwnReports,
+    board: Option<Desk>,
+    texts: Option<Texts>,
     data_dir: PathBuf,
 }
 
 impl SelfTest {
-    /// Of the agent that answers `asks`, and whose drivers report to `own`.
-    pub const fn new(asks: Asks, own: OwnReports, data_dir: PathBuf) -> SelfTest {
+    /// Of the agent that answers `asks`, and whose drivers report to `own`; with its board and its modem.
+    pub const fn new(
+        asks: Asks,
+        own: OwnReports,
+        board: Option<Desk>,
+        texts: Option<Texts>,
+        data_dir: PathBuf,
+    ) -> SelfTest {
         SelfTest {
             asks,
             own,
+            board,
+            texts,
             data_dir,
         }
     }
 
     /// Tests every part there is.
     pub async fn run(&self) -> Result<Vec<Part>, NoAnswer> {
-        let disk = self.try_disk().await;
-        let silent = self.own.test(PATIENCE).await;
+        let silent = self.own.test(PATIENCE);
+        let (disk, silent, board) = tokio::join!(self.try_disk(), silent, self.try_board());
         let answer = self.asks.ask(Question::SelfTest).await?;
         let mut parts: Vec<Part> = serde_json::from_slice(&answer).map_err(|_| NoAnswer)?;
         for own in silent {
             let name = own.id("");
-            let part = Part::failed(&name, "it has not answered the test", "see the log");
+            // A driver at work is no broken one: what hangs ends by its own deadlines, and is told then.
+            let busy = "it is busy and has not answered the test; test again";
             match parts.iter_mut().find(|known| known.part == name) {
-                Some(known) => *known = part,
-                None => parts.push(part),
+                Some(Part {
+                    result: Verdict::Failed,
+                    ..
+                }) => {}
+                Some(known) => *known = Part::unknown(&name, busy),
+                None => parts.push(Part::unknown(&name, busy)),
             }
         }
+        let modem = self
+            .texts
+            .as_ref()
+            .map(|texts| texts.health.borrow().in_words());
+        let is_modem = |part: &&mut Part| part.part == MODEM && part.result == Verdict::Passed;
+        if let Some(part) = parts.iter_mut().find(is_modem) {
+            part.why = modem;
+        }
         parts.insert(0, disk);
+        parts.extend(board);
         Ok(parts)
+    }
+
+    /// The board says who it is, and does what it is told. One that does not takes its link down, whose
+    /// alarm tells so.
+    async fn try_board(&self) -> Option<Part> {
+        let board = self.board.as_ref()?;
+        Some(match board.prove().await {
+            Ok(()) => Part {
+                why: board.figures().firmware.map(|it| format!("firmware {it}")),
+                ..Part::passed("board")
+            },
+            Err(why) => Part::failed("board", why, "check its cable and its power"),
+        })
     }
 
     /// Every night at `minute` of the local day.
@@ -239,11 +281,12 @@ impl Shift {
                 None => Part::unknown(&name, "nothing has come from it yet"),
             });
         }
-        for report in self.reports() {
+        for report in self.beside.own.all() {
             let (name, hint) = match report.own {
-                Own::Modem => ("modem", "check its power, antenna and SIM card"),
+                Own::Modem => (MODEM, "check its power, antenna and SIM card"),
                 Own::BoardLost => ("board-lost", "check its cable and its power"),
                 Own::HornTest => ("horn-test", "check its wiring and its power"),
+                Own::Notify => ("notify", "check its address, secret, user and password"),
                 Own::DuplicateGateway => ("duplicate-gateway", "give one of them another id"),
                 _ => continue,
             };

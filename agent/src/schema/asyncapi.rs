@@ -136,11 +136,15 @@ fn channel(payload: &Payload) -> Json {
 
 fn operation(payload: &Payload) -> Json {
     let retain = payload.class == PayloadClass::Current;
+    let action = match payload.class {
+        PayloadClass::Record | PayloadClass::Current => "send",
+        PayloadClass::Command => "receive",
+    };
     let messages = names(payload)
         .into_iter()
         .map(|name| reference(format!("#/channels/{}/messages/{name}", payload.name)));
     Json::object([
-        ("action", "send".into()),
+        ("action", action.into()),
         ("channel", reference(format!("#/channels/{}", payload.name))),
         ("summary", payload.about.into()),
         ("messages", Json::List(messages.collect())),
@@ -188,7 +192,7 @@ impl Parameter {
     }
 }
 
-const PARAMETERS: [Parameter; 7] = [
+const PARAMETERS: [Parameter; 8] = [
     Parameter {
         name: "root",
         about: "`root` of the configuration, `andon` by default; may be several levels.",
@@ -223,5 +227,10 @@ const PARAMETERS: [Parameter; 7] = [
         name: "alarm",
         about: "Id of the alarm within the machine.",
         words: &[],
+    },
+    Parameter {
+        name: "what",
+        about: "What is asked for.",
+        words: &["ack", "silence", "reset", "shelve", "unshelve"],
     },
 ];

@@ -20,7 +20,7 @@ const ASYNCAPI: &str = "asyncapi";
 /// What to print or to write.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Which: a payload (kpi, tags, event, status, info, state, now, alarm), or asyncapi for the
+    /// Which: a payload (kpi, tags, event, status, info, state, now, alarm, cmd), or asyncapi for the
     /// document of all topics. Without a name they are listed
     #[arg(conflicts_with = "out")]
     name: Option<String>,

@@ -2,7 +2,7 @@
 //! schema stands in the AsyncAPI document, whose readers know the older one.
 
 use super::json::Json;
-use andon_core::message::{Field, Payload, Presence, Shape, Variant};
+use andon_core::message::{Field, Payload, PayloadClass, Presence, Shape, Variant};
 
 /// The schema of a payload as a file of its own.
 pub(super) fn document(payload: &Payload) -> Json {
@@ -12,7 +12,7 @@ pub(super) fn document(payload: &Payload) -> Json {
     )];
     entries.extend(titled(payload.name, payload.about));
     if payload.variants.is_empty() {
-        entries.extend(closed(&payload.fields, &payload.of_tags));
+        entries.extend(keys(payload));
     } else {
         entries.push(("type".to_owned(), "object".into()));
         let variants = payload.variants.iter();
@@ -24,7 +24,16 @@ pub(super) fn document(payload: &Payload) -> Json {
 
 /// The schema of a payload that is of one kind.
 pub(super) fn of_payload(payload: &Payload) -> Json {
-    Json::Object(closed(&payload.fields, &payload.of_tags))
+    Json::Object(keys(payload))
+}
+
+/// What others send may have more keys than are looked at.
+fn keys(payload: &Payload) -> Vec<(String, Json)> {
+    let mut entries = closed(&payload.fields, &payload.of_tags);
+    if payload.class == PayloadClass::Command {
+        entries.retain(|(key, _)| key != "additionalProperties");
+    }
+    entries
 }
 
 /// The schema of one kind of a payload.

@@ -361,6 +361,21 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Modem<P> {
         Ok((registered.unwrap_or(true), self.signal().await))
     }
 
+    /// Proves that it could send, without sending: it answers, its card is open, a network is there. The
+    /// signal in dBm.
+    pub async fn prove(&mut self) -> Result<Option<i16>, Trouble> {
+        self.expect("it does not answer", "AT", SHORT).await?;
+        match self.card().await {
+            Ok(state) if state == "READY" => {}
+            Ok(state) => return Err(Trouble::Locked(state)),
+            Err(error) => return Err(Trouble::At("the SIM card", error)),
+        }
+        match self.look().await.map_err(at("the network"))? {
+            (true, signal_dbm) => Ok(signal_dbm),
+            (false, signal_dbm) => Err(Trouble::NoNetwork { signal_dbm }),
+        }
+    }
+
     /// Starts the modem anew, which takes it off the bus for some seconds.
     pub async fn reset(&mut self) {
         let _ = self.channel.command("AT+CFUN=1,1", SHORT).await;

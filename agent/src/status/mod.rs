@@ -74,6 +74,20 @@ struct Status {
     links: Vec<Link>,
     devices: Vec<Device>,
     alarms: Vec<Alarm>,
+    hygiene: Option<Hygiene>,
+}
+
+/// How many alarms there were.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Hygiene {
+    last_10min: u64,
+    last_hour: u64,
+    last_day: u64,
+    flood: bool,
+    chattering_ids: Vec<String>,
+    stale: u64,
+    ack_median_ms: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

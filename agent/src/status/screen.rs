@@ -1,7 +1,7 @@
 //! The answer as text that fits 80 columns: ids in one column, then what is the matter, and below
 //! it, indented, why.
 
-use super::{Alarm, Device, Link, Modem, Status, Tag, Unit};
+use super::{Alarm, Device, Hygiene, Link, Modem, Status, Tag, Unit};
 use crate::config::show_bytes;
 use crate::screen::{heading, line, plural, span, width, wrapped};
 use serde_json::Value;
@@ -15,6 +15,10 @@ pub(super) fn render(status: &Status) -> String {
     units(&mut text, status);
     devices(&mut text, status);
     alarms(&mut text, status);
+    if let Some(known) = &status.hygiene {
+        text.push('\n');
+        wrapped(&mut text, "  ", 2, &hygiene(known));
+    }
     text.truncate(text.trim_end().len());
     text
 }
@@ -244,6 +248,31 @@ fn alarms(text: &mut String, status: &Status) {
     }
 }
 
+/// How many alarms there were, in a line or two; `andon alarms --hygiene` has the rest.
+fn hygiene(hygiene: &Hygiene) -> String {
+    let Hygiene {
+        last_10min,
+        last_hour,
+        last_day,
+        ..
+    } = hygiene;
+    let mut text =
+        format!("raised: {last_10min} in 10 min, {last_hour} in 1 h, {last_day} in 24 h");
+    if hygiene.flood {
+        text.push_str("; a flood now");
+    }
+    if !hygiene.chattering_ids.is_empty() {
+        let _ = write!(text, "; chattering: {}", hygiene.chattering_ids.join(", "));
+    }
+    if hygiene.stale > 0 {
+        let _ = write!(text, "; {} in view for over 24 h", hygiene.stale);
+    }
+    if let Some(median) = hygiene.ack_median_ms {
+        let _ = write!(text, "; acknowledged after {} (median)", span(median));
+    }
+    text
+}
+
 /// How long ago a moment was, by the agent's own clock.
 fn since(status: &Status, at: i64) -> String {
     span(u64::try_from(status.ts.saturating_sub(at)).unwrap_or(0))
@@ -300,6 +329,8 @@ mod tests {
                   "quality": "good", "raised_ms": 1_789_999_880_000_i64,
                   "text_en": "press-2 stopped by a fault" },
             ],
+            "hygiene": { "last_10min": 1, "last_hour": 3, "last_day": 14, "flood": true,
+                "chattering_ids": ["press-2.door"], "stale": 2, "ack_median_ms": 61_000 },
         }));
         assert_eq!(
             text,
@@ -333,7 +364,10 @@ DEVICES: 3, 1 without data
 
 ALARMS: 1 not normal
   press-2.fault  high    unack-active, raised 2 min 0 s ago
-    press-2 stopped by a fault"
+    press-2 stopped by a fault
+
+  raised: 1 in 10 min, 3 in 1 h, 14 in 24 h; a flood now; chattering:
+  press-2.door; 2 in view for over 24 h; acknowledged after 1 min 1 s (median)"
         );
         assert!(text.lines().all(|line| line.width() <= COLUMNS));
     }

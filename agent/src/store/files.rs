@@ -165,12 +165,33 @@ pub mod trace {
     use std::cell::RefCell;
     use std::path::Path;
 
-    thread_local!(static DONE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
+    /// Is shown each step before it is done.
+    type Watch = Box<dyn FnMut(&str, &Path)>;
+
+    thread_local! {
+        static DONE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+        static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
+    }
 
     /// Notes one step.
     pub fn note(what: &str, path: &Path) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         DONE.with_borrow_mut(|done| done.push(format!("{what} {name}")));
+        // Taken out meanwhile: what it does is not watched.
+        if let Some(mut watch) = WATCH.take() {
+            watch(what, path);
+            WATCH.set(Some(watch));
+        }
+    }
+
+    /// From now on shows each step of this thread.
+    pub fn watch(watch: impl FnMut(&str, &Path) + 'static) {
+        WATCH.set(Some(Box::new(watch)));
+    }
+
+    /// No longer does.
+    pub fn unwatch() {
+        WATCH.set(None);
     }
 
     /// Takes what was noted since the last call.

@@ -3,7 +3,9 @@
 use super::pack::{self, Head, class_index};
 use super::ranges::Ranges;
 use super::volume::{Fault, Volume};
+use andon_core::merge::Within;
 use andon_core::record::{Body, Class, Event, Record, Run};
+use andon_core::summary::Tier;
 use andon_core::time::Wall;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -85,6 +87,8 @@ pub struct Dir {
     pub bytes: u64,
     /// Whether `info` differs from what is kept.
     pub dirty: bool,
+    /// Positions that were handed out in this run, or in those before.
+    pub handed_out: Ranges,
 }
 
 /// What is known of a directory.
@@ -98,8 +102,15 @@ pub struct Info {
     pub classes: [u32; 3],
     /// Which records stand at which positions.
     pub spans: Vec<Span>,
-    /// Waiting records that tell a loss.
+    /// Waiting records that tell of numbers that vanished.
     pub claims: Vec<Claim>,
+    /// Positions that may have been handed out to be sent, also those that are about to be: what
+    /// somebody may have got already is not told again as a part of something else.
+    pub offered: Ranges,
+    /// Where the oldest window begins that a record in it corrects, by tier.
+    pub corrects: Corrects,
+    /// How far its windows have been merged.
+    pub merged: Within,
     /// Bytes of packs.
     pub payload: u64,
     /// Something in it is damaged: once nothing waits, it is moved aside instead of removed.
@@ -121,16 +132,19 @@ pub struct Span {
     pub ts: Wall,
 }
 
-/// A waiting record that tells a loss: until it is acknowledged, what it tells is not told.
+/// A waiting record that tells of numbers that vanished: until it is acknowledged, that is not told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// Position of the record.
     pub position: u64,
     /// The run whose numbers were lost.
     pub boot: u32,
-    /// First lost number.
+    /// First of the numbers.
     pub seq: u64,
 }
+
+/// Where the oldest of some windows that are corrected begins, by tier.
+pub type Corrects = [Option<Wall>; 4];
 
 /// What a scan found.
 #[derive(Debug, Default)]
@@ -139,8 +153,10 @@ pub struct Found {
     pub packs: Vec<Seen>,
     /// Positions inside of packs that have no record.
     pub skipped: Ranges,
-    /// The losses that their records tell.
+    /// The numbers that their records tell of.
     pub claims: Vec<Claim>,
+    /// The windows that they correct.
+    pub corrects: Corrects,
     /// Packs that cannot be read.
     pub bad: Vec<Bad>,
 }
@@ -179,6 +195,7 @@ impl Dir {
             heads: Some(Vec::new()),
             bytes: 0,
             dirty: false,
+            handed_out: Ranges::default(),
         }
     }
 
@@ -200,7 +217,45 @@ impl Dir {
             dir.info.gone.insert(range);
         }
         dir.info.claims.clone_from(&found.claims);
+        dir.info.corrects = found.corrects;
         dir
+    }
+
+    /// Takes over what a scan cannot see, of a directory whose records this one holds.
+    pub fn succeed(&mut self, known: &Info) {
+        for range in known.offered.iter() {
+            self.info.offered.insert(range.clone());
+            self.handed_out.insert(range);
+        }
+    }
+
+    /// Windows that records in another directory corrected are taken for corrected by this one.
+    pub fn correct_too(&mut self, corrects: &Corrects) {
+        for (own, other) in self.info.corrects.iter_mut().zip(corrects) {
+            let oldest = own.iter().chain(other).min().copied();
+            self.dirty |= oldest != *own;
+            *own = oldest;
+        }
+    }
+
+    /// Records are handed out, those that follow `ahead` of them next; whether that has to be kept first.
+    pub fn hand_out(&mut self, positions: Range<u64>, ahead: u64) -> bool {
+        self.handed_out.insert(positions.clone());
+        if self.info.offered.first_gap(positions.clone()).is_none() {
+            return false;
+        }
+        let end = (positions.end + ahead).min(self.info.end);
+        self.info.offered.insert(positions.start..end);
+        self.dirty = true;
+        true
+    }
+
+    /// Nothing more of it is handed out for now.
+    pub fn stop_handing_out(&mut self) {
+        if self.info.offered != self.handed_out {
+            self.info.offered.clone_from(&self.handed_out);
+            self.dirty = true;
+        }
     }
 
     /// Counts a stored pack in; a gap before it is gone.
@@ -353,20 +408,43 @@ pub fn head_at(heads: &[Head], position: u64) -> Option<&Head> {
     heads.get(at).filter(|head| head.first <= position)
 }
 
-/// The claim that a record makes on what it tells.
-pub fn claim(position: u64, record: &Record) -> Option<Claim> {
-    match &record.body {
-        Body::Event(Event::Loss {
+/// The run and the first of the numbers that vanished.
+pub fn vanished(event: &Event) -> Option<(u32, u64)> {
+    match event {
+        Event::Loss {
             run: Some(run),
             seq_from,
             ..
-        }) => Some(Claim {
-            position,
-            boot: run.boot,
-            seq: *seq_from,
-        }),
+        }
+        | Event::Merged { run, seq_from, .. } => Some((run.boot, *seq_from)),
         _ => None,
     }
+}
+
+/// The claim that a record makes on what it tells.
+pub fn claim(position: u64, record: &Record) -> Option<Claim> {
+    let Body::Event(event) = &record.body else {
+        return None;
+    };
+    let (boot, seq) = vanished(event)?;
+    Some(Claim {
+        position,
+        boot,
+        seq,
+    })
+}
+
+/// Adds the window that a record corrects, if it does.
+pub fn correct(corrects: &mut Corrects, record: &Record) {
+    if let Some(labels) = record.labels().filter(|labels| labels.rev > 0) {
+        let oldest = &mut corrects[place(labels.tier)];
+        *oldest = oldest.iter().copied().chain([labels.start]).min();
+    }
+}
+
+/// The place of a tier in [`Corrects`].
+pub const fn place(tier: Tier) -> usize {
+    tier as usize
 }
 
 /// Reads every pack of a volume.
@@ -388,6 +466,7 @@ pub fn scan(volume: &Volume) -> Result<Found, Fault> {
                 for (position, record) in &records {
                     classes[class_index(record.body.class())] += 1;
                     found.claims.extend(claim(*position, record));
+                    correct(&mut found.corrects, record);
                     found.skipped.insert(next..*position);
                     next = position + 1;
                 }

@@ -1,7 +1,7 @@
 //! Leaving: acknowledged, set aside, or lost and told; and the directories that are empty then.
 
 use super::files;
-use super::index::{Bad, Dir};
+use super::index::{Bad, Corrects, Dir};
 use super::quarantine;
 use super::queue::Queue;
 use super::ranges::Ranges;
@@ -97,18 +97,23 @@ impl Queue {
         self.view.damage = Some(why.to_owned());
     }
 
-    /// Remembers losses until a stored record tells them, and hands them to the caller once.
-    pub(super) fn tell(&mut self, losses: Vec<Event>) {
-        for loss in losses {
-            if self.meta.untold.contains(&loss) {
+    /// Remembers losses and mergings until a stored record tells them, and hands them to the caller
+    /// once.
+    pub(super) fn tell(&mut self, events: Vec<Event>) {
+        for event in events {
+            if self.meta.untold.contains(&event) {
                 continue;
             }
-            if let Event::Loss { count, why, .. } = &loss {
-                self.view.lost += count;
-                tracing::error!("{count} records lost: {why}");
+            match &event {
+                Event::Loss { count, why, .. } => {
+                    self.view.lost += count;
+                    tracing::error!("{count} records lost: {why}");
+                }
+                Event::Merged { count, .. } => self.view.merged += count,
+                _ => {}
             }
-            self.meta.untold.push(loss.clone());
-            self.fresh.push(loss);
+            self.meta.untold.push(event.clone());
+            self.fresh.push(event);
             self.untold_dirty = true;
         }
     }
@@ -130,9 +135,16 @@ impl Queue {
         }
         let newest = self.newest().name;
         let mut kept = Vec::new();
-        for dir in std::mem::take(&mut self.dirs) {
-            if dir.name == newest || !idle(&dir) || !self.clear(&dir) {
+        let mut corrects = Corrects::default();
+        for mut dir in std::mem::take(&mut self.dirs) {
+            let stays = dir.name == newest || !idle(&dir) || !self.clear(&dir);
+            // What was corrected may wait in a directory before these.
+            if stays {
+                dir.correct_too(&std::mem::take(&mut corrects));
                 kept.push(dir);
+            } else {
+                dir.correct_too(&corrects);
+                corrects = dir.info.corrects;
             }
         }
         self.dirs = kept;

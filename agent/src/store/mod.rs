@@ -22,7 +22,10 @@
 //! 8. **A full disk loses nothing stored**, and passes by itself when room returns.
 //! 9. **Relabelled for good**: once a commit says how the records of a run are to be relabelled, they
 //!    are read so, over restarts and rotations, until the last of them has left.
-//! 10. **Bounded**: two directories open at once, disk within the budget.
+//! 10. **Bounded**: two directories open at once, disk within the budget, at every moment.
+//! 11. **Merged, not lost**: what merging makes of records sums up to what they summed up to, each number
+//!     that vanishes is told by an [`Event::Merged`] as a loss is, and nothing is merged that was ever
+//!     handed out to be sent: nobody gets a window twice, by itself and in another.
 //!
 //! # How
 //!
@@ -35,6 +38,7 @@ mod boot;
 pub(crate) mod files;
 mod index;
 mod leave;
+mod merge;
 mod open;
 mod pack;
 mod quarantine;
@@ -68,6 +72,8 @@ pub struct Options {
     pub start: Start,
     /// Bytes on disk that the outbox may come to.
     pub budget: u64,
+    /// How late a correction of a window may come, in milliseconds: until then it is not merged.
+    pub late_ms: u64,
 }
 
 /// What was found in the outbox.
@@ -80,7 +86,8 @@ pub struct Opened {
     /// The newest checkpoint was lost with a damaged directory, this is an earlier one: windows and
     /// counts in it may have been stored since.
     pub checkpoint_is_old: bool,
-    /// Losses that no stored record tells yet ([`Event::Loss`]): to be committed as records.
+    /// Losses and mergings that no stored record tells yet ([`Event::Loss`], [`Event::Merged`]): to be
+    /// committed as records.
     pub losses: Vec<Event>,
     /// Records that wait, of all runs.
     pub waiting: u64,
@@ -124,6 +131,8 @@ pub struct View {
     pub acknowledged: u64,
     /// Records found lost, given up or set aside in this run.
     pub lost: u64,
+    /// Records that vanished into others in this run.
+    pub merged: u64,
     /// Bytes on disk.
     pub bytes: u64,
     /// Why the last attempt to write or read failed.
@@ -279,6 +288,7 @@ enum Request {
         oneshot::Sender<Result<Vec<Stored>, StoreError>>,
     ),
     Acknowledge(Vec<Position>),
+    HungUp,
     SetAside(Position, String, oneshot::Sender<Result<Event, StoreError>>),
     Close(oneshot::Sender<()>),
 }
@@ -286,8 +296,12 @@ enum Request {
 /// Opens the outbox and starts its thread. Blocks: some tens of milliseconds, seconds if another
 /// process still lets go of it.
 pub fn open(options: Options) -> Result<(Store, Opened), OpenError> {
-    let Options { start, budget } = options;
-    let (mut queue, opened) = Queue::open(&start, budget)?;
+    let Options {
+        start,
+        budget,
+        late_ms,
+    } = options;
+    let (mut queue, opened) = Queue::open(&start, budget, late_ms)?;
     let (requests, receive) = mpsc::channel();
     let (tell, view) = watch::channel(queue.view());
     std::thread::Builder::new()
@@ -306,8 +320,9 @@ pub fn open(options: Options) -> Result<(Store, Opened), OpenError> {
 
 impl Store {
     /// Stores records and checkpoint, durably when it returns `Ok`, and from then on gives the
-    /// records that `relabel` is about their new labels where they are read. Returned are losses to tell
-    /// ([`Event::Loss`]): what had to make room, and what was found damaged since the last call.
+    /// records that `relabel` is about their new labels where they are read. Returned are losses and
+    /// mergings to tell ([`Event::Loss`], [`Event::Merged`]): what had to make room, and what was found
+    /// damaged since the last call.
     /// Each stays on disk until a committed record tells it.
     pub async fn commit(
         &self,
@@ -345,6 +360,13 @@ impl Store {
     pub fn acknowledge(&self, positions: Vec<Position>) {
         // A closed store has written its last: the records are sent again after the next start.
         let _ = self.requests.send(Request::Acknowledge(positions));
+    }
+
+    /// Tells that what was read is not on its way any more: of what has not been read, adjacent
+    /// windows may be merged.
+    pub fn hung_up(&self) {
+        // A closed store merges nothing.
+        let _ = self.requests.send(Request::HungUp);
     }
 
     /// Takes out a record that can never go. It is kept in a file beside the outbox; returned is
@@ -404,6 +426,7 @@ fn serve(
                 queue.acknowledge(&positions);
                 show(&mut queue, tell);
             }
+            Request::HungUp => queue.hung_up(),
             Request::SetAside(position, why, answer) => {
                 let result = queue.set_aside(position, &why);
                 show(&mut queue, tell);

@@ -11,6 +11,7 @@ use super::volume::{Fault, Volume};
 use super::witness::Witness;
 use super::{OpenError, Opened, View, boot};
 use andon_core::record::Event;
+use andon_core::time::Wall;
 use std::fs;
 use std::path::Path;
 
@@ -24,7 +25,11 @@ struct Newest {
 
 impl Queue {
     /// Opens the outbox of a run.
-    pub fn open(start: &boot::Start, budget: u64) -> Result<(Queue, Opened), OpenError> {
+    pub fn open(
+        start: &boot::Start,
+        budget: u64,
+        late_ms: u64,
+    ) -> Result<(Queue, Opened), OpenError> {
         if budget < room::LEAST_BUDGET {
             return Err(OpenError::Budget(budget));
         }
@@ -56,6 +61,9 @@ impl Queue {
             slot: None,
             strays: Vec::new(),
             fresh: Vec::new(),
+            sends: false,
+            late_ms: i64::try_from(late_ms).unwrap_or(i64::MAX),
+            latest: Wall(i64::MIN),
             untold_dirty: false,
             view: View::default(),
         };
@@ -169,6 +177,7 @@ impl Queue {
             .flatten()
         {
             let mut dir = Dir::new(name);
+            dir.handed_out = info.offered.clone();
             dir.info = info;
             self.add(dir);
             return Ok(());
@@ -251,6 +260,7 @@ impl Queue {
             dir.info.damaged = true;
             self.meta.next = next;
         }
+        dir.succeed(&kept);
         dir.dirty = true;
         self.add(dir);
         self.lose_all_bad(&found);

@@ -1,7 +1,8 @@
 //! The stored form: records of one run packed into values, and larger things cut into chunks.
 //!
-//! Every value is small enough for sled never to write a blob file ([`MAX_VALUE`]) and carries a
-//! CRC-32 over its key and itself. What identifies the records (positions, run, numbers) stands
+//! Records are packed by their hundreds and deflated: what the minutes of many machines have in common
+//! is stored once. Every value is small enough for sled never to write a blob file ([`MAX_VALUE`]) and
+//! carries a CRC-32 over its key and itself. What identifies the records (positions, run, numbers) stands
 //! in the key, so that a damaged value still tells what was lost with it.
 
 use andon_core::record::{Class, Record, Run, STORED_VERSION};
@@ -17,12 +18,21 @@ use std::ops::Range;
 pub const MAX_VALUE: usize = 7_500;
 
 /// First byte of the key of a pack.
-const PACK: u8 = b'p';
+pub const PACK: u8 = b'p';
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 /// Version and CRC.
 const FRAME: usize = 5;
+/// How a body is stored.
+const PLAIN: u8 = 0;
+const DEFLATED: u8 = 1;
+/// How hard is tried to make it small: more takes much longer and gains little.
+const LEVEL: u8 = 6;
 /// Before each record: how many positions are skipped.
 const SKIP: usize = 3;
+/// Records are packed together up to so many bytes, before they are deflated.
+const PACKED: usize = 16 * 1024;
+/// More than this nothing is inflated to: it would not be ours.
+const INFLATED_MAX: usize = 16 * 1024 * 1024;
 /// Counter, index and number of chunks.
 const CHUNK_HEAD: usize = 12;
 
@@ -74,11 +84,6 @@ impl Head {
         self.first..self.first + u64::from(self.count)
     }
 
-    /// The number of the record at `position`.
-    pub fn seq_at(&self, position: u64) -> u64 {
-        self.seq + (position - self.first)
-    }
-
     /// The key: packs sort by position.
     pub fn key(&self) -> Vec<u8> {
         let mut key = vec![PACK];
@@ -97,9 +102,10 @@ impl Head {
     }
 }
 
-/// Whether a key is that of a pack.
-pub fn is_pack(key: &[u8]) -> bool {
-    key.first() == Some(&PACK)
+/// The position in the key of a pack; none in others.
+pub fn position(key: &[u8]) -> Option<u64> {
+    let first = key.strip_prefix(&[PACK])?.first_chunk()?;
+    Some(u64::from_be_bytes(*first))
 }
 
 /// A pack, ready to be stored.
@@ -115,53 +121,112 @@ pub struct Pack {
 
 /// Whether a value can hold the record.
 pub fn fits(record: &Record) -> bool {
-    encode(record).len() <= MAX_VALUE - FRAME - SKIP
+    encode(record).len() < MAX_VALUE - FRAME - SKIP
 }
 
 /// Packs records that [`fits`] let through, in the order of their positions.
 pub fn pack<'a>(records: impl IntoIterator<Item = (u64, Run, &'a Record)>) -> Vec<Pack> {
-    let mut packs: Vec<Pack> = Vec::new();
+    let mut packs = Vec::new();
+    let mut items: Vec<Item<'a>> = Vec::new();
+    let mut size = 0;
     for (position, run, record) in records {
         let bytes = encode(record);
-        let last = packs
-            .last_mut()
-            .filter(|last| last.value.len() + SKIP + bytes.len() <= MAX_VALUE - FRAME)
-            .filter(|last| last.head.run == run)
-            .filter(|last| position - last.head.first < u64::from(u16::MAX))
-            .filter(|last| last.head.seq_at(position) == record.seq);
-        let pack = match last {
-            Some(last) => last,
-            None => {
-                packs.push(Pack {
-                    head: Head {
-                        first: position,
-                        run,
-                        seq: record.seq,
-                        count: 0,
-                        ts: record.ts,
-                    },
-                    classes: [0; 3],
-                    value: Vec::new(),
-                });
-                let end = packs.len() - 1;
-                &mut packs[end]
-            }
-        };
-        let skipped = position - pack.head.positions().end;
-        pack.head.count += skipped as u16 + 1;
-        pack.classes[class_index(record.body.class())] += 1;
-        pack.value.extend(encode(&skipped));
-        pack.value.extend(bytes);
+        let goes_on = items.first().is_none_or(|first| {
+            size + SKIP + bytes.len() <= PACKED
+                && first.run == run
+                && position - first.position < u64::from(u16::MAX)
+                && first.record.seq + (position - first.position) == record.seq
+        });
+        if !goes_on {
+            close(&items, &mut packs);
+            items.clear();
+            size = 0;
+        }
+        size += SKIP + bytes.len();
+        items.push(Item {
+            position,
+            run,
+            record,
+            bytes,
+        });
     }
-    for pack in &mut packs {
-        pack.value = seal(&pack.head.key(), &pack.value);
-    }
+    close(&items, &mut packs);
     packs
+}
+
+/// A record that is packed.
+struct Item<'a> {
+    position: u64,
+    run: Run,
+    record: &'a Record,
+    bytes: Vec<u8>,
+}
+
+/// Makes a pack, or two if it would become too large.
+fn close(items: &[Item<'_>], packs: &mut Vec<Pack>) {
+    let (Some(first), Some(last)) = (items.first(), items.last()) else {
+        return;
+    };
+    let mut body = Vec::new();
+    let mut classes = [0; 3];
+    let mut next = first.position;
+    for item in items {
+        body.extend(encode(&(item.position - next)));
+        body.extend(&item.bytes);
+        classes[class_index(item.record.body.class())] += 1;
+        next = item.position + 1;
+    }
+    let body = deflated(&body);
+    if items.len() > 1 && FRAME + body.len() > MAX_VALUE {
+        let (one, other) = items.split_at(items.len() / 2);
+        close(one, packs);
+        close(other, packs);
+        return;
+    }
+    let head = Head {
+        first: first.position,
+        run: first.run,
+        seq: first.record.seq,
+        count: (last.position - first.position) as u16 + 1,
+        ts: first.record.ts,
+    };
+    let value = seal(&head.key(), &body);
+    packs.push(Pack {
+        head,
+        classes,
+        value,
+    });
+}
+
+/// Bytes made smaller, if they can be.
+pub fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let small = miniz_oxide::deflate::compress_to_vec(bytes, LEVEL);
+    let (how, content) = match small.len() < bytes.len() {
+        true => (DEFLATED, &*small),
+        false => (PLAIN, bytes),
+    };
+    let mut body = Vec::with_capacity(1 + content.len());
+    body.push(how);
+    body.extend(content);
+    body
+}
+
+/// Reads [`deflated`] back.
+pub fn inflated(body: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    match body.split_first() {
+        Some((&PLAIN, content)) => Ok(content.to_vec()),
+        Some((&DEFLATED, content)) => {
+            miniz_oxide::inflate::decompress_to_vec_with_limit(content, INFLATED_MAX)
+                .map_err(|_| Unreadable::Content)
+        }
+        _ => Err(Unreadable::Content),
+    }
 }
 
 /// The records of a pack with their positions.
 pub fn unpack(head: &Head, value: &[u8]) -> Result<Vec<(u64, Record)>, Unreadable> {
-    let mut rest = unseal(&head.key(), value)?;
+    let body = inflated(unseal(&head.key(), value)?)?;
+    let mut rest = &*body;
     let mut records = Vec::new();
     let mut next = head.first;
     while !rest.is_empty() {

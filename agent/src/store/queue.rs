@@ -1,7 +1,7 @@
 //! The outbox itself, as plain blocking code: directories in a row, the newest written to.
 //!
 //! Here is what is written; what is read is in `read.rs`, what leaves in `leave.rs`, opening in
-//! `open.rs`, making room in `room.rs`.
+//! `open.rs`, making room in `room.rs` and `merge.rs`.
 
 use super::files;
 use super::index::{self, Claim, Dir, Name};
@@ -12,6 +12,7 @@ use super::volume::{Change, Fault, Volume};
 use super::witness::Witness;
 use super::{Batch, Position, StoreError, View};
 use andon_core::record::{Body, Event, Record, Relabel, Run};
+use andon_core::time::Wall;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -38,7 +39,7 @@ pub struct Meta {
     /// Which of the two places holds the checkpoint. A commit that failed may have reached the
     /// disk all the same; it wrote the other place, so the valid one is untouched.
     pub checkpoint: Option<bool>,
-    /// Losses that no stored record tells yet.
+    /// Losses and mergings that no stored record tells yet.
     pub untold: Vec<Event>,
     /// How the records are to be relabelled that a run made before its clock was set, by its id.
     pub relabels: Vec<(u64, Relabel)>,
@@ -76,8 +77,14 @@ pub struct Queue {
     pub(super) slot: Option<(Name, Volume)>,
     /// Packs of commits that failed and may be on disk all the same.
     pub(super) strays: Vec<Vec<u8>>,
-    /// Losses that the caller does not know yet.
+    /// Losses and mergings that the caller does not know yet.
     pub(super) fresh: Vec<Event>,
+    /// Records are sent as they are stored: the next ones will be handed out at once.
+    pub(super) sends: bool,
+    /// Windows that ended this much before the newest record are not corrected any more, in milliseconds.
+    pub(super) late_ms: i64,
+    /// When the newest record was made.
+    pub(super) latest: Wall,
     /// Whether `meta.untold` differs from what is on disk.
     pub(super) untold_dirty: bool,
     pub(super) quarantine: Quarantine,
@@ -95,6 +102,9 @@ impl Queue {
 
     fn try_commit(&mut self, batch: &Batch) -> Result<Vec<Event>, StoreError> {
         self.revive()?;
+        if let Some(last) = batch.records.last() {
+            self.latest = self.latest.max(last.ts);
+        }
         let packs = pack::pack(self.numbered(batch));
         let size = packs.iter().map(|pack| pack.value.len() as u64).sum();
         let checkpoint = batch.checkpoint.as_ref().map_or(0, Vec::len) as u64;
@@ -127,10 +137,17 @@ impl Queue {
             .records
             .iter()
             .filter_map(|record| match &record.body {
-                Body::Event(event @ Event::Loss { .. }) => Some(event),
+                Body::Event(event @ (Event::Loss { .. } | Event::Merged { .. })) => Some(event),
                 _ => None,
             })
             .collect();
+        if self.sends {
+            let next = self.meta.next;
+            let end = packs.last().map_or(next, |pack| pack.head.positions().end);
+            let newest = self.newest();
+            newest.info.offered.insert(next..end);
+            newest.dirty = true;
+        }
         self.write(
             &packs,
             batch.checkpoint.as_deref(),
@@ -138,7 +155,11 @@ impl Queue {
             batch.records.last(),
             batch.relabel,
         )?;
-        self.newest().info.claims.extend(claims);
+        let newest = self.newest();
+        newest.info.claims.extend(claims);
+        for record in &batch.records {
+            index::correct(&mut newest.info.corrects, record);
+        }
         self.view.stored += packs
             .iter()
             .map(|pack| u64::from(pack.head.count))
@@ -200,7 +221,7 @@ impl Queue {
                 &mut changes,
                 CHECKPOINTS[usize::from(place)],
                 meta.number,
-                bytes,
+                &pack::deflated(bytes),
             );
         }
         for dir in self.dirs.iter().filter(|dir| dir.dirty) {
@@ -218,7 +239,7 @@ impl Queue {
                 .iter()
                 .map(|pack| (pack.head.key(), Some(pack.value.clone()))),
         );
-        let Some(live) = &self.live else {
+        let Some(live) = &mut self.live else {
             return Err(StoreError::Closed);
         };
         if let Err(fault) = live.commit(changes) {
@@ -308,7 +329,12 @@ impl Queue {
         let mut changes = Vec::new();
         if let Some(bytes) = checkpoint {
             meta.checkpoint = Some(false);
-            put(&mut changes, CHECKPOINTS[0], meta.number, bytes);
+            put(
+                &mut changes,
+                CHECKPOINTS[0],
+                meta.number,
+                &pack::deflated(bytes),
+            );
         }
         for dir in &self.dirs {
             put(
@@ -360,14 +386,7 @@ impl Queue {
         let oldest = self.dirs.iter().find_map(|dir| Some((dir, dir.oldest()?)));
         let head = oldest.and_then(|(dir, position)| dir.number(position));
         let claims = self.dirs.iter().flat_map(|dir| &dir.info.claims);
-        let untold = self.meta.untold.iter().filter_map(|event| match event {
-            Event::Loss {
-                run: Some(run),
-                seq_from,
-                ..
-            } => Some((run.boot, *seq_from)),
-            _ => None,
-        });
+        let untold = self.meta.untold.iter().filter_map(index::vanished);
         let open = head
             .map(|(run, seq)| (run.boot, seq))
             .into_iter()
@@ -416,6 +435,7 @@ pub fn read_checkpoint(volume: &Volume, meta: &Meta) -> Result<Option<Vec<u8>>, 
         return Ok(None);
     };
     let read = volume.chunked(CHECKPOINTS[usize::from(place)])?;
+    let read = read.and_then(|read| read.as_deref().map(pack::inflated).transpose());
     Ok(read.unwrap_or_else(|unreadable| {
         tracing::error!("the checkpoint is lost: {unreadable}");
         None

@@ -13,14 +13,47 @@ use super::volume::{Fault, Volume};
 use super::{Position, StoreError, Stored};
 use andon_core::record::Record;
 
+/// So many records more are taken for handed out, so that not each reading writes to the disk.
+const AHEAD: u64 = 4096;
+
 impl Queue {
-    /// Waiting records after a position, oldest first.
+    /// Waiting records after a position, oldest first, to be sent.
     pub fn read(&mut self, after: Option<Position>, max: usize) -> Result<Vec<Stored>, StoreError> {
         let result = self.try_read(after.map_or(0, |position| position.0 + 1), max);
-        if result.is_err() {
-            self.note(&result);
+        match &result {
+            Ok(records) => self.hand_out(records),
+            Err(_) => self.note(&result),
         }
         result
+    }
+
+    /// Keeps which records may have reached somebody, before they can.
+    fn hand_out(&mut self, records: &[Stored]) {
+        let mut unkept = false;
+        for dir in &mut self.dirs {
+            let own = dir.positions();
+            let first = records.partition_point(|stored| stored.position.0 < own.start);
+            let after = records.partition_point(|stored| stored.position.0 < own.end);
+            if let [one, .., last] | [one @ last] = &records[first..after] {
+                unkept |= dir.hand_out(one.position.0..last.position.0 + 1, AHEAD);
+            }
+        }
+        self.sends |= records
+            .last()
+            .is_some_and(|stored| stored.position.0 + 1 == self.meta.next);
+        // A disk that takes nothing must not keep what waits from being sent, which makes room. Should
+        // the agent be killed before it takes something, and merge what had been sent, that is told twice.
+        if unkept && let Err(error) = self.persist() {
+            tracing::debug!("what is handed out is not noted: {error}");
+        }
+    }
+
+    /// Nothing is sent any more for now.
+    pub fn hung_up(&mut self) {
+        self.sends = false;
+        for dir in &mut self.dirs {
+            dir.stop_handing_out();
+        }
     }
 
     pub(super) fn try_read(&mut self, from: u64, max: usize) -> Result<Vec<Stored>, StoreError> {

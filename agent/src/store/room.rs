@@ -1,13 +1,15 @@
-//! Making room: what is given up, in which order, when the disk budget or the disk is full.
+//! Making room: what is merged and what is given up, in which order, when the disk budget is full.
 //!
-//! Order: summaries before events before alarms, and of one class the oldest first, a directory
-//! at a time. What is kept of a directory is rewritten under the same positions, so that neither
+//! Order: first the windows of minutes are merged within quarters of an hour, everywhere; then within
+//! hours; then both within 24 hours, the oldest first (`merge.rs`). Only then records are given up:
+//! summaries before events before alarms, and of one class the oldest first, a directory at a time. What is kept of a directory is rewritten under the same positions, so that neither
 //! order nor acknowledgements under way notice. Each loss is on disk, to be told, before what
 //! was lost is removed.
 
 use super::StoreError;
 use super::files;
 use super::index::{self, Dir, Name};
+use super::merge::Merging;
 use super::pack::{class_index, encode, pack};
 use super::queue::{META, Queue, put};
 use super::ranges::Ranges;
@@ -43,13 +45,19 @@ impl Queue {
                 need: need + RESERVE,
             });
         }
-        while self.total() + need > self.budget {
-            if !self.give_up_some()? {
+        // A directory that is rewritten is there twice for a moment.
+        let twice = 2 * self.rotate_at + NEW_DIR;
+        while self.total() + need + twice > self.budget {
+            if self.merge_some()? || self.give_up_some()? {
+                continue;
+            }
+            if self.total() + need > self.budget {
                 return Err(StoreError::Budget {
                     used: self.total(),
                     budget: self.budget,
                 });
             }
+            break;
         }
         Ok(())
     }
@@ -68,7 +76,7 @@ impl Queue {
     }
 
     /// Gives up the records of the lowest class in the oldest directory that has any; false if
-    /// there is nothing to give up. (Merging summaries instead belongs before this.)
+    /// there is nothing to give up.
     fn give_up_some(&mut self) -> Result<bool, StoreError> {
         for class in [Class::Summary, Class::Event, Class::Alarm] {
             let has = |dir: &Dir| dir.waiting() > 0 && dir.info.classes[class_index(class)] > 0;
@@ -93,13 +101,29 @@ impl Queue {
             self.sweep();
             return Ok(());
         }
-        let small = |dir: &Dir| dir.name.rewriting > 0 && dir.info.payload < self.rotate_at / 2;
-        let first = if at > 0 && small(&self.dirs[at - 1]) {
-            at - 1
-        } else {
-            at
+        let first = self.first_to_rewrite(at);
+        let merged = self.dirs[first..=at]
+            .iter()
+            .map(|dir| dir.info.merged)
+            .min()
+            .unwrap_or_default();
+        self.rewrite(first, at, &Merging::default())?;
+        self.dirs[first].info.merged = merged;
+        Ok(())
+    }
+
+    /// Of the directories to rewrite with that at `at`, the first: the one before goes with it
+    /// if little was left of that, so that there are never many small ones.
+    pub(super) fn first_to_rewrite(&self, at: usize) -> usize {
+        let small = |dir: &Dir| {
+            dir.name.rewriting > 0
+                && dir.info.payload < self.rotate_at / 2
+                && dir.info.merged >= self.dirs[at].info.merged
         };
-        self.rewrite(first, at)
+        match at.checked_sub(1) {
+            Some(before) if small(&self.dirs[before]) => before,
+            _ => at,
+        }
     }
 
     /// The waiting positions of a class in a directory.
@@ -114,7 +138,7 @@ impl Queue {
         Ok(positions)
     }
 
-    fn each_waiting(
+    pub(super) fn each_waiting(
         &mut self,
         at: usize,
         mut see: impl FnMut(u64, Run, Record) -> Result<(), StoreError>,
@@ -141,8 +165,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Copies what waits in adjacent sealed directories into one that takes their place.
-    fn rewrite(&mut self, first: usize, last: usize) -> Result<(), StoreError> {
+    /// Copies what waits in adjacent sealed directories into one that takes their place, merged as
+    /// `merging` says.
+    pub(super) fn rewrite(
+        &mut self,
+        first: usize,
+        last: usize,
+        merging: &Merging,
+    ) -> Result<(), StoreError> {
         let name = Name {
             base: self.dirs[first].name.base,
             last: self.dirs[last].name.last,
@@ -150,21 +180,24 @@ impl Queue {
         };
         let path = self.path(name);
         let draft = files::with_suffix(&path, "new");
-        let volume = Volume::create_draft(&draft)?;
+        let mut volume = Volume::create_draft(&draft)?;
         let mut records = Vec::new();
         let mut bytes = 0;
         for at in first..=last {
             self.each_waiting(at, |position, run, record| {
+                let Some(record) = merging.becomes(position, record) else {
+                    return Ok(());
+                };
                 bytes += encode(&record).len();
                 records.push((position, run, record));
                 if bytes > REWRITE_EACH {
                     bytes = 0;
-                    copy(&volume, &std::mem::take(&mut records))?;
+                    copy(&mut volume, &std::mem::take(&mut records))?;
                 }
                 Ok(())
             })?;
         }
-        copy(&volume, &records)?;
+        copy(&mut volume, &records)?;
         let mut account = Vec::new();
         put(&mut account, META, self.meta.number, &encode(&self.meta));
         volume.commit(account)?;
@@ -175,6 +208,9 @@ impl Queue {
         drop(volume);
         files::rename(&draft, &path).map_err(StoreError::from_io)?;
         let mut dir = Dir::from_scan(name, &found);
+        for replaced in &self.dirs[first..=last] {
+            dir.succeed(&replaced.info);
+        }
         dir.heads = None;
         dir.dirty = true;
         dir.bytes = files::size(&path);
@@ -189,7 +225,7 @@ impl Queue {
     }
 }
 
-fn copy(volume: &Volume, records: &[(u64, Run, Record)]) -> Result<(), Fault> {
+fn copy(volume: &mut Volume, records: &[(u64, Run, Record)]) -> Result<(), Fault> {
     let packs = pack(
         records
             .iter()

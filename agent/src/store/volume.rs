@@ -5,6 +5,7 @@
 //! - Opening survives left-over and damaged snapshots, panics of sled, and a lock that its
 //!   background threads release late.
 //! - Nothing is ever in a blob file, which sled would not sync.
+//! - A value is written once, and not again with the page that it is in ([`Shelf`]).
 //! - After a fault the volume is of no use; the caller drops it and opens it again.
 
 use super::files::{self, trace};
@@ -43,13 +44,33 @@ pub struct Volume {
     open: Option<Open>,
 }
 
-/// Two trees in one log: what is written again and again would drag packs along with it, since
-/// sled rewrites whole pages.
+/// Trees in one log: what is written again and again would drag the rest along with it, since sled
+/// rewrites whole pages. The account is in the default tree and in those of [`ACCOUNTS`].
 #[derive(Debug)]
 struct Open {
     db: sled::Db,
-    packs: sled::Tree,
+    accounts: Vec<sled::Tree>,
+    /// By their first position.
+    shelves: Vec<Shelf>,
 }
+
+/// What of the account has a tree of its own: the keys that begin so.
+const ACCOUNTS: [&[u8]; 3] = [b"c0", b"c1", b"d"];
+
+/// A tree of packs. sled rewrites a page with each tenth change of it, and splits it into two when it
+/// has 17 keys: with all packs in one tree each was written more than three times. A tree takes
+/// as many as it can without either.
+#[derive(Debug)]
+struct Shelf {
+    /// No pack of an earlier position is in it.
+    first: u64,
+    tree: sled::Tree,
+    /// How often its page was changed.
+    changes: usize,
+}
+
+/// After the page itself, sled appends so many changes to it.
+const CHANGES_A_SHELF: usize = 9;
 
 impl Volume {
     /// Makes a new directory with `first` in it. It appears under its name only when all of that
@@ -106,35 +127,31 @@ impl Volume {
     }
 
     /// Applies all changes or none; durable when it returns.
-    pub fn commit(&self, changes: Vec<Change>) -> Result<(), Fault> {
-        let (mut account, mut packs) = (sled::Batch::default(), sled::Batch::default());
+    pub fn commit(&mut self, changes: Vec<Change>) -> Result<(), Fault> {
+        let mut batches: Vec<(sled::Tree, sled::Batch)> = Vec::new();
         for (key, value) in changes {
-            let batch = if pack::is_pack(&key) {
-                &mut packs
-            } else {
-                &mut account
+            let Some(tree) = self.tree_for(&key, value.is_some())? else {
+                continue;
+            };
+            let same = |(known, _): &(sled::Tree, sled::Batch)| known.name() == tree.name();
+            let at = match batches.iter().rposition(same) {
+                Some(at) => at,
+                None => {
+                    batches.push((tree, sled::Batch::default()));
+                    batches.len() - 1
+                }
             };
             match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
+                Some(value) => batches[at].1.insert(key, value),
+                None => batches[at].1.remove(key),
             }
         }
-        let Open { db, packs: tree } = self.trees();
-        guarded(|| {
-            (&**db, tree)
-                .transaction(|(of_account, of_packs)| {
-                    of_account.apply_batch(&account)?;
-                    of_packs.apply_batch(&packs)?;
-                    Ok::<(), ConflictableTransactionError<()>>(())
-                })
-                .map_err(|error| match error {
-                    TransactionError::Storage(error) => error,
-                    TransactionError::Abort(()) => {
-                        sled::Error::ReportableBug(String::from("aborted by nobody"))
-                    }
-                })
-        })?;
+        let (trees, batches): (Vec<_>, Vec<_>) = batches.into_iter().unzip();
+        if !trees.is_empty() {
+            apply(&trees, &batches)?;
+        }
         trace::note("flush", &self.dir);
+        let Open { db, .. } = self.trees();
         guarded(|| db.flush())?;
         files::sync_data(&self.dir.join("db")).map_err(io_fault)?;
         self.refuse_blobs()
@@ -142,7 +159,10 @@ impl Volume {
 
     /// The value of a key.
     pub fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        guarded(|| Ok(self.tree(key).get(key)?.map(|value| value.to_vec())))
+        let Some(tree) = self.tree(key) else {
+            return Ok(None);
+        };
+        guarded(|| Ok(tree.get(key)?.map(|value| value.to_vec())))
     }
 
     /// Something that was stored in chunks; none if it was not.
@@ -161,7 +181,7 @@ impl Volume {
     /// Shows the key and value of every pack, in order.
     pub fn scan(&self, mut see: impl FnMut(&[u8], &[u8])) -> Result<(), Fault> {
         guarded(|| {
-            for entry in &self.trees().packs {
+            for entry in self.trees().shelves.iter().flat_map(|shelf| &shelf.tree) {
                 let (key, value) = entry?;
                 see(&key, &value);
             }
@@ -186,10 +206,15 @@ impl Volume {
                 opened => break opened?,
             }
         };
-        let packs = guarded(|| db.open_tree("packs"))?;
+        let accounts = guarded(|| ACCOUNTS.iter().map(|name| db.open_tree(name)).collect())?;
+        let shelves = guarded(|| shelves(&db))?;
         let volume = Volume {
             dir: dir.to_path_buf(),
-            open: Some(Open { db, packs }),
+            open: Some(Open {
+                db,
+                accounts,
+                shelves,
+            }),
         };
         volume.refuse_blobs()?;
         Ok(volume)
@@ -201,9 +226,55 @@ impl Volume {
             .expect("taken only when the volume is dropped")
     }
 
-    fn tree(&self, key: &[u8]) -> &sled::Tree {
-        let Open { db, packs } = self.trees();
-        if pack::is_pack(key) { packs } else { db }
+    /// The tree that a key is in, if it is in any.
+    fn tree(&self, key: &[u8]) -> Option<&sled::Tree> {
+        let Open {
+            db,
+            accounts,
+            shelves,
+        } = self.trees();
+        if let Some(position) = pack::position(key) {
+            let after = shelves.partition_point(|shelf| shelf.first <= position);
+            return Some(&shelves.get(after.checked_sub(1)?)?.tree);
+        }
+        let of_account = ACCOUNTS.iter().position(|name| key.starts_with(name));
+        Some(of_account.map_or(&**db, |at| &accounts[at]))
+    }
+
+    /// The tree that a change of a key belongs to; for a pack that is new perhaps a new one.
+    fn tree_for(&mut self, key: &[u8], stays: bool) -> Result<Option<sled::Tree>, Fault> {
+        let tree = self.tree(key).cloned();
+        let (Some(position), Some(Open { db, shelves, .. })) =
+            (pack::position(key), self.open.as_mut())
+        else {
+            return Ok(tree);
+        };
+        let after = shelves.partition_point(|shelf| shelf.first <= position);
+        let shelf = after.checked_sub(1).and_then(|at| shelves.get_mut(at));
+        match shelf {
+            Some(shelf)
+                if !stays
+                    || shelf.changes < CHANGES_A_SHELF
+                    || guarded(|| shelf.tree.contains_key(key))? =>
+            {
+                shelf.changes += 1;
+                return Ok(Some(shelf.tree.clone()));
+            }
+            None if !stays => return Ok(None),
+            _ => {}
+        }
+        let mut name = vec![pack::PACK];
+        name.extend(position.to_be_bytes());
+        let tree = guarded(|| db.open_tree(&name))?;
+        shelves.insert(
+            after,
+            Shelf {
+                first: position,
+                tree: tree.clone(),
+                changes: 1,
+            },
+        );
+        Ok(Some(tree))
     }
 
     fn refuse_blobs(&self) -> Result<(), Fault> {
@@ -215,6 +286,44 @@ impl Volume {
             Err(error) => Err(io_fault(error)),
         }
     }
+}
+
+/// The trees of packs, by their first position.
+fn shelves(db: &sled::Db) -> sled::Result<Vec<Shelf>> {
+    let mut shelves = Vec::new();
+    for name in db.tree_names() {
+        let Some(first) = pack::position(&name) else {
+            continue;
+        };
+        let tree = db.open_tree(&name)?;
+        let changes = tree.len();
+        shelves.push(Shelf {
+            first,
+            tree,
+            changes,
+        });
+    }
+    shelves.sort_by_key(|shelf| shelf.first);
+    Ok(shelves)
+}
+
+/// In one transaction.
+fn apply(trees: &[sled::Tree], batches: &[sled::Batch]) -> Result<(), Fault> {
+    guarded(|| {
+        trees
+            .transaction(|views| {
+                for (view, batch) in views.iter().zip(batches) {
+                    view.apply_batch(batch)?;
+                }
+                Ok::<(), ConflictableTransactionError<()>>(())
+            })
+            .map_err(|error| match error {
+                TransactionError::Storage(error) => error,
+                TransactionError::Abort(()) => {
+                    sled::Error::ReportableBug(String::from("aborted by nobody"))
+                }
+            })
+    })
 }
 
 impl Drop for Volume {

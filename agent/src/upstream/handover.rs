@@ -1,8 +1,9 @@
-//! What goes over a connection next: current values first, then records in the order of the
-//! outbox, as many as the window has room for.
+//! What goes over a connection next: current values first, then records as their lanes have it, as
+//! many as the window has room for.
 
 use super::Uplink;
 use super::current::{Due, STATUS};
+use super::lanes::Lanes;
 use super::link::{Cargo, Connection};
 use crate::clock;
 use crate::store::{Position, StoreError, Stored};
@@ -15,8 +16,6 @@ use tokio::time::Instant;
 
 /// When to try again what the disk or the engine could not do now.
 const RETRY: Duration = Duration::from_secs(1);
-/// So many records are looked at in a turn, for what does not wait among those that do.
-pub(super) const LOOK: usize = 256;
 /// A record older than this when it is sent is historical.
 const LIVE_MS: i64 = 60_000;
 
@@ -41,11 +40,11 @@ impl Uplink {
             self.edge = Some(edge);
             return;
         }
-        while connection.has_room() {
+        while connection.room() > 0 {
             self.parts.current.save_list().await;
             if let Some(due) = self.parts.current.next() {
                 self.hand_over_current(connection, due);
-            } else if let Some(stored) = self.next_record(connection).await {
+            } else if let Some(stored) = self.next_record(connection.room()).await {
                 self.hand_over_record(connection, stored).await;
             } else {
                 return;
@@ -79,74 +78,125 @@ impl Uplink {
         connection.publish(Cargo::Current(due.topic.clone()), due.topic, due.payload);
     }
 
-    pub(super) async fn next_record(&mut self, connection: &mut Connection) -> Option<Stored> {
+    /// `room`: how many more may be on their way.
+    pub(super) async fn next_record(&mut self, room: usize) -> Option<Stored> {
+        self.replay_at = None;
         if self.records_rest_until.is_some() {
             return None;
         }
-        if connection.ready.is_empty() {
-            self.read_on(connection).await;
+        self.read_live().await;
+        self.read_backlog().await;
+        self.read_held().await;
+        let now = Instant::now();
+        let window = usize::from(self.parts.settings.window);
+        let next = self.lanes.next(room, window, now);
+        if next.is_none() {
+            self.replay_at = self.lanes.opens().filter(|at| *at > now);
+            self.looks_on = self.records_rest_until.is_none() && self.has_more_to_read();
         }
-        connection.ready.pop_front()
+        next
     }
 
-    /// Reads what comes next; what was held goes beside it, a window of each in turn.
-    async fn read_on(&mut self, connection: &mut Connection) {
-        if self.hold_until.is_none() && connection.held.is_some() {
-            self.read_held(connection).await;
-        }
+    /// Whether there is room for what has not been read.
+    fn has_more_to_read(&self) -> bool {
         let newest = self.view.borrow().newest;
-        let is_holding = self.hold_until.is_some();
-        self.looks_on = !is_holding && connection.held.is_some();
-        if newest <= connection.read_to {
+        let Lanes { live, backlog, .. } = &self.lanes;
+        let of_backlog =
+            self.lanes.has_backlog() || self.hold_until.is_none() && self.held.is_some();
+        live.room() > 0 && live.read_to < newest || backlog.room() > 0 && of_backlog
+    }
+
+    async fn read_live(&mut self) {
+        let newest = self.view.borrow().newest;
+        let (after, most) = (self.lanes.live.read_to, self.lanes.live.room());
+        if most == 0 || newest <= after {
             return;
         }
-        let most = match is_holding {
-            true => LOOK,
-            false => usize::from(self.parts.settings.window),
+        let Some((records, read_to)) = self.read(after, most, newest).await else {
+            return;
         };
-        match self.parts.store.read(connection.read_to, most).await {
-            Ok(records) => {
-                let last = records.last().map(|stored| stored.position);
-                // Fewer than asked for: up to the newest there are no others.
-                let end = (records.len() < most).then_some(newest).flatten();
-                connection.read_to = connection.read_to.max(last).max(end);
-                for stored in records {
-                    // Also the last one by the clock that was not set, which is stored when it is set:
-                    // it follows those that were held before.
-                    let waits = is_holding || connection.held.is_some();
-                    if waits && is_held(&stored, &self.parts.run) {
-                        let at = stored.position;
-                        connection.held = connection
-                            .held
-                            .map_or(Some((at, at)), |(first, _)| Some((first, at)));
-                    } else {
-                        connection.ready.push_back(stored);
-                    }
-                }
-                self.looks_on |= is_holding && connection.read_to < newest;
-                self.resting_for = None;
+        self.lanes.live.read_to = read_to;
+        for stored in records {
+            if let Some(stored) = self.unless_held(stored) {
+                self.lanes.live.push(stored);
             }
-            Err(error) => self.rest(format!("the outbox cannot be read: {error}")),
         }
     }
 
-    /// Reads some of what was held, now that it is not any more.
-    async fn read_held(&mut self, connection: &mut Connection) {
-        let Some((Position(first), last)) = connection.held else {
+    async fn read_backlog(&mut self) {
+        let (after, most) = (self.lanes.backlog.read_to, self.lanes.backlog.room());
+        if most == 0 || !self.lanes.has_backlog() {
+            return;
+        }
+        let end = self.lanes.backlog_to;
+        let Some((records, read_to)) = self.read(after, most, Some(end)).await else {
             return;
         };
-        let before = first.checked_sub(1).map(Position);
-        match self.parts.store.read(before, LOOK).await {
-            Ok(records) => {
-                let read_to = records.last().map(|stored| stored.position);
-                let goes_on = read_to.filter(|at| *at < last && records.len() == LOOK);
-                connection.held = goes_on.map(|Position(at)| (Position(at + 1), last));
-                let held = records
-                    .into_iter()
-                    .filter(|stored| stored.position <= last && is_held(stored, &self.parts.run));
-                connection.ready.extend(held);
+        self.lanes.backlog.read_to = read_to;
+        for stored in records {
+            if stored.position <= end
+                && let Some(stored) = self.unless_held(stored)
+            {
+                self.lanes.backlog.push(stored);
             }
-            Err(error) => self.rest(format!("the outbox cannot be read: {error}")),
+        }
+    }
+
+    /// What follows `after`, and up to where that has been read then: up to `end` if no more waits.
+    async fn read(
+        &mut self,
+        after: Option<Position>,
+        most: usize,
+        end: Option<Position>,
+    ) -> Option<(Vec<Stored>, Option<Position>)> {
+        match self.parts.store.read(after, most).await {
+            Ok(records) => {
+                self.resting_for = None;
+                let last = records.last().map(|stored| stored.position);
+                // Fewer than asked for: up to there are no others.
+                let end = (records.len() < most).then_some(end).flatten();
+                Some((records, after.max(last).max(end)))
+            }
+            Err(error) => {
+                self.rest(format!("the outbox cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The record, unless it waits for the clock: then only where it is is remembered.
+    fn unless_held(&mut self, stored: Stored) -> Option<Stored> {
+        // Also the last one by the clock that was not set, which is stored when it is set: it follows
+        // those that were held before.
+        let waits = self.hold_until.is_some() || self.held.is_some();
+        if !waits || !is_held(&stored, &self.parts.run) {
+            return Some(stored);
+        }
+        let at = stored.position;
+        let (first, last) = self.held.unwrap_or((at, at));
+        self.held = Some((first.min(at), last.max(at)));
+        None
+    }
+
+    /// Reads some of what was held, now that it is not any more, and all between has been read.
+    async fn read_held(&mut self) {
+        let (Some((Position(first), last)), None) = (self.held, self.hold_until) else {
+            return;
+        };
+        let most = self.lanes.backlog.room();
+        if most == 0 || self.lanes.has_backlog() {
+            return;
+        }
+        let before = first.checked_sub(1).map(Position);
+        let Some((records, read_to)) = self.read(before, most, Some(last)).await else {
+            return;
+        };
+        let goes_on = read_to.filter(|at| *at < last);
+        self.held = goes_on.map(|Position(at)| (Position(at + 1), last));
+        for stored in records {
+            if stored.position <= last && is_held(&stored, &self.parts.run) {
+                self.lanes.backlog.push(stored);
+            }
         }
     }
 
@@ -168,21 +218,16 @@ impl Uplink {
             Ok(payload) => format!("{} bytes, and max_payload is {limit}", payload.len()),
             Err(error) => format!("it cannot be written as JSON: {error}"),
         };
-        self.set_aside(connection, stored, why).await;
+        self.set_aside(stored, why).await;
     }
 
     /// A record that can never be sent. It waits, and all behind it, until the engine can be told
     /// and the disk can be written.
-    pub(super) async fn set_aside(
-        &mut self,
-        connection: &mut Connection,
-        stored: Stored,
-        why: String,
-    ) {
+    pub(super) async fn set_aside(&mut self, stored: Stored, why: String) {
         let permit = match self.parts.losses.clone().try_reserve_owned() {
             Err(TrySendError::Full(_)) => {
                 self.rest("the engine does not take the loss of a record".to_owned());
-                connection.ready.push_front(stored);
+                self.lanes.put_back(stored);
                 return;
             }
             // Nobody is left to be told: the agent is about to end, and the log has it.
@@ -207,7 +252,7 @@ impl Uplink {
                 self.rest(format!(
                     "record {seq} of boot {boot} cannot be set aside: {error}"
                 ));
-                connection.ready.push_front(stored);
+                self.lanes.put_back(stored);
             }
         }
     }

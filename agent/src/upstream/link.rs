@@ -6,7 +6,7 @@
 
 use super::inflight::InFlight;
 use crate::broker::{INFLIGHT, explain, network_options};
-use crate::store::{Position, Stored};
+use crate::store::Position;
 use andon_core::time::Wall;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS,
@@ -54,14 +54,8 @@ pub(super) struct Connection {
     owed_since: Instant,
     /// When it was accepted: records made before are historical.
     pub(super) accepted: Wall,
-    /// Records read from the outbox and not handed over yet.
-    pub(super) ready: VecDeque<Stored>,
-    /// The last record read from the outbox; none at its head.
-    pub(super) read_to: Option<Position>,
     /// What happened besides deliveries, and is told next.
     besides: VecDeque<News>,
-    /// The first and the last record that was read and held, and has not been read again.
-    pub(super) held: Option<(Position, Position)>,
     /// What was handed over with QoS 0 and not sent yet.
     unsent: usize,
     /// Records sent with QoS 0 that no acknowledgement answers for yet.
@@ -124,10 +118,7 @@ impl Connection {
             window,
             owed_since: Instant::now(),
             accepted: now(),
-            ready: VecDeque::new(),
-            read_to: None,
             besides: VecDeque::new(),
-            held: None,
             unsent: 0,
             batch: Vec::new(),
             on_way: BTreeSet::new(),
@@ -139,14 +130,19 @@ impl Connection {
         self.in_flight.is_empty()
     }
 
-    /// Whether one more may be handed over now.
-    pub(super) fn has_room(&self) -> bool {
-        self.in_flight.room() > 0 && self.unsent < UNSENT
+    /// How many more may be handed over now.
+    pub(super) fn room(&self) -> usize {
+        self.in_flight.room()
     }
 
-    /// Whether one more record may be sent that a later acknowledgement answers for.
-    pub(super) fn has_window(&self) -> bool {
-        self.on_way.len() < usize::from(self.window)
+    /// Whether one more may be handed over now, also with QoS 0.
+    pub(super) fn has_room(&self) -> bool {
+        self.room() > 0 && self.unsent < UNSENT
+    }
+
+    /// How many more records may be sent that a later acknowledgement answers for.
+    pub(super) fn window_left(&self) -> usize {
+        usize::from(self.window).saturating_sub(self.on_way.len())
     }
 
     /// Publishes with QoS 1. That it was sent, or could not be, is told by [`Connection::news`].
@@ -200,13 +196,6 @@ impl Connection {
     /// The edge node was born: what was made before is historical.
     pub(super) fn born(&mut self, now: Wall) {
         self.accepted = now;
-    }
-
-    /// Begins again at the head of the outbox: something there may be sent that could not be before.
-    pub(super) fn read_again(&mut self) {
-        self.ready.clear();
-        self.read_to = None;
-        self.held = None;
     }
 
     /// Listens to one topic. What is said there is told by [`Connection::news`].

@@ -3,8 +3,9 @@
 //! What it promises:
 //!
 //! - A record leaves the outbox only when the broker has acknowledged exactly that publish.
-//! - Records go in the order of the outbox, and after any error again from its head; so each
-//!   arrives at least once, and (`gateway`, `run`, `seq`) tells the second copy.
+//! - Records go in the order of the outbox within their topic and lane, live ones before the backlog and
+//!   events before windows ([`lanes`]), and after any error again from its head; so each arrives at
+//!   least once, and (`gateway`, `run`, `seq`) tells the second copy.
 //! - Until the wall clock has been set once in this run, what the run has summed up waits, a day at
 //!   most; events do not. Then it goes with its right times, beside what is made since.
 //! - On every connection all current values that hold come first, then records.
@@ -20,6 +21,7 @@ mod current;
 mod files;
 mod handover;
 mod inflight;
+mod lanes;
 mod link;
 pub mod sparkplug;
 mod status;
@@ -33,7 +35,7 @@ use crate::broker;
 use crate::clock;
 use crate::run::OwnReports;
 use crate::settings::{self, Broker};
-use crate::store::{Store, View};
+use crate::store::{Position, Store, View};
 use crate::tls::{self, FileError};
 use andon_core::message::topic_head;
 use andon_core::plant::Gateway;
@@ -41,6 +43,7 @@ use andon_core::record::{Event, Run};
 use andon_core::time::ClockState;
 use current::STATUS;
 use files::Files;
+use lanes::Lanes;
 use link::{Cargo, Connection, News};
 use rumqttc::{LastWill, MqttOptions, QoS};
 use sparkplug::{Edge, LARGEST_BIRTH};
@@ -132,6 +135,12 @@ pub struct Uplink {
     hold_until: Option<Instant>,
     /// Not all that waits has been looked at: there may be events behind summaries that are held.
     looks_on: bool,
+    /// What of the outbox goes over this connection next.
+    lanes: Lanes,
+    /// The first and the last record that was read and held, and has not been read again.
+    held: Option<(Position, Position)>,
+    /// The backlog rests until then, for its rate.
+    replay_at: Option<Instant>,
     twin: Twin,
     /// The edge node, if Sparkplug is spoken.
     edge: Option<Box<Edge>>,
@@ -181,6 +190,9 @@ impl Uplink {
             resting_for: None,
             hold_until: parts.waits_for_clock.then(|| Instant::now() + LONGEST_HOLD),
             looks_on: false,
+            lanes: Lanes::new(None, parts.settings.replay, Instant::now()),
+            held: None,
+            replay_at: None,
             twin: Twin::new(&parts.run, parts.own.clone()),
             edge,
             parts,
@@ -214,6 +226,9 @@ impl Uplink {
                         connection.listen(format!("{}/{STATUS}", self.head));
                     }
                     self.pace = Pace::default();
+                    let newest = self.view.borrow().newest;
+                    self.lanes = Lanes::new(newest, self.parts.settings.replay, Instant::now());
+                    self.held = None;
                     self.parts.current.connected();
                     Mode::Serving(Box::new(connection))
                 }
@@ -296,6 +311,7 @@ impl Uplink {
             return Mode::Connecting;
         };
         self.failures = self.failures.saturating_add(1);
+        self.parts.store.hung_up();
         self.tell(Reach::Unreachable(why));
         let pause = pause(self.failures, RandomState::new().hash_one(self.failures));
         tokio::select! {
@@ -340,6 +356,7 @@ impl Uplink {
     ) -> Mode {
         self.parting(connection).await;
         self.turn.pass_over();
+        self.parts.store.hung_up();
         let pause = pause(1, RandomState::new().hash_one(self.failures));
         tokio::select! {
             () = stopped(stop) => Mode::Over,
@@ -507,6 +524,7 @@ impl Uplink {
             () = until(self.files.as_ref().map(|(_, due)| *due)) => Wake::Files,
             () = until(self.status_due) => Wake::Look,
             () = until(self.records_rest_until) => Wake::Look,
+            () = until(self.replay_at) => Wake::Look,
             () = until(self.hold_until) => Wake::Look,
             () = until(self.edge.as_ref().and_then(|edge| edge.waits_until())) => Wake::HostAway,
             () = Edge::changed(&mut self.edge) => Wake::Look,

@@ -104,6 +104,7 @@ mod tests {
             keep_alive: Duration::from_secs(30),
             max_payload: 1000,
             ack_timeout: Duration::from_secs(30),
+            replay: 500,
             window: 1,
         })
     }

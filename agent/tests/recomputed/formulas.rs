@@ -9,6 +9,8 @@ pub struct Parts {
     pub good: i64,
     pub total: i64,
     pub gap_total: i64,
+    pub gap_before_ms: i64,
+    pub gap_after_ms: i64,
     pub failures: i64,
     pub repairs: i64,
     pub repair_ms: i64,
@@ -62,10 +64,31 @@ impl Parts {
             value: covered.and_then(|()| quotient(part, of, 4).ok_or("too-short")),
             bounds: Some([part, part + unknown].map(|part| quotient(part, possible, 4))),
         };
+        // A gap that the window does not contain as a whole: what it told may have been made before,
+        // what it will tell may have been made here.
+        let is_whole = self.gap_before_ms == 0 && self.gap_after_ms == 0;
+        let doubted = if self.gap_before_ms == 0 {
+            0
+        } else {
+            self.gap_total
+        };
+        let open = unknown.min(self.gap_after_ms);
         let made = |parts: i64| Figure {
             value: covered
+                .and(if is_whole {
+                    Ok(())
+                } else {
+                    Err("counts-across-gap")
+                })
                 .and_then(|()| quotient(1000 * parts, self.capacity, 4).ok_or("low-coverage")),
-            bounds: Some([quotient(1000 * parts, self.capacity, 4); 2]),
+            bounds: Some([
+                quotient(1000 * (parts - doubted).max(0), self.capacity, 4),
+                quotient(
+                    1000 * parts * pbt + self.capacity * open,
+                    self.capacity * pbt,
+                    4,
+                ),
+            ]),
         };
         let plain = |value| Figure {
             value,

@@ -14,12 +14,12 @@ async fn nothing_is_published_before_the_connection_is_accepted() {
     within(async {
         let broker = FakeBroker::start().await;
         let mut rig = Rig::new(settings(broker.port));
-        rig.make(1).await;
+        rig.journal(1).await;
         rig.start();
         let mut peer = broker.connected().await;
         let early = tokio::time::timeout(Duration::from_millis(200), peer.publish()).await;
         assert!(early.is_err(), "{early:?}");
-        rig.make(1).await;
+        rig.journal(1).await;
         peer.accept(false).await;
         for record in peer.records(2).await {
             assert_eq!(
@@ -40,7 +40,7 @@ async fn without_acknowledgement_nothing_is_deleted_and_the_connection_is_rebuil
         let mut settings = settings(broker.port);
         settings.ack_timeout = Duration::from_millis(300);
         let mut rig = Rig::new(settings);
-        rig.make(5).await;
+        rig.journal(5).await;
         rig.start();
         for _ in 0..3 {
             let mut stalled = broker.accepted(false).await;
@@ -68,7 +68,7 @@ async fn an_acknowledgement_deletes_exactly_what_it_is_for() {
     within(async {
         let broker = FakeBroker::start().await;
         let mut rig = Rig::new(settings(broker.port));
-        rig.make(6).await;
+        rig.journal(6).await;
         rig.start();
         let mut peer = broker.accepted(false).await;
         let records = peer.records(6).await;
@@ -93,12 +93,12 @@ async fn a_broker_that_acknowledges_backwards_gets_every_record() {
     within(async {
         let broker = FakeBroker::start().await;
         let mut rig = Rig::new(settings(broker.port));
-        rig.make(500).await;
+        rig.journal(500).await;
         rig.start();
         let mut peer = broker.accepted(false).await;
         let mut expected = 1;
         for _ in 0..20 {
-            let records = peer.records(25).await;
+            let records = peer.records(20).await;
             for record in &records {
                 assert_eq!(seq(record), expected);
                 expected += 1;
@@ -125,19 +125,20 @@ async fn the_oldest_unacknowledged_record_bounds_how_far_ahead_others_go() {
         let mut settings = settings(broker.port);
         settings.window = 8;
         let mut rig = Rig::new(settings);
-        rig.make(20).await;
+        rig.journal(20).await;
         rig.start();
         let mut peer = broker.accepted(false).await;
         let first = peer.record().await.unwrap();
-        for _ in 1..8 {
+        // Of a window of 8 two places are kept for what is live.
+        for _ in 1..6 {
             let later = peer.record().await.unwrap();
             peer.ack(&[later.pkid]).await;
         }
-        rig.until_waiting(13).await;
+        rig.until_waiting(15).await;
         let ahead = tokio::time::timeout(Duration::from_millis(200), peer.record()).await;
         assert!(ahead.is_err(), "{ahead:?}");
         peer.ack(&[first.pkid]).await;
-        assert_eq!(seq(&peer.record().await.unwrap()), 9);
+        assert_eq!(seq(&peer.record().await.unwrap()), 7);
         rig.stop().await;
     })
     .await;
@@ -148,7 +149,7 @@ async fn acknowledgements_nobody_asked_for_delete_nothing() {
     within(async {
         let broker = FakeBroker::start().await;
         let mut rig = Rig::new(settings(broker.port));
-        rig.make(4).await;
+        rig.journal(4).await;
         rig.start();
         for unknown in [77, 101, u16::MAX] {
             let mut peer = broker.accepted(false).await;
@@ -169,7 +170,7 @@ async fn a_broker_that_acknowledges_twice_is_fed_none_the_less() {
     within(async {
         let broker = FakeBroker::start().await;
         let mut rig = Rig::new(settings(broker.port));
-        rig.make(3).await;
+        rig.journal(3).await;
         rig.start();
         for left in [vec![2, 3], vec![3], vec![]] {
             let mut peer = broker.accepted(false).await;
@@ -188,7 +189,7 @@ async fn after_any_break_it_starts_again_at_the_head_whatever_the_broker_remembe
     within(async {
         let broker = FakeBroker::start().await;
         let mut rig = Rig::new(settings(broker.port));
-        rig.make(60).await;
+        rig.journal(60).await;
         rig.start();
         let half_an_ack = [0x40, 0x02, 0x00];
         let garbage = [0xff, 0xff, 0xff, 0xff, 0xff];
@@ -219,7 +220,7 @@ async fn a_stop_ends_although_the_broker_does_not_take_the_goodbye() {
     within(async {
         let broker = FakeBroker::start().await;
         let mut rig = Rig::new(settings(broker.port));
-        rig.make(1).await;
+        rig.journal(1).await;
         rig.start();
         let mut peer = broker.accepted(false).await;
         assert_eq!(seq(&peer.record().await.unwrap()), 1);

@@ -64,6 +64,7 @@ impl Rig {
         let (outbox, opened) = store::open(store::Options {
             start,
             budget: 64 << 20,
+            late_ms: 0,
         })
         .unwrap();
         let run = opened.run;
@@ -135,6 +136,12 @@ impl Rig {
             1 => summary("press-2"),
             _ => event("as usual"),
         });
+        self.make_of(bodies.collect()).await;
+    }
+
+    /// Puts entries of the journal on disk, which go in their order.
+    pub async fn journal(&mut self, count: u64) {
+        let bodies = (0..count).map(|_| event("as usual"));
         self.make_of(bodies.collect()).await;
     }
 
@@ -219,6 +226,7 @@ pub fn settings(port: u16) -> Upstream {
         max_payload: 10_000,
         ack_timeout: Duration::from_secs(20),
         window: 32,
+        replay: 100_000,
     }
 }
 

@@ -199,6 +199,9 @@ impl Annunciator {
                 why = why.max(Unreached::Refused);
                 continue;
             }
+            if told.occurrence == case.alarm.occurrence && told.times > 0 {
+                return None;
+            }
             match case.wish(scene, recipient, told) {
                 Wish::Nothing | Wish::Later(_) => return None,
                 Wish::Now(_) => {}
@@ -237,6 +240,11 @@ pub enum Unreached {
 }
 
 impl Unreached {
+    /// Whether somebody would be told now, if they were told less or their messages arrived.
+    pub const fn is_of_messages(self) -> bool {
+        matches!(self, Unreached::Refused | Unreached::Budget)
+    }
+
     /// In words.
     pub const fn as_str(self) -> &'static str {
         match self {

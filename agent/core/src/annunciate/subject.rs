@@ -20,9 +20,13 @@ impl Subject {
                 let device = plant.device(index);
                 (device.id.clone(), device.name.clone())
             }
-            Owner::Gateway => (plant.gateway.id.clone(), plant.gateway.id.clone()),
+            Owner::Gateway => {
+                let id = &plant.gateway.id;
+                (id.clone(), format!("网关 {id}").into())
+            }
         };
         let raised = alarm.raised.filter(|_| is_dated);
+        let step = |at: Option<Wall>| at.filter(|_| is_dated).and_then(|at| clock(plant, at));
         Subject {
             alarm: index,
             id: format!("{}.{}", plant.owner_id(settings.owner), settings.id).into(),
@@ -40,6 +44,9 @@ impl Subject {
             raised,
             clock: raised.and_then(|raised| clock(plant, raised)),
             is_active: alarm.is_active(),
+            call: settings
+                .is_call()
+                .then(|| [step(alarm.acked), step(alarm.cleared)]),
         }
     }
 }

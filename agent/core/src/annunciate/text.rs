@@ -20,8 +20,8 @@ struct Pieces<'p> {
     /// When, and which activation.
     when: &'p str,
     tail: &'p str,
-    /// What stands between what is wrong, the value and the time.
-    comma: &'p str,
+    /// What stands between the machine and what is wrong with it; and between that, the value and the time.
+    joints: [&'p str; 2],
 }
 
 /// What is said of one alarm. `waited_min`: for so many minutes nobody has acknowledged.
@@ -39,28 +39,49 @@ pub fn of_one(
 }
 
 fn of_one_zh(kind: Kind, subject: &Subject, code: Option<u16>, waited_min: u64) -> String {
-    let priority = match subject.priority {
-        Priority::High => "紧急",
-        Priority::Medium => "重要",
-        Priority::Low => "一般",
+    let priority = match (&subject.call, subject.priority) {
+        (Some(_), _) => "呼叫",
+        (None, Priority::High) => "紧急报警",
+        (None, Priority::Medium) => "重要报警",
+        (None, Priority::Low) => "一般报警",
+    };
+    // Of a call somebody is waited for, of an alarm only a word.
+    let nobody = if subject.call.is_some() {
+        "无人到场"
+    } else {
+        "无人确认"
     };
     let head = match kind {
-        Kind::Repeated => format!("【安灯】{priority}报警仍无人确认"),
-        Kind::Escalated if waited_min == 0 => format!("【安灯】{priority}报警无人确认"),
-        Kind::Escalated => format!("【安灯】{priority}报警{waited_min}分钟无人确认"),
-        Kind::Returned => String::from("【安灯】报警已恢复"),
-        Kind::Raised | Kind::Digest | Kind::Confirmed => format!("【安灯】{priority}报警"),
+        Kind::Repeated => format!("【安灯】{priority}仍{nobody}："),
+        Kind::Escalated if waited_min == 0 => format!("【安灯】{priority}{nobody}："),
+        Kind::Escalated => format!("【安灯】{priority}{waited_min}分钟{nobody}："),
+        Kind::Returned if subject.call.is_some() => String::from("【安灯】呼叫已解决："),
+        Kind::Returned => String::from("【安灯】报警已恢复："),
+        Kind::Raised | Kind::Digest | Kind::Confirmed => format!("【安灯】{priority}："),
     };
-    let clock = subject.clock.as_deref().unwrap_or("");
-    let when = match kind {
-        Kind::Returned => String::new(),
-        _ => format!("{clock}第{}次", subject.occurrence),
+    let again = (subject.occurrence > 1 && subject.call.is_none())
+        .then(|| format!("第{}次", subject.occurrence));
+    let when = match (kind, &subject.call) {
+        (Kind::Returned, Some([arrived, solved])) => listed(
+            [
+                stated(subject.clock.as_deref(), "呼叫"),
+                stated(arrived.as_deref(), "到场"),
+                stated(solved.as_deref(), "解决"),
+            ],
+            "，",
+        ),
+        (Kind::Returned, None) => String::new(),
+        _ => listed(
+            [subject.clock.as_deref().map(String::from), again, None],
+            "，",
+        ),
     };
     let gone = !subject.is_active && kind != Kind::Returned;
     let gone = if gone { "，现已恢复" } else { "" };
-    let tail = match code {
-        Some(code) => format!("{gone}。回复“确认{code}”"),
-        None => format!("{gone}。"),
+    let tail = match (code, &subject.call) {
+        (Some(code), Some(_)) => format!("{gone}。到场后回复“确认{code}”"),
+        (Some(code), None) => format!("{gone}。回复“确认{code}”"),
+        (None, _) => format!("{gone}。"),
     };
     Pieces {
         head: &head,
@@ -69,38 +90,57 @@ fn of_one_zh(kind: Kind, subject: &Subject, code: Option<u16>, waited_min: u64) 
         value: &subject.value[1],
         when: &when,
         tail: &tail,
-        comma: " ",
+        joints: [" ", "，"],
     }
     .fitted("…")
 }
 
 fn of_one_en(kind: Kind, subject: &Subject, code: Option<u16>, waited_min: u64) -> String {
-    let priority = match subject.priority {
-        Priority::High => "HIGH",
-        Priority::Medium => "MEDIUM",
-        Priority::Low => "LOW",
+    let priority = match (&subject.call, subject.priority) {
+        (Some(_), _) => "Call",
+        (None, Priority::High) => "HIGH alarm",
+        (None, Priority::Medium) => "MEDIUM alarm",
+        (None, Priority::Low) => "LOW alarm",
+    };
+    let nobody = if subject.call.is_some() {
+        "nobody has come"
+    } else {
+        "not acknowledged"
     };
     let head = match kind {
-        Kind::Repeated => format!("[Andon] {priority} alarm, still not acknowledged:"),
-        Kind::Escalated if waited_min == 0 => {
-            format!("[Andon] {priority} alarm, not acknowledged:")
-        }
-        Kind::Escalated => {
-            format!("[Andon] {priority} alarm, not acknowledged for {waited_min} min:")
-        }
-        Kind::Returned => String::from("[Andon] Alarm gone:"),
-        Kind::Raised | Kind::Digest | Kind::Confirmed => format!("[Andon] {priority} alarm:"),
+        Kind::Repeated => format!("[Andon] {priority}, still {nobody}:"),
+        Kind::Escalated if waited_min == 0 => format!("[Andon] {priority}, {nobody}:"),
+        Kind::Escalated => format!("[Andon] {priority}, {nobody} for {waited_min} min:"),
+        Kind::Returned if subject.call.is_some() => String::from("[Andon] Call solved:"),
+        Kind::Returned => String::from("[Andon] Alarm cleared:"),
+        Kind::Raised | Kind::Digest | Kind::Confirmed => format!("[Andon] {priority}:"),
     };
-    let when = match (kind, &subject.clock) {
-        (Kind::Returned, _) => String::new(),
-        (_, Some(clock)) => format!("at {clock}, no. {}", subject.occurrence),
-        (_, None) => format!("no. {}", subject.occurrence),
+    let again = (subject.occurrence > 1 && subject.call.is_none())
+        .then(|| format!("{} time", ordinal(subject.occurrence)));
+    let when = match (kind, &subject.call) {
+        (Kind::Returned, Some([arrived, solved])) => listed(
+            [
+                subject.clock.as_deref().map(|at| format!("called {at}")),
+                arrived.as_deref().map(|at| format!("arrived {at}")),
+                solved.as_deref().map(|at| format!("solved {at}")),
+            ],
+            ", ",
+        ),
+        (Kind::Returned, None) => String::new(),
+        _ => {
+            let clock = subject.clock.as_deref();
+            listed(
+                [clock.map(|clock| format!("at {clock}")), again, None],
+                ", ",
+            )
+        }
     };
     let gone = !subject.is_active && kind != Kind::Returned;
-    let gone = if gone { ", gone by now" } else { "" };
-    let tail = match code {
-        Some(code) => format!("{gone}. Reply ACK {code}"),
-        None => format!("{gone}."),
+    let gone = if gone { ", cleared since" } else { "" };
+    let tail = match (code, &subject.call) {
+        (Some(code), Some(_)) => format!("{gone}. Reply ACK {code} when you are there"),
+        (Some(code), None) => format!("{gone}. Reply ACK {code}"),
+        (None, _) => format!("{gone}."),
     };
     Pieces {
         head: &head,
@@ -109,9 +149,38 @@ fn of_one_en(kind: Kind, subject: &Subject, code: Option<u16>, waited_min: u64) 
         value: &subject.value[0],
         when: &when,
         tail: &tail,
-        comma: ", ",
+        joints: [": ", ", "],
     }
     .fitted("..")
+}
+
+/// The parts that there are, one after the other.
+fn listed(parts: [Option<String>; 3], comma: &str) -> String {
+    let mut text = String::new();
+    for part in parts.into_iter().flatten() {
+        if !text.is_empty() {
+            text.push_str(comma);
+        }
+        text.push_str(&part);
+    }
+    text
+}
+
+/// A time and what was then, as Chinese says it.
+fn stated(at: Option<&str>, what: &str) -> Option<String> {
+    at.map(|at| format!("{at}{what}"))
+}
+
+/// 1st, 2nd, 3rd, 4th, 11th.
+fn ordinal(number: u64) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 /// What is said of several alarms: `counts` of high, medium and low ones, the worst of them by name.
@@ -131,7 +200,8 @@ pub fn of_many(
         if count > 0 {
             let between = if parts.is_empty() { "" } else { ", " };
             parts += &match language {
-                Language::Chinese => format!("{word}{count}"),
+                Language::Chinese if parts.is_empty() => format!("{word}{count}条"),
+                Language::Chinese => format!("、{word}{count}条"),
                 Language::English => format!("{between}{count} {word}"),
             };
         }
@@ -140,26 +210,26 @@ pub fn of_many(
         Language::Chinese => {
             let tail = code.map(|code| format!("。回复“确认{code}”全部确认"));
             Pieces {
-                head: &format!("【安灯】{all}条报警未确认（{parts}），如"),
+                head: &format!("【安灯】{all}条报警未确认（{parts}），最重要的："),
                 machine: named(&worst.machine, &worst.text_zh),
                 what: &worst.text_zh,
                 value: "",
                 when: "",
                 tail: tail.as_deref().unwrap_or("。"),
-                comma: " ",
+                joints: [" ", "，"],
             }
             .fitted("…")
         }
         Language::English => {
             let tail = code.map(|code| format!(". Reply ACK {code} for all"));
             Pieces {
-                head: &format!("[Andon] {all} alarms not acknowledged ({parts}), such as"),
+                head: &format!("[Andon] {all} alarms not acknowledged ({parts}), the worst:"),
                 machine: named(&worst.device, &worst.text_en),
                 what: &worst.text_en,
                 value: "",
                 when: "",
                 tail: tail.as_deref().unwrap_or("."),
-                comma: ", ",
+                joints: [": ", ", "],
             }
             .fitted("..")
         }
@@ -205,16 +275,23 @@ impl Pieces<'_> {
 
     fn with(&self, machine: &str, what: &str, value: &str, when: &str) -> String {
         let mut text = String::from(self.head);
-        let spaces = [" ", " ", self.comma, self.comma];
-        for (piece, space) in [machine, what, value, when].into_iter().zip(spaces) {
-            if piece.is_empty() {
-                continue;
+        let [colon, comma] = self.joints;
+        let mut joint = match text.ends_with(['】', '：']) {
+            // Chinese marks have their space in them.
+            true => "",
+            false => " ",
+        };
+        for (piece, next) in [
+            (machine, colon),
+            (what, comma),
+            (value, comma),
+            (when, comma),
+        ] {
+            if !piece.is_empty() {
+                text.push_str(joint);
+                text.push_str(piece);
+                joint = next;
             }
-            // No space after what closes.
-            if !text.ends_with(['】', '如']) {
-                text.push_str(space);
-            }
-            text.push_str(piece);
         }
         text.push_str(self.tail);
         transliterated(&text)
@@ -261,7 +338,7 @@ fn answer_zh(answer: Answer<'_>) -> String {
             value: "",
             when: "",
             tail,
-            comma: " ",
+            joints: [" ", "，"],
         }
         .fitted("…")
     };
@@ -275,44 +352,44 @@ fn answer_zh(answer: Answer<'_>) -> String {
         Answer::Which(open) => {
             format!("【安灯】有{open}条报警等待您确认，请回复“确认”加短信中的4位代码。")
         }
-        Answer::WrongCode => "【安灯】代码不对，请回复“确认”加短信中的4位代码。".into(),
-        Answer::Unheeded => "【安灯】代码多次不对，1小时内不再处理您的短信。".into(),
+        Answer::WrongCode => "【安灯】代码有误，请回复“确认”加短信中的4位代码。".into(),
+        Answer::Unheeded => "【安灯】代码多次有误，1小时内不再处理您的短信。".into(),
         Answer::Stopped(Some(until), _) => format!("【安灯】{until}之前不再给您发短信。"),
         Answer::Stopped(None, hours) => format!("【安灯】{hours}小时内不再给您发短信。"),
     }
 }
 
 fn answer_en(answer: Answer<'_>) -> String {
-    let of = |subject: &Subject, tail: &str| {
+    let of = |head: &str, subject: &Subject| {
         Pieces {
-            head: "[Andon]",
+            head: &format!("[Andon] {head}:"),
             machine: named(&subject.device, &subject.text_en),
             what: &subject.text_en,
             value: "",
             when: "",
-            tail,
-            comma: ", ",
+            tail: ".",
+            joints: [": ", ", "],
         }
         .fitted("..")
     };
     match answer {
-        Answer::Acknowledged(subject) => of(subject, ": acknowledged by you."),
+        Answer::Acknowledged(subject) => of("You have acknowledged", subject),
         Answer::AllAcknowledged(count) => format!("[Andon] You have acknowledged {count} alarms."),
-        Answer::Before(subject, Some(by)) => of(
-            subject,
-            &format!(": {} has acknowledged it before.", transliterated(&cut(by))),
-        ),
-        Answer::Before(subject, None) => of(subject, ": somebody has acknowledged it before."),
-        Answer::NoNeed(subject) => of(subject, ": need not be acknowledged now."),
-        Answer::NothingOpen => "[Andon] No alarm waits for you.".into(),
+        Answer::Before(subject, Some(by)) => {
+            let by = transliterated(&cut(by));
+            of(&format!("{by} has already acknowledged"), subject)
+        }
+        Answer::Before(subject, None) => of("Somebody has already acknowledged", subject),
+        Answer::NoNeed(subject) => of("No need to acknowledge now", subject),
+        Answer::NothingOpen => "[Andon] No alarm is waiting for you.".into(),
         Answer::Which(open) => format!(
-            "[Andon] {open} alarms wait for you: reply ACK and the 4 digits of the one you mean."
+            "[Andon] {open} alarms are waiting for you: reply ACK and the 4 digits of the one you mean."
         ),
         Answer::WrongCode => {
-            "[Andon] There is no such code: reply ACK and the 4 digits of the message.".into()
+            "[Andon] Wrong code: reply ACK and the 4 digits in the message.".into()
         }
         Answer::Unheeded => {
-            "[Andon] Wrong codes too often: your messages are not heeded for 1 hour.".into()
+            "[Andon] Too many wrong codes: your messages are ignored for 1 hour.".into()
         }
         Answer::Stopped(Some(until), _) => {
             format!("[Andon] No more messages to you until {until}.")

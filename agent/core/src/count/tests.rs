@@ -43,7 +43,7 @@ fn a_total_that_lags_behind_makes_up_for_it_in_the_next_window() {
     for (total, good) in [(5, 6), (8, 9), (12, 10), (20, 16)] {
         read(&mut c, Counts::Total, total, odometer(1000, 0));
         read(&mut c, Counts::Good, good, odometer(1000, 0));
-        let parts = c.parts().0;
+        let parts = c.parts(0).0;
         let counts = [parts.good, parts.scrap, parts.total].map(Option::unwrap);
         assert_eq!(counts[0] + counts[1], counts[2]);
         for (sum, count) in sums.iter_mut().zip(counts) {
@@ -57,11 +57,11 @@ fn a_total_that_lags_behind_makes_up_for_it_in_the_next_window() {
 #[test]
 fn the_first_reading_is_where_counting_begins() {
     let mut c = counting(Some(65_535));
-    assert_eq!(c.parts().0.good, None);
+    assert_eq!(c.parts(0).0.good, None);
     read(&mut c, Counts::Good, 500, odometer(0, 0));
-    assert_eq!(c.parts().0.good, Some(0));
+    assert_eq!(c.parts(0).0.good, Some(0));
     read(&mut c, Counts::Good, 507, odometer(1000, 0));
-    assert_eq!(c.parts().0.good, Some(7));
+    assert_eq!(c.parts(0).0.good, Some(7));
 }
 
 #[test]
@@ -69,10 +69,10 @@ fn two_of_three_give_the_third_and_nobody_invents_it() {
     let mut c = counting(None);
     read(&mut c, Counts::Good, 0, odometer(0, 0));
     read(&mut c, Counts::Good, 5, odometer(1000, 0));
-    assert_eq!((c.parts().0.scrap, c.parts().0.total), (None, None));
+    assert_eq!((c.parts(0).0.scrap, c.parts(0).0.total), (None, None));
     read(&mut c, Counts::Scrap, 0, odometer(1000, 0));
     read(&mut c, Counts::Scrap, 2, odometer(2000, 0));
-    assert_eq!(c.parts().0.total, Some(7));
+    assert_eq!(c.parts(0).0.total, Some(7));
     let mut none = Counting::new(
         [
             Some(Dial {
@@ -88,7 +88,7 @@ fn two_of_three_give_the_third_and_nobody_invents_it() {
     read(&mut none, Counts::Good, 0, odometer(0, 0));
     read(&mut none, Counts::Good, 3, odometer(1000, 0));
     assert_eq!(
-        (none.parts().0.scrap, none.parts().0.total),
+        (none.parts(0).0.scrap, none.parts(0).0.total),
         (Some(0), Some(3))
     );
 }
@@ -100,7 +100,7 @@ fn a_wrap_that_fits_the_rated_rate_is_counted() {
     // One part a second is rated: in 4 s four parts, up to half as many again and one more.
     read(&mut c, Counts::Good, 2, odometer(4000, 0));
     assert_eq!(
-        c.parts(),
+        c.parts(0),
         (
             Parts {
                 good: Some(4),
@@ -117,7 +117,7 @@ fn a_drop_that_does_not_fit_is_a_reset_and_its_time_is_uncounted() {
     read(&mut c, Counts::Good, 65_534, odometer(0, 0));
     read(&mut c, Counts::Good, 40, odometer(4000, 0));
     assert_eq!(
-        c.parts(),
+        c.parts(0),
         (
             Parts {
                 good: Some(0),
@@ -132,7 +132,7 @@ fn a_drop_that_does_not_fit_is_a_reset_and_its_time_is_uncounted() {
     read(&mut c, Counts::Good, 1, odometer(2000, 0));
     read(&mut c, Counts::Good, 3, odometer(4000, 0));
     assert_eq!(
-        c.parts(),
+        c.parts(0),
         (
             Parts {
                 good: Some(2),
@@ -155,7 +155,7 @@ fn a_counter_wraps_where_its_type_or_its_digits_end() {
         read(&mut c, Counts::Good, before, odometer(0, 0));
         read(&mut c, Counts::Good, after, odometer(3000, 0));
         assert_eq!(
-            (c.parts().0.good, c.parts().1),
+            (c.parts(0).0.good, c.parts(0).1),
             (Some(made), uncounted(0)),
             "{top}"
         );
@@ -171,7 +171,7 @@ fn two_counters_reset_together_do_not_double_the_uncounted_time() {
     for role in [Counts::Good, Counts::Scrap] {
         read(&mut c, role, 0, odometer(5000, 0));
     }
-    assert_eq!(c.parts().1, uncounted(5000));
+    assert_eq!(c.parts(0).1, uncounted(5000));
 }
 
 #[test]
@@ -183,11 +183,31 @@ fn parts_over_unknown_time_are_counted_and_marked() {
     let later = odometer(90_000, 30_000);
     c.read(Counts::Good, &Value::Int(40), &later, 60_000, None);
     c.read(Counts::Scrap, &Value::Int(0), &later, 60_000, None);
-    let parts = c.parts().0;
+    let parts = c.parts(0).0;
     assert_eq!(
         (parts.total, parts.gap_total, parts.gap_before_ms),
         (Some(30), 30, 60_000)
     );
+}
+
+#[test]
+fn a_gap_stays_open_until_the_counter_is_read_again() {
+    let mut c = counting(None);
+    c.pass_unknown();
+    assert_eq!(c.parts(500).0.gap_after_ms, 0, "nothing to count from");
+    read(&mut c, Counts::Good, 10, odometer(1000, 0));
+    read(&mut c, Counts::Scrap, 0, odometer(2000, 0));
+    assert_eq!(c.parts(9000).0.gap_after_ms, 0, "all of it is known");
+    c.pass_unknown();
+    assert_eq!(c.parts(9000).0.gap_after_ms, 8000);
+    c.begin_window();
+    assert_eq!(c.parts(69_000).0.gap_after_ms, 68_000);
+    let mut other = counting(None);
+    other.resume(&c);
+    read(&mut other, Counts::Good, 10, odometer(70_000, 9000));
+    assert_eq!(other.parts(71_000).0.gap_after_ms, 69_000, "of the scrap");
+    read(&mut other, Counts::Scrap, 0, odometer(71_000, 9000));
+    assert_eq!(other.parts(71_000).0.gap_after_ms, 0);
 }
 
 #[test]
@@ -197,11 +217,11 @@ fn a_counter_that_became_another_one_starts_anew() {
     let mut same = counting(Some(65_535));
     same.resume(&before);
     read(&mut same, Counts::Good, 105, odometer(1000, 0));
-    assert_eq!(same.parts().0.good, Some(5));
+    assert_eq!(same.parts(0).0.good, Some(5));
     let mut other = counting(None);
     other.resume(&before);
     read(&mut other, Counts::Good, 105, odometer(1000, 0));
-    assert_eq!(other.parts().0.good, Some(0));
+    assert_eq!(other.parts(0).0.good, Some(0));
 }
 
 #[test]
@@ -216,7 +236,7 @@ fn counters_that_leap_over_their_whole_range_overflow_nothing() {
         read(&mut c, role, i64::MIN, odometer(0, 0));
         read(&mut c, role, i64::MAX, odometer(1000, 500));
     }
-    let parts = c.parts().0;
+    let parts = c.parts(0).0;
     assert_eq!((parts.total, parts.gap_total), (Some(u64::MAX), u64::MAX));
 }
 
@@ -240,10 +260,10 @@ fn a_count_with_a_counter_of_its_own_is_not_made_up_while_that_is_not_read() {
     let mut c = three();
     read(&mut c, Counts::Good, 7, odometer(1000, 0));
     read(&mut c, Counts::Scrap, 1, odometer(1000, 0));
-    assert_eq!(c.parts().0.total, None, "or it would be counted twice");
+    assert_eq!(c.parts(0).0.total, None, "or it would be counted twice");
     c.begin_window();
     read(&mut c, Counts::Total, 8, odometer(2000, 0));
-    assert_eq!(c.parts().0.total, Some(8));
+    assert_eq!(c.parts(0).0.total, Some(8));
 }
 
 #[test]
@@ -251,7 +271,7 @@ fn parts_of_a_gap_are_known_where_the_other_count_was_not_read() {
     let mut c = counting(None);
     read(&mut c, Counts::Good, 0, odometer(0, 0));
     read(&mut c, Counts::Good, 8, odometer(9000, 5000));
-    let parts = c.parts().0;
+    let parts = c.parts(0).0;
     assert_eq!((parts.total, parts.gap_total), (None, 8));
 }
 
@@ -261,7 +281,7 @@ fn a_gap_of_any_counter_reaches_back() {
     let now = odometer(9000, 5000);
     c.read(Counts::Good, &Value::Int(8), &now, 6000, None);
     c.read(Counts::Total, &Value::Int(0), &now, 6000, None);
-    let parts = c.parts().0;
+    let parts = c.parts(0).0;
     assert_eq!((parts.gap_total, parts.gap_before_ms), (0, 6000));
 }
 
@@ -278,9 +298,9 @@ fn a_total_that_is_read_alone_makes_up_for_what_it_lacked() {
     c.begin_window();
     read(&mut c, Counts::Total, 3, odometer(1000, 0));
     read(&mut c, Counts::Good, 5, odometer(1000, 0));
-    assert_eq!(c.parts().0.total, Some(5));
+    assert_eq!(c.parts(0).0.total, Some(5));
     c.begin_window();
     read(&mut c, Counts::Total, 6, odometer(2000, 0));
-    let parts = c.parts().0;
+    let parts = c.parts(0).0;
     assert_eq!((parts.total, parts.scrap), (Some(1), None));
 }

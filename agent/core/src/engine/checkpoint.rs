@@ -19,7 +19,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 9;
+const VERSION: u8 = 10;
 
 /// Alarms whose activations are remembered although they are no longer configured.
 const MOST_RETIRED: usize = 1024;

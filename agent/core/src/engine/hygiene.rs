@@ -94,6 +94,7 @@ impl Engine {
             stale_ids: stale.ids,
             since: self.hygiene.since(),
             totals: self.hygiene.totals(),
+            ack_median_ms: self.hygiene.ack_median_ms(),
             top: top.collect(),
         }
     }

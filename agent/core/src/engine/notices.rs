@@ -195,7 +195,7 @@ impl Engine {
         self.call();
     }
 
-    /// Calls the workers whose time has come, and says of high alarms that nobody can be told.
+    /// Calls the workers whose time has come, and says of high and medium alarms that nobody can be told.
     pub(super) fn look_after_people(&mut self, at: Mono) {
         let channels: Vec<Channel> = self.people.call_due(at).collect();
         for channel in channels {
@@ -204,9 +204,9 @@ impl Engine {
         if self.people.is_idle() {
             return;
         }
-        let high = (0u16..).zip(&self.plant.alarms).zip(&self.alarms);
-        let waiting = high.filter(|((index, settings), alarm)| {
-            settings.priority == Priority::High
+        let all = (0u16..).zip(&self.plant.alarms).zip(&self.alarms);
+        let waiting = all.filter(|((index, settings), alarm)| {
+            settings.priority >= Priority::Medium
                 && alarm.state().is_unacknowledged()
                 && !self.people.is_untold(*index)
         });
@@ -217,7 +217,11 @@ impl Engine {
         let untold: Vec<(u16, Unreached)> = self.with_scene(at, |people, scene| {
             let waiting = waiting.into_iter();
             let untold = waiting.filter_map(|index| Some((index, people.unreached(scene, index)?)));
-            untold.take(UNTOLD).collect()
+            // A medium alarm may wait for a shift, or be nobody's.
+            let high =
+                |index: u16| scene.plant.alarms[usize::from(index)].priority == Priority::High;
+            let matters = |(index, why): &(u16, Unreached)| high(*index) || why.is_of_messages();
+            untold.filter(matters).take(UNTOLD).collect()
         });
         for (index, why) in untold {
             self.people.say_untold(index);

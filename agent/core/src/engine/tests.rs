@@ -21,6 +21,7 @@ mod changed;
 mod commands;
 mod derived;
 mod edges;
+mod gaps;
 mod history;
 mod horns;
 mod late;

@@ -94,6 +94,25 @@ fn what_goes_before_anybody_could_look_is_fleeting() {
 }
 
 #[test]
+fn the_median_is_that_of_the_newest_acknowledgements() {
+    let mut hygiene = new();
+    assert_eq!(hygiene.ack_median_ms(), None);
+    for (after, median) in [(9_000, 9_000), (1_000, 5_000), (2_000, 2_000)] {
+        hygiene.acknowledged(1, Mono(0), after);
+        assert_eq!(hygiene.ack_median_ms(), Some(median));
+    }
+    // The newest 64 take the place of the older ones, over a restart too.
+    for n in 0..100 {
+        hygiene.acknowledged(1, Mono(0), 100_000 + n);
+    }
+    let mut after = new();
+    after.resume(&hygiene.kept(|alarm| alarm), None, |id| Some(*id));
+    assert_eq!(after.ack_median_ms(), Some(100_067));
+    after.acknowledged(1, Mono(0), u64::MAX);
+    assert_eq!(after.ack_median_ms(), Some(100_068));
+}
+
+#[test]
 fn over_a_restart_the_counts_are_as_old_as_they_are() {
     let mut before = new();
     for n in 0..12 {

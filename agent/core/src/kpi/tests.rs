@@ -30,6 +30,7 @@ fn example() -> Summary {
             total: Some(17),
             gap_total: 0,
             gap_before_ms: 0,
+            gap_after_ms: 0,
         },
         failures: 1,
         repairs: 1,
@@ -55,6 +56,11 @@ fn figure(summary: &Summary, key: Key) -> Figure {
 
 fn value(summary: &Summary, key: Key) -> Result<f64, Why> {
     figure(summary, key).value.map(Fixed::as_f64)
+}
+
+fn bounds(summary: &Summary, key: Key) -> (f64, f64) {
+    let (low, high) = figure(summary, key).bounds.unwrap();
+    (low.unwrap().as_f64(), high.unwrap().as_f64())
 }
 
 #[test]
@@ -237,6 +243,35 @@ fn parts_across_a_gap_of_another_window_take_the_value() {
     assert_eq!(value(&summary, Key::Oee), Err(Why::CountsAcrossGap));
     assert_eq!(value(&summary, Key::Effectiveness), Ok(0.4606));
     assert_eq!(reason(&summary), Some(Why::CountsAcrossGap));
+    // All nine may have been made before.
+    let bounds = |key| bounds(&summary, key);
+    assert_eq!(bounds(Key::CapacityUtilisation), (0.4, 0.85));
+    assert_eq!(bounds(Key::Oee), (0.35, 0.8));
+}
+
+#[test]
+fn parts_that_a_later_window_tells_take_the_value() {
+    let mut summary = example();
+    // Of 66 s the last six are unknown, and nobody has counted for seven.
+    summary.times.add(State::Unknown, 6_000);
+    summary.capacity.as_mut().unwrap().planned += 2_000;
+    summary.parts.gap_after_ms = 7_000;
+    for key in [Key::CapacityUtilisation, Key::Oee] {
+        assert_eq!(value(&summary, key), Err(Why::CountsAcrossGap));
+    }
+    // Two parts more in six seconds, at most.
+    let bounds = |summary: &Summary| bounds(summary, Key::CapacityUtilisation);
+    assert_eq!(bounds(&summary), (0.7727, 0.8636));
+    // Of the unknown time only the last second was not counted in the end.
+    summary.parts.gap_after_ms = 1_000;
+    assert_eq!(bounds(&summary), (0.7727, 0.7879));
+    // No more is known of it where it has no value for another reason.
+    summary.needs.coverage = 10_000;
+    assert_eq!(
+        value(&summary, Key::CapacityUtilisation),
+        Err(Why::LowCoverage)
+    );
+    assert_eq!(bounds(&summary), (0.7727, 0.7879));
 }
 
 #[test]
@@ -296,6 +331,7 @@ fn the_worked_example_of_the_documentation() {
             total: Some(part("total")),
             gap_total: part("gap_total"),
             gap_before_ms: 0,
+            gap_after_ms: 0,
         },
         failures: part("failures") as u32,
         repairs: part("repairs") as u32,

@@ -161,7 +161,11 @@ impl Replay {
         };
         let cut = self.tiers.add(&window, &minute.sum(), &frames, add);
         tell(Outcome::Minute(minute, window, cut));
-        for one in ended {
+        for mut one in ended {
+            // As it is told: with the count that follows from the two others.
+            if let (Ended::Tier(_, closed), Some(third)) = (&mut one, device.third()) {
+                closed.sum.derive(third);
+            }
             tell(Outcome::Ended(one));
         }
     }

@@ -35,6 +35,8 @@ pub enum PayloadClass {
     Record,
     /// Retained at the broker and overwritten.
     Current,
+    /// Received: what others ask for.
+    Command,
 }
 
 /// One kind of a payload that is of several kinds.

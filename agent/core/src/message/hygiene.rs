@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-/// `hygiene` of `GET /api/v1/alarms`.
+/// `hygiene` of `GET /api/v1/alarms` and `GET /api/v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HygieneMessage {
     /// Of the last minutes, hours, and the last day.
@@ -23,6 +23,8 @@ pub struct HygieneMessage {
     pub since: Wall,
     /// What is added up.
     pub totals: Totals,
+    /// The median time of the newest acknowledgements, in milliseconds.
+    pub ack_median_ms: Option<u64>,
     /// The most frequent, those first.
     pub top: Vec<FrequentAlarm>,
 }
@@ -62,6 +64,7 @@ impl Serialize for HygieneMessage {
         map.serialize_entry("fleeting", &totals.fleeting)?;
         map.serialize_entry("acknowledged", &totals.acknowledged)?;
         map.serialize_entry("ack_mean_ms", &mean)?;
+        map.serialize_entry("ack_median_ms", &self.ack_median_ms)?;
         map.serialize_entry("ack_longest_ms", &longest)?;
         map.serialize_entry("top", &self.top)?;
         map.end()

@@ -106,6 +106,8 @@ keys! {
         "scrap": Option<u64> = summary.parts.scrap, "Scrap; null if nobody counts it. Adds up.";
         "total": Option<u64> = summary.parts.total, "Good parts and scrap; null if nobody counts them. Adds up.";
         "gap_total": Option<u64> = summary.parts.total.map(|_| summary.parts.gap_total), "Of `total`, parts learned by one reading over unknown time: counted where they were read, and nobody knows when they were made. Adds up.";
+        "gap_before_ms": Maybe<u64> = gap(summary.parts.gap_before_ms), "How long before the start of the window the reading was made from which the earliest of `gap_total` were counted, in milliseconds; left out where that was in the window.";
+        "gap_after_ms": Maybe<u64> = gap(summary.parts.gap_after_ms), "How long before the end of the window a counter was read last of which nothing is known since, in milliseconds; left out where no planned time is unknown since. What was made meanwhile is told by a later window.";
         "failures": u32 = summary.failures, "Faults that began. Adds up.";
         "repairs": u32 = summary.repairs, "Faults that ended. Adds up.";
         "repair_ms": u64 = summary.repair_ms, "Faulted milliseconds of the faults that ended, from their beginning. Adds up.";
@@ -116,6 +118,10 @@ keys! {
         "unrated_producing_ms": Maybe<u64> = unrated(summary, summary.unrated.producing_ms), "Of them, producing. Adds up.";
         "rated_per_h": Option<Thousandths> = summary.capacity.map(|capacity| Thousandths(capacity.rate)), "Rated rate at the end of the window, parts per hour.";
     }
+}
+
+fn gap(ms: u64) -> Maybe<u64> {
+    Maybe((ms != 0).then_some(ms))
 }
 
 fn unrated(summary: &Summary, ms: u64) -> Maybe<u64> {

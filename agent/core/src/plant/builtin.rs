@@ -54,6 +54,7 @@ impl Alarm {
             Own::DuplicateGateway => (Priority::Medium, 0, 300),
             Own::Modem => (Priority::Medium, 60, 60),
             Own::BoardLost | Own::HornTest => (Priority::Medium, 10, 10),
+            Own::Notify => (Priority::Medium, 0, 0),
             Own::Link(_) => (Priority::Medium, 30, 60),
         };
         let (text_en, text_zh) = texts(own, link);
@@ -77,34 +78,38 @@ impl Alarm {
 fn texts(own: Own, link: &str) -> (String, String) {
     let (en, zh) = match own {
         Own::ClockUnset => (
-            "The gateway's clock has not been set; its times are wrong",
-            "网关时钟未校准，时间不准",
+            "the clock is not set; times are wrong",
+            "时钟未校准，时间不准",
         ),
         Own::DiskFull => (
-            "The gateway's disk takes no records; free space on it or replace it",
-            "网关磁盘无法写入，请清理或更换",
+            "the disk takes no records; free space on it or replace it",
+            "磁盘无法写入，请清理或更换",
         ),
         Own::StoreDamaged => (
-            "Stored records were found damaged at the start; check the gateway's disk",
-            "网关启动时发现已存数据损坏，请检查磁盘",
+            "stored records were found damaged at the start; check the disk",
+            "启动时发现已存数据损坏，请检查磁盘",
         ),
         Own::BrokerUnreachable => (
-            "The broker does not answer; records wait on the gateway",
-            "无法连接 MQTT 服务器，数据暂存网关",
+            "the broker does not answer; records wait on the gateway",
+            "无法连接 MQTT 服务器，数据暂存本机",
         ),
         Own::DuplicateGateway => (
-            "Another gateway speaks under the same id; give one of them another",
-            "另有网关使用相同编号，请修改其一",
+            "another gateway has the same id; give one of them another",
+            "另一网关使用了相同编号，请修改其一",
         ),
         Own::Modem => (
-            "The SMS modem does not work; nobody gets messages",
+            "the SMS modem does not work; nobody gets text messages",
             "短信模块故障，短信发不出去",
         ),
-        Own::BoardLost => ("The I/O board does not answer", "I/O 板无应答"),
-        Own::HornTest => ("The horn has failed its test", "声光报警器自检未通过"),
+        Own::BoardLost => ("the I/O board does not answer", "I/O 板无应答"),
+        Own::HornTest => ("the horn has failed its test", "声光报警器自检未通过"),
+        Own::Notify => (
+            "a webhook or the mail server refuses messages; look at its settings",
+            "群机器人或邮件服务器拒收消息，请检查设置",
+        ),
         Own::Link(_) => {
             return (
-                format!("Link {link} is down; the devices behind it cannot be read"),
+                format!("link {link} is down; the devices behind it cannot be read"),
                 format!("链路 {link} 中断，其后设备无法读取"),
             );
         }

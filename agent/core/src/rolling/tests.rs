@@ -232,6 +232,8 @@ fn a_long_window_is_split_into_what_it_is_made_of() {
     long.times.add(State::Producing, 90_000);
     long.times.add(State::PlannedStop, 7);
     (long.failures, long.parts.total) = (3, Some(8));
+    // It was read last 100 s after the beginning.
+    long.parts.gap_after_ms = 590_007;
     let mut rolling = Rolling::new(HOUR_MS, ALL);
     rolling.push(&window(0, 690_007), &long);
     assert_eq!(rolling.spent.len(), 12);
@@ -242,20 +244,33 @@ fn a_long_window_is_split_into_what_it_is_made_of() {
         sum.add(&slot);
     }
     assert_eq!((sum.times, sum.failures), (long.times, 3));
-    assert_eq!((sum.parts.total, sum.capacity), (Some(8), long.capacity));
+    assert_eq!((sum.parts, sum.capacity), (long.parts, long.capacity));
+    let ends_in_gap = |at: usize| rolling.slot(at).parts.gap_after_ms;
+    assert_eq!([0, 1, 2].map(ends_in_gap), [0, 20_000, 80_000]);
 }
 
 fn any_sum() -> impl Strategy<Value = Sum> {
     let states = proptest::sample::select(&State::ALL[..]);
     let times = proptest::collection::vec((states, 0_u64..20_000), 1..4);
     let count = || proptest::option::of(0_u64..100);
-    (times, count(), count(), count(), 0_u32..3, any::<bool>()).prop_map(
-        |(times, good, scrap, total, failures, has_rate)| {
+    let gap = || 0_u64..200_000;
+    let gaps = (gap(), gap());
+    (
+        times,
+        count(),
+        count(),
+        count(),
+        0_u32..3,
+        any::<bool>(),
+        gaps,
+    )
+        .prop_map(|(times, good, scrap, total, failures, has_rate, gaps)| {
             let mut sum = Sum::default();
             for (state, ms) in times {
                 sum.times.add(state, ms);
             }
             (sum.parts.good, sum.parts.scrap, sum.parts.total) = (good, scrap, total);
+            (sum.parts.gap_before_ms, sum.parts.gap_after_ms) = gaps;
             sum.failures = failures;
             sum.capacity = has_rate.then_some(Capacity {
                 planned: 60_000,
@@ -264,8 +279,7 @@ fn any_sum() -> impl Strategy<Value = Sum> {
                 rate: 3_600_000,
             });
             sum
-        },
-    )
+        })
 }
 
 proptest! {

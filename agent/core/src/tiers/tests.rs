@@ -262,6 +262,21 @@ fn a_gap_is_of_the_window_that_it_began_in() {
 }
 
 #[test]
+fn a_gap_that_goes_on_is_of_the_window_that_ends_in_it() {
+    let calendar = Calendar::always(jiff::tz::TimeZone::UTC);
+    let hour_with = |gap_minute: i64| {
+        let (mut tiers, mut told) = (Tiers::default(), Told::default());
+        for n in 0..60 {
+            let (window, mut sum) = minute(Wall(n * MINUTE), Wall((n + 1) * MINUTE));
+            sum.parts.gap_after_ms = if n == gap_minute { 7 } else { 0 };
+            add(&calendar, &mut tiers, &mut told, &(window, sum));
+        }
+        told.tiers[0][0].sum.parts.gap_after_ms
+    };
+    assert_eq!((hour_with(58), hour_with(59)), (0, 7));
+}
+
+#[test]
 fn a_third_count_comes_from_the_sums_of_the_two_that_are_read() {
     let mut sum = Sum::default();
     let minute = |good, scrap, total| Sum {

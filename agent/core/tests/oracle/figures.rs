@@ -11,8 +11,10 @@ pub struct Parts {
     pub scrap: Option<u64>,
     pub total: Option<u64>,
     pub gap_total: u64,
-    /// Parts were learned by a reading over unknown time; the reading before it was before the window.
-    pub crosses_gap: bool,
+    /// Parts were learned by a reading over unknown time; how long before the window that before it was.
+    pub gap_before_ms: u64,
+    /// Planned time is unknown since the last reading of a counter; how long before the end that was.
+    pub gap_after_ms: u64,
     pub failures: u64,
     pub repairs: u64,
     pub repair_ms: u64,
@@ -113,6 +115,12 @@ pub fn keys(parts: &Parts, needs: &Needs) -> Keys {
     put("scrap", known(parts.scrap));
     put("total", known(parts.total));
     put("gap_total", known(parts.total.map(|_| parts.gap_total)));
+    if parts.gap_before_ms > 0 {
+        put("gap_before_ms", whole(parts.gap_before_ms));
+    }
+    if parts.gap_after_ms > 0 {
+        put("gap_after_ms", whole(parts.gap_after_ms));
+    }
     put("failures", whole(parts.failures));
     put("repairs", whole(parts.repairs));
     put("repair_ms", whole(parts.repair_ms));
@@ -194,17 +202,28 @@ pub fn keys(parts: &Parts, needs: &Needs) -> Keys {
             let [planned, _, uncounted] = capacity.map(|makes| makes * time);
             Ok((1_000 * count * rated, planned, uncounted))
         });
+        // Of a gap that began before, all may have been made before; in one that goes on, as much as
+        // the rated rate allows.
+        let doubted = match parts.gap_before_ms {
+            0 => 0,
+            _ => u128::from(parts.gap_total),
+        };
+        let open = unknown.min(u128::from(parts.gap_after_ms));
+        let surely = count.and_then(|count| {
+            let (rated, _) = rated(pbt, parts.unrated[0])?;
+            Ok(1_000 * count.saturating_sub(doubted) * rated)
+        });
         let value = all.and_then(|(made, planned, uncounted)| {
             covered?;
-            if parts.crosses_gap {
+            if parts.gap_before_ms > 0 || parts.gap_after_ms > 0 {
                 return Err("counts-across-gap");
             }
             over(made, planned.saturating_sub(uncounted), "low-coverage")
         });
         let bounds = match all {
             Ok((made, planned, uncounted)) => [
-                decimal(made, planned, 4),
-                decimal(made + uncounted, planned, 4),
+                surely.map_or(Value::Null, |surely| decimal(surely, planned, 4)),
+                decimal((made + uncounted) * pbt + planned * open, planned * pbt, 4),
             ],
             Err(_) => [Value::Null, Value::Null],
         };

@@ -30,7 +30,7 @@ use stream::Stream;
 const STREAMS: u64 = 10_000;
 
 /// Seeds beyond those whose streams once differed: compared in every run.
-const REGRESSIONS: [u64; 3] = [1_012_508, 1_024_166, 7_008_275];
+const REGRESSIONS: [u64; 5] = [1_012_508, 1_024_166, 7_008_275, 7_018_153, 7_039_012];
 
 /// What was compared, so that a comparison of nothing is seen.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,7 +2,8 @@
 //!
 //! - It is switched at once when the horn does something else, and by the pattern in between; what
 //!   could not be switched is tried again every second, and told.
-//! - It is switched anew from time to time ([`Switch::REFRESH`]): a test that nobody hears.
+//! - It is switched anew from time to time ([`Switch::REFRESH`]) and at a self-test, and looked at as far
+//!   as it can be: a test that nobody hears.
 //! - When the agent stops it is switched off.
 
 use super::health::Report;
@@ -11,6 +12,7 @@ use crate::settings::Part;
 use andon_core::annunciate::horn::{Horn, Lamp, Tone};
 use andon_core::time::Mono;
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// After so long, what could not be switched is tried again.
@@ -27,7 +29,15 @@ pub(super) trait Switch: Send {
 
     /// Switches it; or says why it cannot be, in words.
     fn set(&mut self, on: bool) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Switches it, and looks whether it is as it was switched, where that can be seen.
+    fn check(&mut self, on: bool) -> impl Future<Output = Result<(), String>> + Send {
+        self.set(on)
+    }
 }
+
+/// Somebody wants to know whether an output can be switched now: where to tell.
+pub(super) type Trial = oneshot::Sender<Result<(), String>>;
 
 /// What an output follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,30 +79,44 @@ pub(super) async fn drive<S: Switch>(
     role: Role,
     mut switch: S,
     report: Report,
+    mut trials: mpsc::Receiver<Trial>,
     now: impl Fn() -> Mono,
 ) {
     let mut switched: Option<bool> = None;
+    let mut trial: Option<Trial> = None;
     let mut again = Instant::now();
     loop {
         let moment = now();
         let (on, next) = role.wanted(&follow.now(), moment);
-        if switched != Some(on) || Instant::now() >= again {
-            let outcome = switch.set(on).await;
+        let is_due = Instant::now() >= again || trial.is_some();
+        if switched != Some(on) || is_due {
+            let outcome = match is_due {
+                true => switch.check(on).await,
+                false => switch.set(on).await,
+            };
             report.tell(outcome.as_ref().copied().map_err(|why| &**why));
             let is_ok = outcome.is_ok();
+            if let Some(trial) = trial.take() {
+                // Whoever asked may have gone meanwhile.
+                let _ = trial.send(outcome);
+            }
             switched = is_ok.then_some(on);
             let pause = if is_ok { S::REFRESH } else { RETRY };
             again = Instant::now() + pause;
-            if !is_ok && wait(&mut follow, again).await.is_err() {
-                break;
+            if !is_ok {
+                match wait(&mut follow, &mut trials, again).await {
+                    Ok(asked) => trial = asked,
+                    Err(Ended) => break,
+                }
             }
             // Switching takes its time: what is wanted may be something else by now.
             continue;
         }
         let change = next.map(|next| Instant::now() + Duration::from_millis(next.since(now())));
         let until = change.map_or(again, |change| change.min(again));
-        if wait(&mut follow, until).await.is_err() {
-            break;
+        match wait(&mut follow, &mut trials, until).await {
+            Ok(asked) => trial = asked,
+            Err(Ended) => break,
         }
     }
     if switched != Some(false) {
@@ -103,11 +127,16 @@ pub(super) async fn drive<S: Switch>(
     }
 }
 
-/// Until `until`, or until the horn does something else before that.
-async fn wait(follow: &mut Follow, until: Instant) -> Result<(), Ended> {
+/// Until `until`, or until the horn does something else before that, or somebody wants to know.
+async fn wait(
+    follow: &mut Follow,
+    trials: &mut mpsc::Receiver<Trial>,
+    until: Instant,
+) -> Result<Option<Trial>, Ended> {
     tokio::select! {
-        changed = follow.changed() => changed.map(|_| ()),
-        () = sleep_until(until) => Ok(()),
+        changed = follow.changed() => changed.map(|_| None),
+        Some(trial) = trials.recv() => Ok(Some(trial)),
+        () = sleep_until(until) => Ok(None),
     }
 }
 

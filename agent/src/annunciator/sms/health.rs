@@ -1,9 +1,12 @@
 //! How the modem stands, for whoever asks.
 
 use crate::clock;
+use crate::run::OwnReports;
 use crate::sms::modem::Ready;
 use andon_core::annunciate::Outcome;
+use andon_core::own::Own;
 use andon_core::time::Mono;
+use tokio::sync::watch;
 
 /// What the modem can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +85,25 @@ impl Default for Health {
     }
 }
 
+/// Raises `gateway.modem` while the modem is in trouble; while it is being started nobody can tell. Ends
+/// with its worker.
+pub async fn watch_over(mut health: watch::Receiver<Health>, own: OwnReports) {
+    loop {
+        let (state, why) = {
+            let health = health.borrow_and_update();
+            (health.state, health.why.clone())
+        };
+        match state {
+            ModemState::Starting => own.unknown(Own::Modem),
+            ModemState::Ready => own.well(Own::Modem),
+            ModemState::Trouble => own.wrong(Own::Modem, why.unwrap_or_default()),
+        }
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 impl Health {
     fn become_now(&mut self, state: ModemState, why: Option<String>) {
         if self.state != state {
@@ -136,5 +158,27 @@ impl Health {
             signal_dbm: self.signal_dbm,
             roaming: self.roaming,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_modem_in_trouble_fails_and_one_that_starts_says_nothing() {
+        let own = OwnReports::new();
+        let (tell, health) = watch::channel(Health::default());
+        tokio::spawn(watch_over(health, own.clone()));
+        for (state, holds) in [
+            (ModemState::Trouble, Some(true)),
+            (ModemState::Ready, Some(false)),
+            (ModemState::Starting, None),
+        ] {
+            tell.send_modify(|health| health.state = state);
+            while own.holds(Own::Modem) != holds {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }

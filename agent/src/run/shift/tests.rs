@@ -112,7 +112,12 @@ fn shift(dir: &std::path::Path, losses: Vec<Event>) -> Shift {
 fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
     let start = store::begin(dir, 1).unwrap();
     let budget = 64 << 20;
-    let (store, opened) = store::open(store::Options { start, budget }).unwrap();
+    let (store, opened) = store::open(store::Options {
+        start,
+        budget,
+        late_ms: 0,
+    })
+    .unwrap();
     let plant = Arc::new(plant());
     let plan = Arc::new(Plan::new(&plant));
     let current = CurrentValues::open(dir, &plant.gateway);
@@ -347,7 +352,12 @@ async fn what_was_answered_as_done_is_on_disk() {
     drop(shift);
     let start = store::begin(dir.path(), 1).unwrap();
     let budget = 64 << 20;
-    let (_store, opened) = store::open(store::Options { start, budget }).unwrap();
+    let (_store, opened) = store::open(store::Options {
+        start,
+        budget,
+        late_ms: 0,
+    })
+    .unwrap();
     let plant = Arc::new(plant());
     let plan = Arc::new(Plan::new(&plant));
     let left = opened.checkpoint.as_deref().map(Left::Newest);

@@ -6,6 +6,7 @@ use crate::store::{Options, Store, StoreError, open as open_store};
 fn start(data_dir: &Path) -> (Store, Opened) {
     let start = begin(data_dir, 1).unwrap();
     open_store(Options {
+        late_ms: 0,
         start,
         budget: BUDGET,
     })
@@ -179,7 +180,7 @@ fn positions_go_on_after_a_full_drain_and_a_restart() {
 fn a_drained_directory_is_removed_whole() {
     let dir = tempfile::tempdir().unwrap();
     let (mut queue, _) = open(dir.path());
-    queue.rotate_at = 20_000;
+    queue.rotate_at = 8_000;
     for n in 0..5 {
         queue
             .commit(&batch(summaries(n * 200 + 1..=n * 200 + 200)))

@@ -21,7 +21,7 @@ impl Scene {
     fn new() -> Scene {
         let dir = tempfile::tempdir().unwrap();
         let (mut queue, _) = open(dir.path());
-        queue.rotate_at = 20_000;
+        queue.rotate_at = 8_000;
         for first in (1..=RECORDS).step_by(50) {
             let records = summaries(first..=first + 49);
             queue
@@ -130,7 +130,7 @@ fn zero(dir: &Path) {
 
 /// The first pack of a directory, replaced by what `change` makes of key and body.
 fn change_pack(dir: &Path, change: impl Fn(&[u8], &[u8]) -> Vec<u8>) {
-    let (volume, found) = Volume::open(dir, |volume| {
+    let (mut volume, found) = Volume::open(dir, |volume| {
         let mut found = Vec::new();
         volume.scan(|key, value| {
             found.push((key.to_vec(), value.to_vec()));
@@ -252,12 +252,15 @@ fn values_in_use_never_reach_blobs() {
     let dir = tempfile::tempdir().unwrap();
     let (mut queue, _) = open(dir.path());
     for n in 0..20 {
-        let what = "w".repeat(7000);
+        let what = noise(n, 7000)
+            .iter()
+            .map(|b| char::from(b'0' + b % 64))
+            .collect();
         let large = record(n * 200 + 200, Body::Event(Event::Config { what }));
         let mut records = summaries(n * 200 + 1..=n * 200 + 199);
         records.push(large);
         queue
-            .commit(&with_checkpoint(records, &[7; 100_000]))
+            .commit(&with_checkpoint(records, &noise(n, 100_000)))
             .unwrap();
     }
     for part in &queue.dirs {
@@ -301,27 +304,27 @@ fn mixed_chunks_are_no_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     let (mut queue, _) = open(dir.path());
     queue
-        .commit(&with_checkpoint(Vec::new(), &[1; 20_000]))
+        .commit(&with_checkpoint(Vec::new(), &noise(1, 20_000)))
         .unwrap();
     queue
-        .commit(&with_checkpoint(Vec::new(), &[2; 20_000]))
+        .commit(&with_checkpoint(Vec::new(), &noise(2, 20_000)))
         .unwrap();
     // The second place holds the newest; its middle chunk is replaced by an older one.
     queue
-        .commit(&with_checkpoint(Vec::new(), &[3; 20_000]))
+        .commit(&with_checkpoint(Vec::new(), &noise(3, 20_000)))
         .unwrap();
     let live = queue.live.as_ref().unwrap();
     let key = chunk_key(b"c0", 1);
     let old = live.value(&key).unwrap();
     queue
-        .commit(&with_checkpoint(Vec::new(), &[4; 20_000]))
+        .commit(&with_checkpoint(Vec::new(), &noise(4, 20_000)))
         .unwrap();
     queue
-        .commit(&with_checkpoint(Vec::new(), &[5; 20_000]))
+        .commit(&with_checkpoint(Vec::new(), &noise(5, 20_000)))
         .unwrap();
     queue
         .live
-        .as_ref()
+        .as_mut()
         .unwrap()
         .commit(vec![(key, old)])
         .unwrap();
@@ -408,7 +411,7 @@ fn truncation_wherever_it_cuts_is_told() {
     // Opening it writes a snapshot, which then points behind the end of the file.
     drop(open(whole.path()));
     // Some of these make sled panic when it opens the file; which, differs from run to run.
-    for kib in [1, 100, 511, 512, 513, 900, 1024, 1500] {
+    for kib in [1, 50, 100, 150, 200, 300, 400, 511] {
         let copy = tempfile::tempdir().unwrap();
         copy_dir(whole.path(), copy.path());
         let (file, _) = db(&copy.path().join("outbox").join(&name));

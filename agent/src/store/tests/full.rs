@@ -1,61 +1,15 @@
 //! A full disk, a real one: nothing stored is lost, and it passes when room returns.
 
+use super::disk::Disk;
 use super::*;
 use crate::store::StoreError;
 use std::fs;
-use std::process::Command;
-
-/// A small file system of its own, gone when dropped.
-struct Disk {
-    dir: tempfile::TempDir,
-}
-
-impl Disk {
-    fn new(mib: u32) -> Disk {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
-            .arg(dir.path())
-            .output();
-        let said = match &mounted {
-            Ok(output) if output.status.success() => return Disk { dir },
-            Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-            Err(error) => error.to_string(),
-        };
-        panic!("this test mounts a tmpfs and therefore runs as root with CAP_SYS_ADMIN: {said}");
-    }
-
-    fn data(&self) -> std::path::PathBuf {
-        self.dir.path().join("data")
-    }
-
-    /// Takes up everything but `left` bytes.
-    fn fill(&self, left: u64) -> std::path::PathBuf {
-        let path = self.dir.path().join("filler");
-        let free = crate::store::files::free(self.dir.path()).unwrap();
-        fs::write(&path, vec![1; free.saturating_sub(left) as usize]).unwrap();
-        path
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount")
-            .arg("-l")
-            .arg(self.dir.path())
-            .status();
-        assert!(
-            unmounted.is_ok_and(|status| status.success()),
-            "the tmpfs stays mounted"
-        );
-    }
-}
 
 #[test]
 fn commits_are_refused_before_the_disk_is_full_and_go_on_when_there_is_room() {
-    let disk = Disk::new(24);
+    let disk = Disk::new(9);
     let (mut queue, _) = open(&disk.data());
-    queue.rotate_at = 300_000;
+    queue.rotate_at = 100_000;
     let mut seq = 0;
     let refused = loop {
         match queue.commit(&with_checkpoint(summaries(seq + 1..=seq + 400), b"x")) {
@@ -152,4 +106,84 @@ fn writing_into_a_full_disk_recovers_by_opening_again() {
     let (mut queue, opened) = open(&disk.data());
     assert_eq!(opened.losses, []);
     assert_eq!(waiting(&mut queue).len() as u64, stored + 10);
+}
+
+/// What the outbox does in its life: commits, acknowledges, sets aside, merges, rotates, is opened again.
+/// What was stored is in `stored`, what has left in `left`.
+fn live(queue: &mut Queue, seq: &mut u64, stored: &mut Vec<u64>, left: &mut Vec<u64>) {
+    for _ in 0..12 {
+        let records = summaries(*seq + 1..=*seq + 200);
+        *seq += 200;
+        let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+        // Past the check of free space, so that it is sled that finds none.
+        if queue
+            .commit_unchecked(&with_checkpoint(records, b"state"), 7000)
+            .is_ok()
+        {
+            stored.extend(seqs);
+        }
+        if let Ok(some) = queue.read(None, 60) {
+            queue.acknowledge(&positions(&some));
+            left.extend(some.iter().map(|stored| stored.record.seq));
+        }
+        if let Ok(some) = queue.read(None, 1)
+            && let [stored] = &some[..]
+            && queue.set_aside(stored.position, "no room").is_ok()
+        {
+            left.push(stored.record.seq);
+        }
+        queue.hung_up();
+        let _ = queue.merge_some();
+    }
+}
+
+#[test]
+fn the_disk_fills_at_every_point_of_the_way_and_nothing_stored_is_lost() {
+    let steps = u64::from(rounds()) * 2;
+    for step in 0..steps {
+        let disk = Disk::new(6);
+        let (mut queue, _) = open(&disk.data());
+        queue.rotate_at = 20_000;
+        let (mut seq, mut stored, mut left) = (0, Vec::new(), Vec::new());
+        live(&mut queue, &mut seq, &mut stored, &mut left);
+        let filler = disk.fill(step * 2_500_000 / steps);
+        live(&mut queue, &mut seq, &mut stored, &mut left);
+        drop(queue);
+        if step % 2 == 0 {
+            // The agent is started again while the disk is full, if that goes at all.
+            if let Ok(start) = begin(&disk.data(), 0)
+                && let Ok((mut queue, _)) = Queue::open(&start, BUDGET, 0)
+            {
+                live(&mut queue, &mut seq, &mut stored, &mut left);
+            }
+        }
+        fs::remove_file(filler).unwrap();
+        let (mut queue, opened) = open(&disk.data());
+        queue
+            .commit(&batch(summaries(seq + 1..=seq + 1)))
+            .expect("there is room again");
+        let mut told = queue.meta.untold.clone();
+        told.extend(opened.losses);
+        let mut there: Vec<u64> = read_all(&mut queue).iter().map(|s| s.record.seq).collect();
+        there.extend(left);
+        for event in told {
+            // Set aside, or merged into what waits: told either way.
+            if let Event::Merged {
+                seq_from, seq_to, ..
+            }
+            | Event::Loss {
+                seq_from, seq_to, ..
+            } = event
+            {
+                there.extend(seq_from..=seq_to);
+            }
+        }
+        there.sort_unstable();
+        for seq in stored {
+            assert!(
+                there.binary_search(&seq).is_ok(),
+                "step {step}: {seq} is lost"
+            );
+        }
+    }
 }

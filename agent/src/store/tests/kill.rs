@@ -1,9 +1,9 @@
 //! A process that commits is killed at random moments: nothing that it reported is lost.
 
 use super::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 const DIR: &str = "ANDON_TEST_STORE";
 
@@ -15,7 +15,7 @@ fn child() {
         panic!("{DIR} says where to work");
     };
     let (mut queue, opened) = open(Path::new(&dir));
-    queue.rotate_at = 30_000;
+    queue.rotate_at = 10_000;
     let mut out = std::io::stdout();
     let boot = opened.run.boot;
     let mut seq = 0;
@@ -39,14 +39,19 @@ fn child() {
     }
 }
 
-#[test]
-fn nothing_reported_is_lost_by_a_kill() {
-    let rounds = rounds();
-    let dir = tempfile::tempdir().unwrap();
-    // By boot: the last number reported, and what was handed over.
-    let mut stored: BTreeMap<u32, u64> = BTreeMap::new();
-    let mut left: std::collections::BTreeSet<(u32, u64)> = Default::default();
-    for round in 0..rounds {
+/// What such processes have reported.
+#[derive(Default)]
+pub struct Ledger {
+    /// By boot: the last number stored.
+    stored: BTreeMap<u32, u64>,
+    /// What was handed over.
+    left: BTreeSet<(u32, u64)>,
+}
+
+impl Ledger {
+    /// Has a process work on `dir` until it has reported `commits` commits; then does `end` to it, and
+    /// goes on with what it says until it is gone.
+    pub fn work(&mut self, dir: &Path, commits: u32, mut end: impl FnMut(&mut Child)) {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -54,15 +59,14 @@ fn nothing_reported_is_lost_by_a_kill() {
                 "--ignored",
                 "--nocapture",
             ])
-            .env(DIR, dir.path())
+            .env(DIR, dir)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // A number of commits that differs each round, also none: then the start is hit.
-        let until = round * 7 % 40;
-        let mut commits = 0;
-        let mut killed = false;
+        let mut seen = 0;
+        let mut ended = false;
         for line in lines {
             let line = line.unwrap();
             let mut words = line.split(' ');
@@ -71,47 +75,73 @@ fn nothing_reported_is_lost_by_a_kill() {
                 let boot: u32 = words.next().unwrap().parse().unwrap();
                 let seq: u64 = words.next().unwrap().parse().unwrap();
                 if what == "stored" {
-                    stored.insert(boot, seq);
-                    commits += 1;
+                    self.stored.insert(boot, seq);
+                    seen += 1;
                 } else {
-                    left.insert((boot, seq));
+                    self.left.insert((boot, seq));
                 }
             }
-            if commits >= until && !killed {
-                killed = true;
-                child.kill().unwrap();
+            if seen >= commits && !ended {
+                ended = true;
+                end(&mut child);
             }
         }
-        assert!(
-            killed,
-            "the child ended by itself: {}",
-            child.wait().unwrap()
-        );
-        child.wait().unwrap();
-        let (mut queue, opened) = open(dir.path());
+        let status = child.wait().unwrap();
+        assert!(ended, "the child ended by itself: {status}");
+    }
+
+    /// Nothing that was reported is lost.
+    pub fn check(&self, dir: &Path, round: u32) {
+        let (mut queue, opened) = open(dir);
         assert_eq!(opened.losses, []);
         let waiting = waiting(&mut queue);
         assert!(waiting.is_sorted(), "in order, none twice");
-        let waiting: std::collections::BTreeSet<_> = waiting.into_iter().collect();
-        for (&boot, &last) in &stored {
+        let waiting: BTreeSet<_> = waiting.into_iter().collect();
+        for (&boot, &last) in &self.stored {
             for seq in 1..=last {
-                let there = waiting.contains(&(boot, seq)) || left.contains(&(boot, seq));
+                let there = waiting.contains(&(boot, seq)) || self.left.contains(&(boot, seq));
                 assert!(there, "round {round}: {seq} of start {boot} is lost");
             }
         }
-        if let Some((&boot, &last)) = stored.last_key_value() {
+        if let Some((&boot, &last)) = self.stored.last_key_value() {
             let checkpoint = String::from_utf8(opened.checkpoint.unwrap()).unwrap();
             let (of, at) = checkpoint.split_once(' ').unwrap();
             let found: (u32, u64) = (of.parse().unwrap(), at.parse().unwrap());
+            let newest = (boot, last);
             assert!(
-                found >= (boot, last),
-                "checkpoint {found:?} is older than {:?}",
-                (boot, last)
+                found >= newest,
+                "checkpoint {found:?} is older than {newest:?}"
             );
         }
     }
+
+    /// Starts that stored something.
+    pub fn starts(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// Records stored.
+    pub fn records(&self) -> u64 {
+        self.stored.values().sum()
+    }
+}
+
+#[test]
+fn nothing_reported_is_lost_by_a_kill() {
+    let rounds = rounds();
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::default();
+    for round in 0..rounds {
+        // A number of commits that differs each round, also none: then the start is hit.
+        ledger.work(dir.path(), round * 7 % 40, |child| child.kill().unwrap());
+        ledger.check(dir.path(), round);
+    }
     assert!(
-        stored.len() * 2 > rounds as usize,
+        ledger.starts() * 2 > rounds as usize,
         "most rounds stored something"
+    );
+    println!(
+        "{rounds} kills, {} records stored, none lost",
+        ledger.records()
     );
 }

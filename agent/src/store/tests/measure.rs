@@ -1,17 +1,17 @@
-//! Figures for agent/docs/outbox.md: `cargo test -p andon --lib store::tests::measure -- --ignored
+//! Figures for agent/docs/delivery.md: `cargo test -p andon --lib store::tests::measure -- --ignored
 //! --nocapture`.
 
 use super::*;
 use crate::clock;
-use crate::store::pack::encode;
+use crate::store::pack::{encode, pack};
 
 /// Bytes that this process handed to the kernel to be written. (`write_bytes` counts whole folios,
 /// which some file systems make large.)
-fn written() -> u64 {
+pub fn written() -> u64 {
     proc("/proc/self/io", "wchar:")
 }
 
-fn resident_kb() -> u64 {
+pub fn resident_kb() -> u64 {
     proc("/proc/self/status", "VmRSS:")
 }
 
@@ -31,9 +31,15 @@ fn bytes_written() {
         let dir = tempfile::tempdir().unwrap();
         let (mut queue, _) = open(dir.path());
         let before = written();
-        let mut payload = 0;
+        let (mut payload, mut stored) = (0, 0);
         for n in 0..commits {
-            let records = summaries(n * each + 1..=n * each + each);
+            let records: Vec<Record> = (0..each)
+                .map(|device| minute(n * each + device + 1, device, n as i64))
+                .collect();
+            stored += pack(records.iter().map(|record| (record.seq, queue.run, record)))
+                .iter()
+                .map(|pack| pack.value.len() as u64)
+                .sum::<u64>();
             payload += records
                 .iter()
                 .map(|record| encode(record).len() as u64)
@@ -44,8 +50,10 @@ fn bytes_written() {
         }
         let written = written() - before;
         println!(
-            "{each} a commit: {} B a record, {:.2} written per payload byte, {} B a commit",
+            "{each} a commit: {} B a record, {} B stored, {:.2} written per stored byte, {:.2} per payload byte, {} B a commit",
             payload / (commits * each),
+            stored / (commits * each),
+            written as f64 / stored as f64,
             written as f64 / payload as f64,
             written / commits,
         );

@@ -3,13 +3,17 @@
 mod basic;
 mod budget;
 mod damage;
+mod disk;
 mod full;
 mod kill;
 mod labels;
 mod measure;
 mod model;
+mod month;
 mod order;
+mod power;
 
+use super::pack;
 use super::queue::Queue;
 use super::{Batch, Opened, Position, Stored, begin, room};
 use andon_core::alarm::AlarmState;
@@ -37,16 +41,51 @@ pub fn open(data_dir: &Path) -> (Queue, Opened) {
 
 pub fn open_with(data_dir: &Path, budget: u64) -> (Queue, Opened) {
     let start = begin(data_dir, 0xc0f1).unwrap();
-    Queue::open(&start, budget).unwrap()
+    Queue::open(&start, budget, 0).unwrap()
+}
+
+/// Bytes that cannot be made smaller.
+pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let bytes = (0..).flat_map(|n| mixed_up(seed << 32 | n).to_le_bytes());
+    bytes.take(len).collect()
+}
+
+/// A number that looks random (splitmix64).
+pub fn mixed_up(n: u64) -> u64 {
+    let n = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ n >> 31
 }
 
 /// A minute of one of 40 devices, as the agent stores it.
 pub fn summary(seq: u64) -> Record {
-    let at = 1_790_000_000_000 + seq as i64 / 40 * 60_000;
-    record(
+    minute(seq, seq % 40, seq as i64 / 40)
+}
+
+/// A minute of a device that starts, stops and fails as it likes.
+pub fn minute(seq: u64, device: u64, minute: i64) -> Record {
+    // From the beginning of an hour.
+    let at = 1_789_999_200_000 + minute * 60_000;
+    let random = mixed_up(device << 32 | minute as u64);
+    let stopped = if random.is_multiple_of(3) {
+        random >> 8 & 0x7fff
+    } else {
+        0
+    };
+    let faulted = if random % 3 == 1 {
+        random >> 24 & 0x7fff
+    } else {
+        0
+    };
+    let producing = 60_000 - stopped - faulted;
+    let failed = u32::from(faulted > 0);
+    let made = producing * (300 + 17 * device) / 3_600_000;
+    let scrap = u64::from(random.is_multiple_of(7)).min(made);
+    let mut record = record(
         seq,
         Body::Summary(Box::new(Summary {
-            device: format!("press-{:02}", seq % 40).into(),
+            device: format!("press-{device:02}").into(),
             line: Some("A".into()),
             tier: Tier::Minute,
             shift: None,
@@ -57,23 +96,24 @@ pub fn summary(seq: u64) -> Record {
             merged: 1,
             clock_step_ms: 0,
             every_ms: 1000,
-            times: Times([52_100 - seq % 977, 0, 3000, 4900 + seq % 977, 0, 0, 0]),
+            times: Times([producing, 0, stopped, faulted, 0, 0, 0]),
             uncounted_ms: 0,
             parts: Parts {
-                good: Some(16 + seq % 7),
-                scrap: Some(1),
-                total: Some(17 + seq % 7),
+                good: Some(made - scrap),
+                scrap: Some(scrap),
+                total: Some(made),
                 gap_total: 0,
                 gap_before_ms: 0,
+                gap_after_ms: 0,
             },
-            failures: 1,
-            repairs: 1,
-            repair_ms: 4900,
+            failures: failed,
+            repairs: failed,
+            repair_ms: faulted,
             capacity: Some(Capacity {
-                planned: 20_000,
-                producing: 17_367,
+                planned: 5000 + 283 * device,
+                producing: producing * (300 + 17 * device) / 3600,
                 uncounted: 0,
-                rate: 1_200_000,
+                rate: 300_000 + 17_000 * device,
             }),
             unrated: Unrated::NONE,
             needs: Needs {
@@ -82,7 +122,9 @@ pub fn summary(seq: u64) -> Record {
                 no_scrap: false,
             },
         })),
-    )
+    );
+    record.ts = Wall(at + 60_000);
+    record
 }
 
 /// An entry of the journal.
@@ -146,14 +188,14 @@ pub fn with_checkpoint(records: Vec<Record>, checkpoint: &[u8]) -> Batch {
     }
 }
 
-/// Everything that waits, read in pieces.
+/// Everything that waits, read in pieces, and not to be sent.
 pub fn read_all(queue: &mut Queue) -> Vec<Stored> {
     let mut all = Vec::new();
-    let mut after = None;
+    let mut from = 0;
     loop {
-        let some = queue.read(after, 7).unwrap();
+        let some = queue.try_read(from, 61).unwrap();
         let Some(last) = some.last() else { return all };
-        after = Some(last.position);
+        from = last.position.0 + 1;
         all.extend(some);
     }
 }

@@ -1,8 +1,13 @@
-//! The outbox against a plain map, through commits, acknowledgements, reads, restarts and crashes.
+//! The outbox against a plain map, through commits, acknowledgements, reads, mergings, restarts, and
+//! crashes at every write.
 
 use super::*;
+use crate::store::files::trace;
+use andon_core::summary::Sum;
 use proptest::prelude::*;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use tempfile::TempDir;
 
 #[derive(Debug, Clone)]
@@ -23,6 +28,16 @@ enum Step {
     SetAside {
         nth: u8,
     },
+    /// Merges what may be merged, of one directory.
+    Merge,
+    /// What was read is not on its way any more.
+    HungUp,
+    /// The next step is interrupted at its nth write, as by a kill; the last block that was written before
+    /// is torn, if `torn`.
+    Crash {
+        nth: u8,
+        torn: bool,
+    },
     /// Orderly: what is known is written.
     Close,
     /// Dropped without writing, as by a kill.
@@ -39,12 +54,16 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(every, from, count)| Step::Acknowledge { every, from, count }),
         2 => (0u8..80, 0u8..90).prop_map(|(skip, max)| Step::Read { skip, max }),
         1 => (0u8..50).prop_map(|nth| Step::SetAside { nth }),
+        2 => Just(Step::Merge),
+        1 => Just(Step::HungUp),
+        3 => (0u8..16, any::<bool>()).prop_map(|(nth, torn)| Step::Crash { nth, torn }),
         1 => Just(Step::Close),
         1 => Just(Step::Drop),
         1 => Just(Step::CopyWhileOpen),
     ]
 }
 
+#[derive(Clone)]
 struct Model {
     waiting: BTreeMap<Position, (Run, Record)>,
     /// Left, but that is perhaps not on disk.
@@ -60,7 +79,11 @@ struct Trial {
     queue: Option<Queue>,
     run: Run,
     dir: TempDir,
+    crash: Option<(u8, bool)>,
 }
+
+/// The files as they were at a write.
+type Wreck = Rc<RefCell<Option<TempDir>>>;
 
 impl Trial {
     fn new() -> Trial {
@@ -79,15 +102,107 @@ impl Trial {
             queue: Some(queue),
             run: opened.run,
             dir,
+            crash: None,
         }
+    }
+
+    /// Takes a copy of the files at the nth write from now on. Between a flush and the sync that follows
+    /// a file is what the kernel has of it; torn, the end of what was written last is missing.
+    fn watch(&self, nth: u8, torn: bool) -> Wreck {
+        let wreck = Wreck::default();
+        let (taken, from) = (Rc::clone(&wreck), self.dir.path().to_path_buf());
+        let mut left = nth;
+        trace::watch(move |what, path| {
+            if left > 0 {
+                left -= 1;
+                return;
+            }
+            if taken.borrow().is_some() {
+                return;
+            }
+            let copy = tempfile::tempdir().unwrap();
+            copy_dir(&from, copy.path());
+            let db = path.file_name().is_some_and(|name| name == "db");
+            if torn
+                && db
+                && what == "sync"
+                && let Ok(inside) = path.strip_prefix(&from)
+            {
+                tear(&copy.path().join(inside));
+            }
+            *taken.borrow_mut() = Some(copy);
+        });
+        wreck
+    }
+
+    /// Does a step that is interrupted: afterwards everything is as before it, or as after it.
+    fn interrupted(&mut self, step: &Step, (nth, torn): (u8, bool)) {
+        let before = self.model.clone();
+        let wreck = self.watch(nth, torn);
+        self.step(step);
+        trace::unwatch();
+        let Some(wreck) = wreck.take() else {
+            return;
+        };
+        self.queue = None;
+        self.dir = wreck;
+        let (mut queue, opened) = open(self.dir.path());
+        queue.rotate_at = 3000;
+        let found: BTreeMap<Position, (Run, Record)> = read_all(&mut queue)
+            .into_iter()
+            .map(|stored| (stored.position, (stored.run, stored.record)))
+            .collect();
+        let is_as = |model: &Model| {
+            let here = |(position, record): (&Position, &_)| found.get(position) == Some(record);
+            let known = |(position, record): (&Position, &_)| {
+                model.waiting.get(position) == Some(record)
+                    || model.left.get(position) == Some(record)
+            };
+            model.waiting.iter().all(here) && found.iter().all(known)
+        };
+        let after = &self.model;
+        let done = !is_as(&before);
+        assert!(
+            !done || is_as(after),
+            "{step:?} interrupted at {nth}: {found:?}"
+        );
+        assert!([&before.checkpoint, &after.checkpoint].contains(&&opened.checkpoint));
+        let is_loss = |event: &Event| matches!(event, Event::Loss { .. });
+        for loss in opened.losses.iter().filter(|event| is_loss(event)) {
+            assert!(
+                before.untold.contains(loss) || after.untold.contains(loss),
+                "{loss:?}"
+            );
+        }
+        // Positions of what was never reported as stored may be given out again.
+        self.model.newest = if done { after.newest } else { before.newest };
+        self.model.waiting = found;
+        self.model.left.clear();
+        self.model.checkpoint = opened.checkpoint;
+        self.model.untold = opened.losses;
+        self.model.seq = 0;
+        self.run = opened.run;
+        self.queue = Some(queue);
+        self.compare();
     }
 
     fn queue(&mut self) -> &mut Queue {
         self.queue.as_mut().unwrap()
     }
 
+    fn go(&mut self, step: &Step) {
+        match (step, self.crash.take()) {
+            (Step::Crash { nth, torn }, _) => self.crash = Some((*nth, *torn)),
+            (Step::CopyWhileOpen, _) | (_, None) => self.step(step),
+            (_, Some(crash)) => self.interrupted(step, crash),
+        }
+    }
+
     fn step(&mut self, step: &Step) {
         match *step {
+            Step::Crash { .. } => {}
+            Step::HungUp => self.queue().hung_up(),
+            Step::Merge => self.merge(),
             Step::Commit {
                 records,
                 checkpoint,
@@ -149,6 +264,43 @@ impl Trial {
             }
         }
         self.compare();
+    }
+
+    /// What waits comes to the same, with fewer records; what vanished is told.
+    fn merge(&mut self) {
+        let sums = |all: &BTreeMap<Position, (Run, Record)>| {
+            let mut sums: BTreeMap<(u64, String), (i64, Sum)> = BTreeMap::new();
+            for (run, record) in all.values() {
+                if let Body::Summary(summary) = &record.body {
+                    let key = (run.id, summary.device.to_string());
+                    let (ms, sum) = sums.entry(key).or_default();
+                    *ms += summary.end - summary.start;
+                    sum.add(&summary.sum());
+                }
+            }
+            sums
+        };
+        self.queue().merge_some().unwrap();
+        let all: BTreeMap<_, _> = read_all(self.queue())
+            .into_iter()
+            .map(|stored| (stored.position, (stored.run, stored.record)))
+            .collect();
+        let before = self.model.waiting.len();
+        assert_eq!(sums(&all), sums(&self.model.waiting));
+        let told = std::mem::take(&mut self.queue().fresh);
+        let vanished: u64 = told
+            .iter()
+            .map(|event| match event {
+                Event::Merged { count, .. } => *count,
+                other => panic!("{other:?}"),
+            })
+            .sum();
+        assert_eq!(all.len() as u64 + vanished, before as u64);
+        if vanished > 0 {
+            self.model.left.clear();
+        }
+        self.model.untold.extend(told);
+        self.model.waiting = all;
     }
 
     fn commit(&mut self, count: u8, checkpoint: Option<u16>) {
@@ -228,6 +380,16 @@ impl Trial {
     }
 }
 
+/// The end of what was written last is lost.
+fn tear(path: &Path) {
+    let mut content = std::fs::read(path).unwrap();
+    if let Some(last) = content.iter().rposition(|byte| *byte != 0) {
+        let from = last.saturating_sub(64);
+        content[from..=last].fill(0);
+        std::fs::write(path, content).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: rounds(), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
@@ -235,7 +397,7 @@ proptest! {
     fn agrees_with_a_plain_map(steps in prop::collection::vec(step(), 1..40)) {
         let mut run = Trial::new();
         for step in &steps {
-            run.step(step);
+            run.go(step);
         }
     }
 }

@@ -24,7 +24,7 @@ fn new_outbox_is_synced_before_its_first_commit() {
     let dir = tempfile::tempdir().unwrap();
     let start = begin(dir.path(), 0).unwrap();
     trace::take();
-    let (queue, _) = Queue::open(&start, BUDGET).unwrap();
+    let (queue, _) = Queue::open(&start, BUDGET, 0).unwrap();
     let name = queue.dirs[0].name.to_string();
     let data = dir.path().file_name().unwrap().to_str().unwrap();
     assert_eq!(
@@ -58,7 +58,7 @@ fn new_outbox_is_synced_before_its_first_commit() {
 fn rotation_makes_the_next_directory_durable_first() {
     let dir = tempfile::tempdir().unwrap();
     let (mut queue, _) = open(dir.path());
-    queue.rotate_at = 1000;
+    queue.rotate_at = 300;
     queue.commit(&batch(summaries(1..=20))).unwrap();
     trace::take();
     queue.commit(&batch(summaries(21..=22))).unwrap();
@@ -88,7 +88,7 @@ fn rotation_makes_the_next_directory_durable_first() {
 fn removal_goes_by_another_name() {
     let dir = tempfile::tempdir().unwrap();
     let (mut queue, _) = open(dir.path());
-    queue.rotate_at = 1000;
+    queue.rotate_at = 300;
     queue.commit(&batch(summaries(1..=20))).unwrap();
     queue.commit(&batch(summaries(21..=22))).unwrap();
     let all = read_all(&mut queue);

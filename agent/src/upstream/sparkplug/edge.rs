@@ -6,7 +6,8 @@ use super::numbers::NumberFile;
 use crate::clock;
 use crate::store::Stored;
 use crate::upstream::current::{CurrentValues, STATUS};
-use crate::upstream::handover::{LOOK, is_historical};
+use crate::upstream::handover::is_historical;
+use crate::upstream::lanes::{LOOK, Lanes};
 use crate::upstream::link::{Cargo, Connection};
 use crate::upstream::{Reach, Uplink};
 use andon_core::plant::Plant;
@@ -161,14 +162,10 @@ impl Edge {
         }
     }
 
-    fn look_at_devices(&mut self, connection: &mut Connection) {
-        let found = {
-            let lost = self.lost.borrow_and_update();
-            self.node.lost(&lost)
-        };
-        if found {
-            connection.read_again();
-        }
+    /// Whether a device has been found again.
+    fn look_at_devices(&mut self) -> bool {
+        let lost = self.lost.borrow_and_update();
+        self.node.lost(&lost)
     }
 }
 
@@ -186,7 +183,10 @@ impl Uplink {
         edge: &mut Edge,
         connection: &mut Connection,
     ) {
-        edge.look_at_devices(connection);
+        if edge.look_at_devices() {
+            // What waited for it may be anywhere in the outbox.
+            self.read_again();
+        }
         let mut passed_over = 0;
         while edge.node.is_in_session() && connection.has_room() {
             let now = clock::now().wall;
@@ -209,12 +209,12 @@ impl Uplink {
                 self.parts.current.acknowledged(&due.topic);
             } else if let Some(topic) = self.parts.current.next_left_over() {
                 connection.publish(Cargo::LeftOver(topic.clone()), topic, Vec::new());
-            } else if !connection.has_window() {
+            } else if connection.window_left() == 0 {
                 break;
             } else if passed_over >= LOOK {
                 self.looks_on = true;
                 break;
-            } else if let Some(stored) = self.next_record(connection).await {
+            } else if let Some(stored) = self.next_record(connection.window_left()).await {
                 if !self.say(edge, connection, stored).await {
                     passed_over += 1;
                 }
@@ -226,6 +226,13 @@ impl Uplink {
             edge.asks = false;
             self.ask(connection);
         }
+    }
+
+    /// Begins again at the head of the outbox.
+    fn read_again(&mut self) {
+        let newest = self.view.borrow().newest;
+        self.lanes = Lanes::new(newest, self.parts.settings.replay, Instant::now());
+        self.held = None;
     }
 
     /// Says a record; false if it has to wait.
@@ -242,13 +249,13 @@ impl Uplink {
                 true
             }
             Answer::BirthFirst => {
-                connection.ready.push_front(stored);
+                self.lanes.put_back(stored);
                 true
             }
             Answer::Lost => false,
             Answer::TooLarge(size) => {
                 let why = format!("{size} bytes, and max_payload is {limit}");
-                self.set_aside(connection, stored, why).await;
+                self.set_aside(stored, why).await;
                 true
             }
         }

@@ -229,11 +229,12 @@ async fn what_an_earlier_configuration_left_is_born_before_it_is_sent() {
         let expected = [
             ("NBIRTH", None),
             ("DBIRTH", Some("press-1")),
+            // An event overtakes windows.
+            ("NDATA", None),
             ("DBIRTH", Some("press-9")),
             ("DDATA", Some("press-9")),
             ("DBIRTH", Some("press-1")),
             ("DDATA", Some("press-1")),
-            ("NDATA", None),
         ];
         assert_eq!(whats, expected);
         let anew = births(&recorder, "press-1")[1];

@@ -66,7 +66,8 @@ fn a_slot_keeps_what_is_shown_of_a_window() {
     let mut before = closed(3, 4, None);
     before.sum.parts.total = Some(u64::MAX);
     before.sum.parts.gap_total = 5;
-    before.sum.parts.gap_before_ms = 1 << 40;
+    before.sum.parts.gap_before_ms = 1 << 31;
+    before.sum.parts.gap_after_ms = 6;
     before.sum.uncounted_ms = 77;
     before.sum.capacity = Some(Capacity {
         planned: 1,

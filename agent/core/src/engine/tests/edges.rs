@@ -4,7 +4,7 @@
 use super::*;
 
 /// A calendar with one shift all day, and the second minute of the tests as its break.
-fn with_break() -> Plant {
+pub(super) fn with_break() -> Plant {
     let mut plant = plant();
     plant.calendar.shifts = vec![crate::calendar::Shift {
         name: "all".into(),

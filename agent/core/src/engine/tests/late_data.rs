@@ -192,6 +192,13 @@ fn unknown_time_is_filled_and_told_again_once() {
             .map(|minute| minute.parts.gap_total)
             .collect();
         assert_eq!(gaps, [0, 0, 0, 52, 0, 0], "after 153 s nobody knew");
+        // What ended in the gap as it was told first does not as it is told again.
+        let open = |minutes: &[&Summary]| -> Vec<u64> {
+            let first = minutes.iter().take(3);
+            first.map(|minute| minute.parts.gap_after_ms).collect()
+        };
+        assert_eq!(open(&bench.summaries()), [30_000, 90_000, 150_000]);
+        assert_eq!(open(&minutes), [0, 0, 30_000]);
         is_consistent(&bench);
     }
 }

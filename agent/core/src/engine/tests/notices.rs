@@ -168,7 +168,7 @@ fn a_fault_is_told_answered_and_confirmed() {
     let confirmed = bench.next(3200).unwrap();
     assert_eq!((confirmed.kind, confirmed.code), (Kind::Confirmed, None));
     assert!(
-        confirmed.text.contains("acknowledged by you"),
+        confirmed.text.contains("You have acknowledged"),
         "{}",
         confirmed.text
     );
@@ -264,7 +264,7 @@ fn an_acknowledgement_by_any_way_stops_the_calling() {
     assert!(matches!(reply, Some(Reply::Refused { .. })), "{reply:?}");
     let answer = bench.next(40 * 60_000).unwrap();
     assert!(
-        answer.text.contains("board has acknowledged it before"),
+        answer.text.contains("board has already acknowledged"),
         "{}",
         answer.text
     );
@@ -411,6 +411,42 @@ fn an_unknown_outcome_is_tried_once_more_a_failure_again_and_a_refusal_never() {
     assert_eq!((&*told[1].outcome, &told[1].to), ("untold", &None));
     bench.pass(60_000);
     assert_eq!(bench.tellings().len(), 2);
+}
+
+#[test]
+fn a_medium_alarm_that_the_budget_holds_back_is_in_the_journal_and_told_later() {
+    let one = Recipient {
+        budget: Budget {
+            per_hour: 1,
+            per_day: 20,
+        },
+        ..person(NUMBER)
+    };
+    let mut plant = flooding(2, vec![one]);
+    for alarm in &mut plant.alarms {
+        alarm.priority = Priority::Medium;
+    }
+    let mut bench = start(plant);
+    bench.reads(1000, 1);
+    let notice = bench.next(1000).unwrap();
+    bench.sent(1000, &notice);
+    bench.reads(2000, 2);
+    assert_eq!(bench.next(2000), None);
+    bench.pass(4000);
+    // At ten minutes the reminder of the first one is held back, too: of that they know.
+    bench.pass(700_000);
+    let told = bench.tellings();
+    let outcomes: Vec<_> = told
+        .iter()
+        .map(|telling| (telling.alarm.as_deref(), &*telling.outcome))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [(Some("press-1.a0"), "sent"), (Some("press-1.a1"), "untold")]
+    );
+    assert!(told[1].why.as_deref().unwrap().contains("budget"));
+    let notice = bench.next(3_601_000).expect("there is room again");
+    assert!(notice.subjects.iter().any(|it| &*it.id == "press-1.a1"));
 }
 
 #[test]
@@ -562,7 +598,7 @@ fn that_it_is_gone_is_told_to_those_who_were_told_and_want_it() {
     bench.reads(2000, 2);
     // It has come and gone before anybody was told.
     let first = bench.next(2000).unwrap();
-    assert!(first.text.contains("gone by now"), "{}", first.text);
+    assert!(first.text.contains("cleared since"), "{}", first.text);
     bench.sent(2000, &first);
     let mut rest = vec![];
     while let Some(notice) = bench.next(3000) {

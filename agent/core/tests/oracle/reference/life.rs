@@ -340,7 +340,13 @@ impl Life {
 
     /// Whether a silence of unknown length lies between two places, or ends with the later one.
     pub fn has_gap(&self, from: Place, to: Place) -> bool {
-        let mut gaps = self.anchors.iter().filter(|anchor| anchor.is_gap);
-        gaps.any(|gap| from < gap.place && gap.place <= to)
+        self.gaps(from, to) > 0
+    }
+
+    /// How many there are. Each counts as a millisecond, at least.
+    pub fn gaps(&self, from: Place, to: Place) -> u64 {
+        let gaps = self.anchors.iter().filter(|anchor| anchor.is_gap);
+        gaps.filter(|gap| from < gap.place && gap.place <= to)
+            .count() as u64
     }
 }

@@ -211,6 +211,7 @@ impl Course<'_> {
             let producing = self.makes(&span.time, is_producing);
             parts.capacity = Some([planned, producing, uncounted]);
         }
+        let begin = (span.time.start, usize::MAX);
         // The counters that make up the total.
         for role in [Role::Good, Role::Scrap, Role::Total] {
             for count in self.counts_in(span, role) {
@@ -218,8 +219,23 @@ impl Course<'_> {
                 if (role == Role::Total) == self.has(Role::Total) {
                     parts.gap_total += count.parts;
                 }
-                let begin = (span.time.start, usize::MAX);
-                parts.crosses_gap |= from.0 < span.time.start || self.life.has_gap(from, begin);
+                let before = span.time.start.saturating_sub(from.0);
+                let before = before + self.life.gaps(from, begin.min(count.place));
+                parts.gap_before_ms = parts.gap_before_ms.max(before);
+            }
+            // What is made now is told by the next reading, if anything.
+            let counts = self.counts.iter().filter(|count| count.role == role);
+            let Some(last) = counts.filter(|count| count.place < span.close).next_back() else {
+                continue;
+            };
+            let since = last.place.0..span.time.end;
+            let unknown = self
+                .stretches
+                .iter()
+                .filter(|it| it.state == State::Unknown);
+            if unknown.map(|stretch| stretch.overlap(&since)).sum::<u64>() > 0 {
+                let after = span.time.end - last.place.0 + self.life.gaps(last.place, begin);
+                parts.gap_after_ms = parts.gap_after_ms.max(after);
             }
         }
         parts

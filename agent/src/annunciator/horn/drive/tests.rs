@@ -38,6 +38,7 @@ struct Bench {
     fail: watch::Sender<bool>,
     log: Log,
     health: Health,
+    tries: mpsc::Sender<Trial>,
     task: JoinHandle<()>,
     began: Instant,
 }
@@ -67,16 +68,26 @@ impl Bench {
         };
         let now = move || BEGAN + u64::try_from(began.elapsed().as_millis()).unwrap();
         let follow = horns.follow(0, stopped);
-        let task = tokio::spawn(drive(follow, role, fake, reports.remove(0), now));
+        let (tries, trials) = mpsc::channel(1);
+        let report = reports.remove(0);
+        let task = tokio::spawn(drive(follow, role, fake, report, trials, now));
         Bench {
             teller,
             stop,
             fail,
             log,
             health,
+            tries,
             task,
             began,
         }
+    }
+
+    /// What a self-test finds.
+    async fn tried(&self) -> Result<(), String> {
+        let (done, outcome) = oneshot::channel();
+        self.tries.send(done).await.unwrap();
+        outcome.await.unwrap()
     }
 
     fn tell(&self, horn: Horn) {
@@ -241,4 +252,21 @@ async fn a_stop_waits_for_no_output_for_long() {
         Some(false)
     );
     slow.task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_switches_to_what_is_already_and_tells_how_that_went() {
+    let bench = Bench::new(STEADY, Duration::ZERO);
+    bench.until(1_000).await;
+    assert_eq!(bench.log(), [(0, false)]);
+    assert_eq!(bench.tried().await, Ok(()));
+    assert_eq!(bench.log(), [(1_000, false)], "nobody hears it");
+    bench.fail.send_replace(true);
+    assert_eq!(bench.tried().await, Err("no answer".into()));
+    assert_eq!(bench.health.borrow()[0].works, Some(false));
+    // Also while it is waited for to try again.
+    assert_eq!(bench.tried().await, Err("no answer".into()));
+    bench.fail.send_replace(false);
+    assert_eq!(bench.tried().await, Ok(()));
+    assert_eq!(bench.health.borrow()[0].works, Some(true));
 }
