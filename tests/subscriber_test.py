@@ -160,7 +160,7 @@ def check_roll_up(cursor):
         for part in PARTS:
             assert row["sums"][part] == body[part], (where, part, row["sums"][part], body[part])
         for key in FIGURES:
-            # When the reading before a gap was made is not told.
+            # The recipe leaves this reason out.
             if body.get(f"{key}_reason") == "counts-across-gap":
                 continue
             value = None if row[key] is None else float(row[key])

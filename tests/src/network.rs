@@ -30,7 +30,7 @@ pub fn in_a_namespace(name: &str, scenario: impl FnOnce() -> Outcome) -> Outcome
     }
     let words = |more: &[&str]| [&unshare[..], more].concat().join(" ");
     if !succeeds(&words(&["ip", "link", "set", "lo", "up"])) {
-        println!("not tested: there are no network namespaces here for this user");
+        eprintln!("not tested: there are no network namespaces here for this user");
         return Ok(());
     }
     let ended = Command::new(unshare[0])

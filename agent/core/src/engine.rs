@@ -13,6 +13,7 @@ mod checkpoint;
 mod closing;
 mod commands;
 mod course;
+mod departed;
 mod first_out;
 mod footprint;
 mod horns;

@@ -8,7 +8,7 @@ use crate::calendar::{Calendar, CalendarIndex};
 use crate::sample::{Quality, Value};
 use crate::state::State;
 use crate::summary::{Sum, TierSet};
-use crate::tag_sums::TagSum;
+use crate::tag_sums::{Number, TagSum};
 use crate::tiers::Window;
 use crate::time::Wall;
 use alloc::collections::BTreeMap;
@@ -121,8 +121,21 @@ impl Relabels {
 pub struct OpenTags {
     /// Start and fold of the open window of each tier; none of what has just ended.
     pub windows: [Option<(Wall, u32)>; 4],
-    /// Device and tag, with what it has come to in each of these windows.
-    pub tags: Vec<(Arc<str>, Arc<str>, [TagSum; 4])>,
+    /// What each tag has come to in these windows.
+    pub tags: Vec<OpenTag>,
+}
+
+/// What a tag has come to in its open windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenTag {
+    /// Device id.
+    pub device: Arc<str>,
+    /// Name of the tag.
+    pub tag: Arc<str>,
+    /// In the order of [`crate::summary::Tier::ALL`].
+    pub sums: [TagSum; 4],
+    /// Its last good value.
+    pub last: Option<Number>,
 }
 
 /// The windows of some devices that ended at the same moment.

@@ -441,6 +441,12 @@ impl Ledger {
         self.window_start + self.times.total().cast_signed()
     }
 
+    /// What counters showed last, by [`Counts`]; none of what is to be taken for a reset.
+    pub fn last_counts(&self) -> [Option<i64>; 3] {
+        let last = |role| self.counting.last(role).filter(|last| *last != i64::MAX);
+        [Counts::Good, Counts::Scrap, Counts::Total].map(last)
+    }
+
     /// Unknown milliseconds that were accounted so far, over all windows.
     pub const fn unknown_ms(&self) -> u64 {
         self.unknown_ms

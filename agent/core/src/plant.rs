@@ -88,16 +88,26 @@ impl Plant {
     /// The tags of a device by the records that tell what they come to, as many in each as a payload
     /// holds at their longest.
     pub fn tag_parts(&self, device: &Device) -> Vec<Range<usize>> {
-        let line = device.line.as_ref().map_or(0, |line| line.len());
-        let head = TAGS_HEAD + self.gateway.id.len() + device.id.len() + line;
+        let tags = device.model.tags.iter().enumerate();
+        let told = tags.filter(|(_, tag)| device.tells(tag));
+        let names = told.map(|(index, tag)| (index, &*tag.name));
+        self.parts_of(&device.id, device.line.as_deref(), names)
+    }
+
+    /// The same for tags by their indexes and names.
+    pub(crate) fn parts_of<'n>(
+        &self,
+        device: &str,
+        line: Option<&str>,
+        tags: impl Iterator<Item = (usize, &'n str)>,
+    ) -> Vec<Range<usize>> {
+        let line = line.map_or(0, str::len);
+        let head = TAGS_HEAD + self.gateway.id.len() + device.len() + line;
         let room = self.max_payload.saturating_sub(head);
         let mut parts: Vec<Range<usize>> = Vec::new();
         let mut bytes = 0;
-        for (index, tag) in device.model.tags.iter().enumerate() {
-            if !device.tells(tag) {
-                continue;
-            }
-            let of_tag = TAG_KEYS * tag.name.len() + TAG_NUMBERS;
+        for (index, name) in tags {
+            let of_tag = TAG_KEYS * name.len() + TAG_NUMBERS;
             bytes += of_tag;
             match parts.last_mut() {
                 Some(part) if bytes <= room => part.end = index + 1,

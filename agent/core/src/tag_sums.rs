@@ -188,6 +188,11 @@ impl Track {
         core::mem::replace(&mut self.sums[tier as usize], TagSum::EMPTY)
     }
 
+    /// A run before has left this value, which holds no more.
+    pub const fn recall(&mut self, last: Option<Number>) {
+        self.last = last;
+    }
+
     /// The last good value.
     pub const fn last(&self) -> Option<Number> {
         self.last
@@ -220,7 +225,8 @@ impl Track {
         self.sums[tier as usize].add(before);
     }
 
-    fn pass(&mut self, summed: Summed, to: Mono) {
+    /// Accounts for the time up to `to`.
+    pub fn pass(&mut self, summed: Summed, to: Mono) {
         let good_ms = to.min(self.until).since(self.to);
         self.to = self.to.max(to);
         let (Some(value), 1..) = (self.last, good_ms) else {

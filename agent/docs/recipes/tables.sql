@@ -30,6 +30,7 @@ CREATE TABLE andon_kpi_edition (
     faulted_ms bigint NOT NULL, idle_ms bigint NOT NULL, planned_stop_ms bigint NOT NULL,
     unknown_ms bigint NOT NULL, uncounted_ms bigint NOT NULL,
     good bigint, scrap bigint, total bigint, gap_total bigint,
+    gap_before_ms bigint, gap_after_ms bigint,
     failures bigint NOT NULL, repairs bigint NOT NULL, repair_ms bigint NOT NULL,
     capacity bigint, capacity_producing bigint, capacity_uncounted bigint,
     unrated_ms bigint, unrated_producing_ms bigint, rated_per_h numeric,

@@ -2,11 +2,13 @@
 //! only ever appended, and [`VERSION`] rises with them.
 
 use andon_core::calendar::CalendarIndex;
-use andon_core::history::{Fill, Head, Leaf, LearnedOf, Mark, OpenTags, Page, Relabel, Row, Rows};
+use andon_core::history::{
+    Fill, Head, Leaf, LearnedOf, Mark, OpenTag, OpenTags, Page, Relabel, Row, Rows,
+};
 use andon_core::sample::{Quality, Value};
 use andon_core::state::State;
 use andon_core::summary::Sum;
-use andon_core::tag_sums::TagSum;
+use andon_core::tag_sums::{Number, TagSum};
 use andon_core::time::Wall;
 use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Deserialize, Serialize};
@@ -87,8 +89,16 @@ enum StoredLeaf {
 #[derive(Serialize, Deserialize)]
 struct StoredTags {
     windows: [Option<(Wall, u32)>; 4],
-    /// Device and tag, both by the names of the file; none of what is empty.
-    tags: Vec<(u32, u32, [Option<TagSum>; 4])>,
+    /// Devices and tags by the names of the file; no sums of what is empty.
+    tags: Vec<StoredTag>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTag {
+    device: u32,
+    tag: u32,
+    sums: [Option<TagSum>; 4],
+    last: Option<Number>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -264,8 +274,11 @@ fn rows_of(stored: StoredRows, names: &Names) -> Option<Rows> {
 
 fn stored_tags(tags: &OpenTags, names: &mut Names) -> StoredTags {
     let known = |sum: TagSum| (sum != TagSum::EMPTY).then_some(sum);
-    let tag = |(device, tag, sums): &(Arc<str>, Arc<str>, [TagSum; 4])| {
-        (names.index(device), names.index(tag), sums.map(known))
+    let tag = |open: &OpenTag| StoredTag {
+        device: names.index(&open.device),
+        tag: names.index(&open.tag),
+        sums: open.sums.map(known),
+        last: open.last,
     };
     StoredTags {
         windows: tags.windows,
@@ -274,9 +287,13 @@ fn stored_tags(tags: &OpenTags, names: &mut Names) -> StoredTags {
 }
 
 fn tags_of(stored: StoredTags, names: &Names) -> Option<OpenTags> {
-    let tag = |(device, tag, sums): (u32, u32, [Option<TagSum>; 4])| {
-        let sums = sums.map(|sum| sum.unwrap_or(TagSum::EMPTY));
-        Some((names.id(device)?, names.id(tag)?, sums))
+    let tag = |stored: StoredTag| {
+        Some(OpenTag {
+            device: names.id(stored.device)?,
+            tag: names.id(stored.tag)?,
+            sums: stored.sums.map(|sum| sum.unwrap_or(TagSum::EMPTY)),
+            last: stored.last,
+        })
     };
     Some(OpenTags {
         windows: stored.windows,

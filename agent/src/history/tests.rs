@@ -1,11 +1,11 @@
 use super::log::Log;
 use super::*;
 use andon_core::calendar::CalendarIndex;
-use andon_core::history::{Fill, Head, LearnedOf, Mark, OpenTags, Relabel, Rows};
+use andon_core::history::{Fill, Head, LearnedOf, Mark, OpenTag, OpenTags, Relabel, Rows};
 use andon_core::sample::{Quality, Reason, Value};
 use andon_core::state::State;
 use andon_core::summary::{Capacity, Parts, Sum, TierSet};
-use andon_core::tag_sums::TagSum;
+use andon_core::tag_sums::{Number, TagSum};
 use andon_core::tiers::Window;
 use andon_core::time::Wall;
 use proptest::prelude::*;
@@ -127,7 +127,12 @@ fn tags(number: u64) -> Page {
     let empty = TagSum::EMPTY;
     let tag = |name: &str| {
         let sums = [empty, sum(1.0), empty, sum(2.0)];
-        ("press-1".into(), name.into(), sums)
+        OpenTag {
+            device: "press-1".into(),
+            tag: name.into(),
+            sums,
+            last: Some(Number::Int(7)),
+        }
     };
     Page {
         number,

@@ -242,6 +242,13 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
     /// The next line that is not empty, or the request for a text.
     async fn piece(&mut self, deadline: Instant) -> Result<Piece, AtError> {
         loop {
+            // What is said unasked may follow at once: then it looks like a line of its own.
+            let is_prompt = self.buffer.starts_with(b"> ")
+                && matches!(self.buffer.get(2), None | Some(b'\r' | b'\n'));
+            if is_prompt {
+                self.buffer.drain(..2);
+                return Ok(Piece::Prompt);
+            }
             let end = self
                 .buffer
                 .iter()
@@ -254,10 +261,6 @@ impl<P: AsyncRead + AsyncWrite + Unpin> Channel<P> {
                     return Ok(Piece::Line(line.to_owned()));
                 }
                 continue;
-            }
-            if self.buffer.starts_with(b"> ") {
-                self.buffer.drain(..2);
-                return Ok(Piece::Prompt);
             }
             if self.buffer.len() >= LONGEST {
                 self.buffer.clear();

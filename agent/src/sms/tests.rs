@@ -85,6 +85,21 @@ async fn the_text_is_said_when_it_is_asked_for() {
     assert_eq!(modem.await.unwrap(), "");
 }
 
+/// The report of the message before comes with the request for this one, in one piece.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_right_after_the_request_for_a_text_hides_it_not() {
+    let (port, modem) = scripted([
+        ("AT+CMGS=3\r", "\r\n> \r\n+CDS: 2\r\n00AB\r\n"),
+        ("0001000B\x1a", "\r\n+CMGS: 172\r\n\r\nOK\r\n"),
+    ]);
+    let mut told = Modem::new(port);
+    assert_eq!(told.send(&unit()).await.unwrap(), Sent { reference: 172 });
+    let unit = Unasked::Unit("00AB".into());
+    assert_eq!(told.hear(Instant::now() + SOON).await.unwrap(), unit);
+    drop(told);
+    assert_eq!(modem.await.unwrap(), "");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_text_that_nobody_asks_for_is_not_said() {
     let (port, modem) = scripted([("AT+CMGS=3\r", "\r\n+CMS ERROR: 331\r\n")]);

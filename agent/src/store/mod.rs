@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! Each is held by a test (`tests/`); `agent/docs/outbox.md` says what is on disk.
+//! Each is held by a test (`tests/`); `agent/docs/delivery.md` says what is on disk.
 //!
 //! 1. **Durable means durable.** What [`Store::commit`] answers with `Ok` survives a kill and a
 //!    power cut: flushed, and then synced, since sled's flush alone is not. A new directory is

@@ -1,5 +1,5 @@
 //! What cannot be delivered but must not vanish: damaged directories and packs, and records that
-//! nobody takes. Both are bounded; agent/docs/outbox.md says what to do with them.
+//! nobody takes. Both are bounded; agent/docs/delivery.md says what to do with them.
 
 use super::files;
 use super::index::Bad;

@@ -1,7 +1,7 @@
 //! What lies in the files of TLS, for `andon check` and for the log: whose certificates, until when.
 
 use super::certificate::{Certificate, RevocationList, moment};
-use super::{FileError, certificates, config, revocation_lists};
+use super::{FileError, certificates, config, private_key, revocation_lists};
 use crate::settings::Tls;
 use andon_core::time::Wall;
 use std::path::Path;
@@ -49,17 +49,22 @@ pub(crate) fn examine(tls: &Tls, now: Wall) -> Vec<Finding> {
     if let Some(file) = &tls.crl_file {
         add("crl_file", file, lists(file, now));
     }
+    if let Some(file) = &tls.key_file
+        && let Err(error) = private_key(file)
+    {
+        add("key_file", file, Err(error));
+    }
     // What only shows when everything is put together: the key, an authority that is none.
-    if let (Err(error), true) = (config(tls), found.iter().all(|file| file.wrong.is_none())) {
-        let (key, what) = match &tls.key_file {
-            Some(file) => ("key_file", file.display().to_string()),
-            None => ("TLS", String::new()),
-        };
-        found.push(Finding {
-            key,
-            what,
-            wrong: Some(error.to_string()),
-        });
+    if let Err(error) = config(tls) {
+        let wrong = Some(error.to_string());
+        if found.iter().all(|file| file.wrong != wrong) {
+            let what = error.file.map(|file| file.display().to_string());
+            found.push(Finding {
+                key: error.key,
+                what: what.unwrap_or_default(),
+                wrong,
+            });
+        }
     }
     found
 }
@@ -144,4 +149,74 @@ fn trouble(certificate: &Certificate, now: Wall, from: &str) -> Option<String> {
             left / 86_400_000
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Valid from 2026-01-02 to 2056-01-02.
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tls/testdata/line-1.pem");
+    /// Next update 2027-01-02.
+    const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tls/testdata/line-1.crl");
+    const DAY: i64 = 86_400_000;
+    const END_OF_2055: Wall = Wall(2_714_000_000_000);
+
+    fn wrong(file: &str, now: Wall) -> Option<String> {
+        own(Path::new(file), now).unwrap().1
+    }
+
+    #[test]
+    fn what_has_expired_or_soon_will_is_told() {
+        let until = Certificate::read(&certificates("cert_file", Path::new(FILE)).unwrap()[0])
+            .unwrap()
+            .not_after;
+        let at = |days: i64| wrong(FILE, Wall(until.0 + days * DAY));
+        assert_eq!(at(-31), None);
+        let soon = at(-7).unwrap();
+        assert!(
+            soon.contains("CN=冲压 1 expires on 2056-01-02 03:04 UTC, in 7 days"),
+            "{soon}"
+        );
+        let past = at(1).unwrap();
+        assert!(
+            past.contains("has expired on 2056-01-02 03:04 UTC"),
+            "{past}"
+        );
+        let unset = wrong(FILE, Wall(0)).unwrap();
+        assert!(
+            unset.contains("is not valid before 2026-01-02 03:04 UTC"),
+            "{unset}"
+        );
+    }
+
+    #[test]
+    fn a_list_that_is_out_of_date_is_told() {
+        let (what, wrong) = lists(Path::new(LIST), END_OF_2055).unwrap();
+        assert!(what.contains("until 2027-01-02 03:04 UTC"), "{what}");
+        let wrong = wrong.unwrap();
+        assert!(
+            wrong.contains("is out of date since 2027-01-02 03:04 UTC"),
+            "{wrong}"
+        );
+    }
+
+    /// One thing that is wrong must not hide another.
+    #[test]
+    fn each_file_that_is_wrong_is_told() {
+        let tls = Tls {
+            cert_file: Some(FILE.into()),
+            key_file: Some("missing.key".into()),
+            crl_file: Some("missing.crl".into()),
+            ca_file: Some("missing.pem".into()),
+            alpn: None,
+        };
+        let found = examine(&tls, END_OF_2055);
+        let wrong: Vec<&str> = found
+            .iter()
+            .filter(|file| file.wrong.is_some())
+            .map(|file| file.key)
+            .collect();
+        assert_eq!(wrong, ["ca_file", "cert_file", "crl_file", "key_file"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Brokers that acknowledge nothing, too much, in any order, or break off.
 
 use crate::fake::FakeBroker;
-use crate::rig::{Rig, json, seq, settings, within};
+use crate::rig::{Rig, json, seq, settings, summary, within};
 use rumqttc::Publish;
 use std::time::Duration;
 
@@ -139,6 +139,32 @@ async fn the_oldest_unacknowledged_record_bounds_how_far_ahead_others_go() {
         assert!(ahead.is_err(), "{ahead:?}");
         peer.ack(&[first.pkid]).await;
         assert_eq!(seq(&peer.record().await.unwrap()), 7);
+        rig.stop().await;
+    })
+    .await;
+}
+
+/// However slow the broker is with the backlog: places are kept for what is live.
+#[tokio::test]
+async fn what_is_made_now_goes_before_what_waited() {
+    within(async {
+        let broker = FakeBroker::start().await;
+        let mut rig = Rig::new(settings(broker.port));
+        let waiting = (0..500).map(|_| summary("press-1"));
+        rig.make_of(waiting.collect()).await;
+        rig.start();
+        let mut peer = broker.accepted(false).await;
+        let mut sent = peer.records(24).await;
+        rig.journal(2).await;
+        sent.extend(peer.records(2).await);
+        assert_eq!(seqs(&sent[24..]), [501, 502], "nothing was acknowledged");
+        for at in 0..476 {
+            peer.ack(&[sent[at].pkid]).await;
+            sent.push(peer.record().await.unwrap());
+        }
+        let mut backlog = seqs(&sent);
+        backlog.retain(|seq| *seq <= 500);
+        assert_eq!(backlog, (1..=500).collect::<Vec<_>>());
         rig.stop().await;
     })
     .await;

@@ -2,13 +2,12 @@
 //! behind a version byte; a form that is not understood counts as none.
 
 use super::age::TimesOf;
-use super::past::{Gone, Settings, calendar_with_id};
+use super::past::{Gone, Settings, Unfinished, calendar_with_id};
 use super::reasons::Said;
 use super::tags::CountersOf;
 use super::{Engine, LabelsFrom};
 use crate::alarm::{Alarm, AlarmState};
 use crate::annunciate::Stored;
-use crate::history::OpenTags;
 use crate::hygiene::Kept;
 use crate::machine::Ledger;
 use crate::plant::{Plant, Priority};
@@ -67,6 +66,14 @@ struct StoredDevice {
     said: Option<Said>,
 }
 
+/// A device without a state.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredMeter {
+    id: Arc<str>,
+    calendar: Arc<str>,
+    settings: Settings,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredAlarm {
     device: Arc<str>,
@@ -88,6 +95,7 @@ pub(super) struct Checkpoint {
     /// Number of the last page of the history.
     page: u64,
     devices: Vec<StoredDevice>,
+    meters: Vec<StoredMeter>,
     /// Start of the open minute of tags, and how much of it has passed.
     tags_minute: (Wall, u64),
     /// By device and tag, where counters stand.
@@ -149,19 +157,28 @@ impl Checkpoint {
 }
 
 impl Checkpoint {
-    /// Its devices that have no state any more.
+    /// Its devices that have no state any more, and those without one that are not there any more.
     pub(super) fn gone(&self, plant: &Plant) -> Vec<Gone> {
-        let gone = self.devices.iter();
-        gone.filter(|stored| !has_state(plant, &stored.id))
-            .map(|stored| {
-                let calendar = calendar_with_id(plant, &stored.calendar);
-                Gone::new(&stored.id, calendar, stored.settings.clone())
-            })
+        let gone = |id: &Arc<str>, calendar: &str, settings: &Settings| {
+            Gone::new(id, calendar_with_id(plant, calendar), settings.clone())
+        };
+        let devices = self.devices.iter();
+        let devices = devices.filter(|stored| !has_state(plant, &stored.id));
+        let is_there = |id: &str| plant.devices.iter().any(|device| *device.id == *id);
+        let meters = self.meters.iter().filter(|stored| !is_there(&stored.id));
+        devices
+            .map(|stored| gone(&stored.id, &stored.calendar, &stored.settings))
+            .chain(meters.map(|stored| gone(&stored.id, &stored.calendar, &stored.settings)))
             .collect()
     }
 }
 
 impl Checkpoint {
+    /// Where counters stood, by device.
+    pub(super) fn counters(&self) -> &[CountersOf] {
+        &self.counters
+    }
+
     /// Its alarms that end because they are not configured any more.
     pub(super) fn alarms_gone(&self, plant: &Plant) -> usize {
         let alarms = self.alarms.iter();
@@ -201,6 +218,15 @@ impl Engine {
                 })
             })
             .collect();
+        let meters = self.plant.devices.iter();
+        let meters = meters
+            .filter(|device| device.model.state.is_none())
+            .map(|device| StoredMeter {
+                id: device.id.clone(),
+                calendar: self.plant.calendar_at(device.calendar).id.clone(),
+                settings: Settings::of(device),
+            })
+            .collect();
         let counters = self.plant.devices.iter().enumerate();
         let counters = counters
             .map(|(index, device)| (device.id.clone(), self.counters(index)))
@@ -237,6 +263,7 @@ impl Engine {
             stepped_ms: self.stepped_ms,
             page: self.page,
             devices,
+            meters,
             tags_minute: self.tags.open(now),
             counters,
             source_times,
@@ -261,15 +288,16 @@ impl Engine {
 
     /// Continues from a checkpoint, from the moment that [`Checkpoint::resume_at`] said; without one
     /// every device begins anew.
-    pub(super) fn resume(
-        &mut self,
-        before: Option<Checkpoint>,
-        (gone, open_tags): (Vec<Gone>, Vec<OpenTags>),
-        now: Now,
-    ) {
+    pub(super) fn resume(&mut self, before: Option<Checkpoint>, past: Unfinished, now: Now) {
+        let Unfinished {
+            gone,
+            departed,
+            open_tags,
+        } = past;
         let Some(mut before) = before else {
             self.resume_tags(&open_tags, &[]);
-            self.end_gone(gone, core::iter::empty(), now.wall, now.mono);
+            let gone = self.end_gone(gone, core::iter::empty(), now.wall, now.mono);
+            self.end_departed(departed, &gone, &[], now.wall, now.mono);
             self.begin_labels();
             self.begin_late();
             self.mark_begin(now.mono);
@@ -299,14 +327,16 @@ impl Engine {
             .filter(|stored| !has_state(&plant, &stored.id))
             .map(|stored| (stored.id, stored.ledger));
         if before.silence_is_known(now) {
-            self.end_gone(gone, without, before.at, now.mono);
+            let gone = self.end_gone(gone, without, before.at, now.mono);
+            self.end_departed(departed, &gone, &before.counters, before.at, now.mono);
         } else {
             // What is left is told as the run before would have.
             let of_before = self.timeline.of_before(before.at, now.mono, before.unset);
             let present = core::mem::replace(&mut self.timeline, of_before);
             // By a clock that counts as not set now there is no shift; by that of before there was.
             self.reset_frames(before.at);
-            self.end_gone(gone, without, before.at, now.mono);
+            let gone = self.end_gone(gone, without, before.at, now.mono);
+            self.end_departed(departed, &gone, &before.counters, before.at, now.mono);
             self.skip_silence(before.at, now.mono, present);
         }
         self.begin_labels();

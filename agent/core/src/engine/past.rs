@@ -4,6 +4,7 @@ use super::Engine;
 use super::asked::{Asked, asked};
 use super::checkpoint::{Checkpoint, EACH_GONE};
 use super::closing::{AllEnded, head, push};
+use super::departed::{Departed, MOST_ENDED};
 use super::recent::Recent;
 use crate::calendar::CalendarIndex;
 use crate::history::{Head, Leaf, LearnedOf, OpenTags, Page, Rows, calendar_of_tags};
@@ -11,8 +12,8 @@ use crate::machine::{Label, Ledger};
 use crate::plant::{Device, Plant};
 use crate::record::Body;
 use crate::rolling::Grain;
-use crate::summary::{Needs, Summary, TierSet};
-use crate::tag::Counts;
+use crate::summary::{Needs, Summary, Tier, TierSet};
+use crate::tag::{Counts, Tag};
 use crate::tiers::{Ended, Frames, Piece, Tiers};
 use crate::time::{Mono, Wall};
 use alloc::boxed::Box;
@@ -33,10 +34,23 @@ pub(super) struct Past {
     open_tags: Vec<OpenTags>,
     /// What was learned of sources.
     learned: Vec<LearnedOf>,
-    /// Devices that are not configured any more.
+    /// Devices that are not configured any more, or have no state any more.
     pub(super) gone: Vec<Gone>,
+    /// Devices that are not configured any more whose tags were told.
+    departed: Vec<Departed>,
     /// Number of the last page.
     pub(super) page: u64,
+}
+
+/// What is left of the past once the open windows are taken up.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    /// See [`Past::gone`].
+    pub(super) gone: Vec<Gone>,
+    /// See [`Past::departed`].
+    pub(super) departed: Vec<Departed>,
+    /// What tags had come to.
+    pub(super) open_tags: Vec<OpenTags>,
 }
 
 /// What was found of one device.
@@ -57,26 +71,35 @@ struct OfDevice {
 /// A device that is not configured any more, or has no state any more.
 #[derive(Debug)]
 pub(super) struct Gone {
-    id: Arc<str>,
+    pub(super) id: Arc<str>,
     /// The calendar that it followed, if that is known and still there.
-    calendar: Option<CalendarIndex>,
-    settings: Settings,
+    pub(super) calendar: Option<CalendarIndex>,
+    pub(super) settings: Settings,
     past: OfDevice,
     /// Summaries published in this run, by tier.
     summaries: [u64; 4],
+    /// The last windows that ended of it: tier, end, and the counts by [`Counts`].
+    pub(super) counted: Vec<(Tier, Wall, [Option<u64>; 3])>,
+    /// Where its counters of parts stood, by [`Counts`].
+    pub(super) stood: [Option<i64>; 3],
 }
 
 /// What was configured of a device that its windows tell, or are told by: the last of them may be told
 /// when it is not configured any more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Settings {
-    line: Option<Arc<str>>,
+    pub(super) line: Option<Arc<str>>,
     every_ms: u64,
     needs: Needs,
     /// See [`Device::third`].
     third: Option<Counts>,
     /// The tiers that were published of it.
     publishes: TierSet,
+    /// The tiers over which it was told what its tags come to.
+    pub(super) publishes_tags: TierSet,
+    /// Its counters of parts that are told as its summaries are: what they count, and parts for each
+    /// count.
+    pub(super) counters: Vec<(Arc<str>, Counts, u32)>,
 }
 
 impl Settings {
@@ -87,19 +110,35 @@ impl Settings {
             needs: device.needs(),
             third: device.third(),
             publishes: device.publishes,
+            publishes_tags: device.publishes_tags,
+            counters: counters(device),
         }
     }
 
     /// Those of a device of which only its windows are known.
-    const fn unknown() -> Settings {
+    pub(super) const fn unknown() -> Settings {
         Settings {
             line: None,
             every_ms: 0,
             needs: Needs::NONE,
             third: None,
             publishes: TierSet::ALL,
+            publishes_tags: TierSet::ALL.without(Tier::Minute),
+            counters: Vec::new(),
         }
     }
+}
+
+fn counters(device: &Device) -> Vec<(Arc<str>, Counts, u32)> {
+    if device.model.state.is_none() {
+        return Vec::new();
+    }
+    let told = device.model.tags.iter().filter(|tag| device.tells(tag));
+    let counter = |tag: &Tag| {
+        let role = tag.role?;
+        Some((tag.name.clone(), role.counts, role.parts))
+    };
+    told.filter_map(counter).collect()
 }
 
 impl OfDevice {
@@ -120,6 +159,8 @@ impl Gone {
             settings,
             past: OfDevice::default(),
             summaries: [0; 4],
+            counted: Vec::new(),
+            stood: [None; 3],
         }
     }
 }
@@ -144,6 +185,7 @@ impl Past {
             open_tags: Vec::new(),
             learned: Vec::new(),
             gone: before.map_or_else(Vec::new, |before| before.gone(plant)),
+            departed: Vec::new(),
             page: last.unwrap_or(0),
         };
         for page in history {
@@ -161,13 +203,22 @@ impl Past {
                 Leaf::Marks(_) => {}
             }
         }
+        let tiers_of = |calendar: CalendarIndex| {
+            let of_calendar = past.tags.get(usize::from(calendar.0));
+            of_calendar.map_or_else(Tiers::default, |of| of.tiers.clone())
+        };
+        past.departed = Departed::all(plant, &past.open_tags, &past.gone, before, tiers_of);
         past
     }
 
     /// Actions that come of it, at most.
     pub(super) fn actions(&self) -> usize {
         let open = self.gone.iter().filter(|gone| gone.past.tiers.is_open());
-        EACH_GONE * open.count()
+        let parts = self
+            .departed
+            .iter()
+            .map(|one| MOST_ENDED * one.most_parts() + 3);
+        EACH_GONE * open.count() + parts.sum::<usize>()
     }
 
     fn add(&mut self, plant: &Plant, number: u64, rows: &Rows, are_pieces: bool) {
@@ -270,7 +321,7 @@ fn find_or_add(gone: &mut Vec<Gone>, id: &Arc<str>, calendar: Option<CalendarInd
 impl Engine {
     /// Takes up the open windows of the past. Devices that are gone are left to be ended, and what
     /// tags had come to, until it is known which of their windows goes on.
-    pub(super) fn remember(&mut self, past: Past) -> (Vec<Gone>, Vec<OpenTags>) {
+    pub(super) fn remember(&mut self, past: Past) -> Unfinished {
         for (entry, of_device) in self.devices.iter_mut().zip(past.devices) {
             entry.tiers = of_device.tiers;
             entry.recent = of_device.recent;
@@ -283,7 +334,11 @@ impl Engine {
             }
         }
         self.resume_learned(&past.learned);
-        (past.gone, past.open_tags)
+        Unfinished {
+            gone: past.gone,
+            departed: past.departed,
+            open_tags: past.open_tags,
+        }
     }
 
     /// What devices that are not configured any more had counted goes out; their windows end.
@@ -293,24 +348,26 @@ impl Engine {
         ledgers: impl Iterator<Item = (Arc<str>, Ledger)>,
         at: Wall,
         now: Mono,
-    ) {
+    ) -> Vec<Gone> {
         for (id, mut ledger) in ledgers {
             let fold = self.timeline.fold_at(ledger.window_start);
             let index = find_or_add(&mut gone, &id, None);
+            gone[index].stood = ledger.last_counts();
             if let Some(minute) = ledger.close_alone(&id, at, Label { fold, merged: 1 }) {
                 self.add_last(&mut gone[index], minute, now);
             }
         }
-        for mut gone in gone {
+        for gone in &mut gone {
             if gone.past.tiers.is_open() {
                 self.mark_end(&gone.id, at);
             }
             let mut ended = AllEnded::new();
             gone.past.tiers.end(|one| push(&mut ended, one));
             for ended in ended {
-                self.tell_gone(&mut gone, now, ended);
+                self.tell_gone(gone, now, ended);
             }
         }
+        gone
     }
 
     fn add_last(&mut self, gone: &mut Gone, minute: Summary, now: Mono) {
@@ -348,6 +405,9 @@ impl Engine {
 
     fn publish_gone(&mut self, gone: &mut Gone, now: Mono, summary: Summary) {
         self.tally.windows += 1;
+        let parts = &summary.parts;
+        let counts = [parts.good, parts.scrap, parts.total];
+        gone.counted.push((summary.tier, summary.end, counts));
         let settings = &gone.settings;
         if !settings.publishes.contains(summary.tier) {
             return;
@@ -363,7 +423,7 @@ impl Engine {
         self.store(now, *n, Body::Summary(Box::new(summary)));
     }
 
-    fn keep_alone(&mut self, id: &Arc<str>, piece: &Piece) {
+    pub(super) fn keep_alone(&mut self, id: &Arc<str>, piece: &Piece) {
         let mut rows = Rows::new(head(piece.window, piece.cut, piece.ended));
         rows.push(id.clone(), rows.head, piece.sum);
         self.keep(Leaf::Piece(rows));

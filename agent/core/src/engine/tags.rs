@@ -4,9 +4,9 @@
 use super::Engine;
 use super::closing::{AllEnded, push};
 use crate::calendar::CalendarIndex;
-use crate::history::{Leaf, OpenTags};
+use crate::history::{Leaf, OpenTag, OpenTags};
 use crate::limits;
-use crate::plant::{Device, Plant};
+use crate::plant::Plant;
 use crate::record::{Body, TagValue, TagWindow};
 use crate::sample::Reading;
 use crate::state::State;
@@ -86,9 +86,19 @@ impl Tags {
         self.since = at;
     }
 
+    /// The open minute where the accounting began: its start, and how much of it had passed before.
+    pub(super) const fn stood(&self) -> (Wall, u64) {
+        (self.start, self.passed_ms)
+    }
+
     /// The windows of the devices that follow a calendar.
     pub(super) fn tiers(&self, calendar: CalendarIndex) -> Option<&Tiers> {
         self.tiers.get(usize::from(calendar.0))?.as_ref()
+    }
+
+    fn track_at(&self, slot: usize) -> Option<&Track> {
+        let at = usize::try_from(*self.of_slot.get(slot)?).ok()?;
+        self.tracks.get(at)
     }
 
     pub(super) fn track(&mut self, slot: usize) -> Option<&mut Track> {
@@ -124,6 +134,16 @@ impl Engine {
     ) -> Option<(Window, Sum)> {
         let (start, passed_ms) = self.tags.open(edge);
         self.tags.begin(edge, next);
+        self.minute_of_tags(start, end, passed_ms)
+    }
+
+    /// The open minute of tags so far, up to `end`, unless it is empty.
+    pub(super) fn minute_of_tags(
+        &self,
+        start: Wall,
+        end: Wall,
+        passed_ms: u64,
+    ) -> Option<(Window, Sum)> {
         if passed_ms == 0 {
             return None;
         }
@@ -255,7 +275,7 @@ impl Engine {
                         last: last.filter(|_| known),
                     });
                 }
-                let window = tag_window(&head, device, (part, count), tags);
+                let window = tag_window(&head, device.line.as_ref(), (part, count), tags);
                 let n = &mut self.devices[index].tag_records[tier as usize];
                 *n += 1;
                 let n = *n;
@@ -270,6 +290,22 @@ impl Engine {
 
     /// What tags have come to so far, to be kept: after a kill it is what is left of the open windows.
     pub fn keep_tags(&mut self) {
+        let now = self.now;
+        let plant = Arc::clone(&self.plant);
+        let tags = plant.devices.iter().flat_map(|device| &device.model.tags);
+        for (slot, tag) in tags.enumerate() {
+            if let Some(track) = self.tags.track(slot) {
+                track.pass(tag.summed, now);
+            }
+        }
+        let open = self.open_tags();
+        if !open.is_empty() {
+            self.keep(Leaf::Tags(open));
+        }
+    }
+
+    /// What tags have come to so far, by the calendars of their devices.
+    pub(super) fn open_tags(&self) -> Vec<OpenTags> {
         let plant = Arc::clone(&self.plant);
         let mut all = Vec::new();
         for calendar in self.calendar_indexes() {
@@ -280,20 +316,23 @@ impl Engine {
             let devices = plant.devices.iter().zip(&self.devices);
             for (device, entry) in devices.filter(|(device, _)| device.calendar == calendar) {
                 for (at, tag) in device.model.tags.iter().enumerate() {
-                    let Some(track) = self.tags.track(entry.first_slot + at) else {
+                    let Some(track) = self.tags.track_at(entry.first_slot + at) else {
                         continue;
                     };
                     let sums = Tier::ALL.map(|tier| *track.so_far(tier));
                     if sums != [TagSum::EMPTY; 4] {
-                        tags.push((device.id.clone(), tag.name.clone(), sums));
+                        tags.push(OpenTag {
+                            device: device.id.clone(),
+                            tag: tag.name.clone(),
+                            sums,
+                            last: track.last(),
+                        });
                     }
                 }
             }
             all.push(OpenTags { windows, tags });
         }
-        if !all.is_empty() {
-            self.keep(Leaf::Tags(all));
-        }
+        all
     }
 
     /// Start and fold of the open windows of the tags whose devices follow a calendar; none if none of
@@ -322,10 +361,11 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let count = plant.devices.len();
         let mut at = 0;
-        for (id, name, sums) in &kept.tags {
+        for open_tag in &kept.tags {
             // Mostly they stand in the order of the devices.
             let mut found = (0..count).map(|n| (at + n) % count);
-            let Some(index) = found.find(|index| plant.devices[*index].id == *id) else {
+            let is_it = |index: &usize| plant.devices[*index].id == open_tag.device;
+            let Some(index) = found.find(is_it) else {
                 continue;
             };
             at = index;
@@ -337,13 +377,18 @@ impl Engine {
                 let place = *tier as usize;
                 open[place].is_some() && open[place] == kept.windows[place]
             };
-            let Some(tag) = plant.devices[index].model.tag(name) else {
+            let Some(tag) = plant.devices[index].model.tag(&open_tag.tag) else {
                 continue;
             };
             let slot = self.devices[index].first_slot + usize::from(tag.0);
+            let settings = &plant.devices[index].model.tags[usize::from(tag.0)];
             if let Some(track) = self.tags.track(slot) {
                 for tier in Tier::ALL.into_iter().filter(same) {
-                    track.resume(tier, &sums[tier as usize]);
+                    track.resume(tier, &open_tag.sums[tier as usize]);
+                }
+                // Where counters stand is in the checkpoint, which is newer.
+                if settings.summed == Summed::Level {
+                    track.recall(open_tag.last);
                 }
             }
         }
@@ -394,15 +439,16 @@ impl Engine {
     }
 }
 
-fn tag_window(
+/// A window of tags as it is told, labelled as `head` is.
+pub(super) fn tag_window(
     head: &Summary,
-    device: &Device,
+    line: Option<&Arc<str>>,
     (part, parts): (u16, u16),
     tags: Vec<TagValue>,
 ) -> TagWindow {
     TagWindow {
-        device: device.id.clone(),
-        line: device.line.clone(),
+        device: head.device.clone(),
+        line: line.cloned(),
         tier: head.tier,
         shift: head.shift.clone(),
         start: head.start,

@@ -106,8 +106,8 @@ keys! {
         "scrap": Option<u64> = summary.parts.scrap, "Scrap; null if nobody counts it. Adds up.";
         "total": Option<u64> = summary.parts.total, "Good parts and scrap; null if nobody counts them. Adds up.";
         "gap_total": Option<u64> = summary.parts.total.map(|_| summary.parts.gap_total), "Of `total`, parts learned by one reading over unknown time: counted where they were read, and nobody knows when they were made. Adds up.";
-        "gap_before_ms": Maybe<u64> = gap(summary.parts.gap_before_ms), "How long before the start of the window the reading was made from which the earliest of `gap_total` were counted, in milliseconds; left out where that was in the window.";
-        "gap_after_ms": Maybe<u64> = gap(summary.parts.gap_after_ms), "How long before the end of the window a counter was read last of which nothing is known since, in milliseconds; left out where no planned time is unknown since. What was made meanwhile is told by a later window.";
+        "gap_before_ms": Maybe<u64> = if_any(summary.parts.gap_before_ms), "How long before the start of the window the reading was made from which the earliest of them were counted; left out where that was in the window. Of a sum: the greatest, each less the time from the start of the sum to its window.";
+        "gap_after_ms": Maybe<u64> = if_any(summary.parts.gap_after_ms), "How long before the end of the window a counter was read last, if planned time has been unknown since: a later window tells what was made; left out where there is no such time. Of a sum: that of its last window.";
         "failures": u32 = summary.failures, "Faults that began. Adds up.";
         "repairs": u32 = summary.repairs, "Faults that ended. Adds up.";
         "repair_ms": u64 = summary.repair_ms, "Faulted milliseconds of the faults that ended, from their beginning. Adds up.";
@@ -120,7 +120,7 @@ keys! {
     }
 }
 
-fn gap(ms: u64) -> Maybe<u64> {
+fn if_any(ms: u64) -> Maybe<u64> {
     Maybe((ms != 0).then_some(ms))
 }
 

@@ -59,14 +59,19 @@ impl Bench {
     }
 
     /// Killed, or stopped in order if it says what tags have come to; and started again.
-    fn again(mut self, ms: u64, in_order: bool) -> Bench {
+    fn again(self, ms: u64, in_order: bool) -> Bench {
+        self.again_as(with_meter(), ms, in_order)
+    }
+
+    /// The same with another plant.
+    fn again_as(mut self, plant: Plant, ms: u64, in_order: bool) -> Bench {
         if in_order {
             self.engine.keep_tags();
         }
         let checkpoint = self.engine.checkpoint();
         self.drain();
         let left = Some(Left::Newest(&checkpoint));
-        let mut bench = Bench::kept(with_meter(), now(ms), left, &self.pages);
+        let mut bench = Bench::kept(plant, now(ms), left, &self.pages);
         let mut records = self.records;
         records.append(&mut bench.records);
         let mut pages = self.pages;
@@ -177,6 +182,149 @@ fn a_kill_takes_no_more_of_the_tags_than_since_the_last_hour_and_nothing_of_coun
         .map(|minute| value(minute, "energy").sum.total)
         .sum();
     assert_eq!(by_minutes, 400.0);
+}
+
+/// That plant without the device with this index.
+fn without(index: usize) -> Plant {
+    let mut plant = with_meter();
+    plant.devices.remove(index);
+    for device in &mut plant.devices {
+        device.unit = 1;
+    }
+    plant
+}
+
+/// Each longer window of a device's tags against the minutes in it; how many there are.
+#[track_caller]
+fn are_sums(records: &[Record], device: &str, names: &[&str]) -> usize {
+    let minutes = tags(records, device, Tier::Minute);
+    let mut count = 0;
+    for tier in [Tier::Hour, Tier::Shift, Tier::Day] {
+        let (mut from, mut length) = (minutes[0].start, 0);
+        for window in tags(records, device, tier) {
+            count += 1;
+            assert_eq!(window.start, from, "{tier:?}");
+            from = window.end;
+            length += window.window_ms;
+            let inside = minutes
+                .iter()
+                .filter(|minute| window.start <= minute.start && minute.end <= window.end);
+            for name in names {
+                let mut sum = TagSum::EMPTY;
+                let each = inside.clone();
+                each.for_each(|minute| sum.add(&value(minute, name).sum));
+                assert_eq!(value(window, name).sum, sum, "{tier:?} {name}");
+                assert!(value(window, name).last.is_some(), "{tier:?} {name}");
+            }
+        }
+        let all: u64 = minutes.iter().map(|minute| minute.window_ms).sum();
+        assert!(length == 0 || length == all, "{tier:?}: up to the end");
+    }
+    count
+}
+
+#[test]
+fn the_tags_of_a_device_that_was_removed_are_told_up_to_the_stop() {
+    let mut bench = Bench::left(with_meter(), now(0), None);
+    // 14:14 to 15:04:05; levels are whole numbers, which add up exactly.
+    for second in (0..50 * 60 + 10).step_by(5) {
+        bench.read_meter(second * 1000, (second % 70) as u16, second as u16);
+    }
+    let mut bench = bench.again_as(without(1), 52 * 60_000, true);
+    let minutes = tags(&bench.records, "meter", Tier::Minute);
+    assert_eq!(
+        minutes.last().unwrap().end,
+        Wall(WALL + 50 * 60_000 + 5_000)
+    );
+    assert_eq!(are_sums(&bench.records, "meter", &["power", "energy"]), 3);
+    let day = tags(&bench.records, "meter", Tier::Day)[0];
+    assert_eq!(value(day, "energy").sum.total, 3_005.0);
+    assert_eq!(value(day, "energy").last, Some(Number::Int(3_005)));
+    // Once, and what is left goes on.
+    let told = tags(&bench.records, "meter", Tier::Hour).len();
+    bench.pass(53 * 60_000);
+    let mut bench = bench.again_as(without(1), 54 * 60_000, false);
+    bench.pass(10 * HOUR);
+    assert_eq!(tags(&bench.records, "meter", Tier::Hour).len(), told);
+    let press = tags(&bench.records, "press-1", Tier::Day)[0];
+    assert_eq!(press.start, Wall(WALL));
+}
+
+#[test]
+fn the_counters_of_a_device_that_was_removed_are_told_as_beside_its_last_summaries() {
+    for in_order in [true, false] {
+        let mut bench = Bench::left(with_meter(), now(0), None);
+        for second in (0..50 * 60).step_by(10) {
+            bench.read(second * 1000, [2, (second / 10) as u16, 0]);
+        }
+        let bench = bench.again_as(without(0), 55 * 60_000, in_order);
+        for tier in [Tier::Minute, Tier::Hour, Tier::Day] {
+            let all = windows(&bench.records, tier);
+            let summaries = all.iter().filter(|one| &*one.device == "press-1");
+            let told = tags(&bench.records, "press-1", tier);
+            assert_eq!(summaries.clone().count(), told.len(), "{tier:?}");
+            for (summary, told) in summaries.zip(told) {
+                assert_eq!((summary.start, summary.end), (told.start, told.end));
+                let good = value(told, "good");
+                assert_eq!(Some(good.sum.total as u64), summary.parts.good);
+                assert!(good.counter && good.last.is_some());
+            }
+        }
+        let day = tags(&bench.records, "press-1", Tier::Day)[0];
+        assert_eq!(value(day, "good").sum.total, 299.0);
+    }
+}
+
+#[test]
+fn a_kill_before_a_meter_is_removed_takes_nothing_of_its_counters() {
+    let mut bench = Bench::left(with_meter(), now(0), None);
+    for second in (0..50 * 60).step_by(10) {
+        bench.read_meter(second * 1000, 5, (second / 10) as u16);
+    }
+    let bench = bench.again_as(without(1), 55 * 60_000, false);
+    let day = tags(&bench.records, "meter", Tier::Day)[0];
+    assert_eq!(value(day, "energy").sum.total, 299.0);
+    let hours = tags(&bench.records, "meter", Tier::Hour);
+    let added = hours.iter().map(|hour| value(hour, "energy").sum.total);
+    assert_eq!(added.sum::<f64>(), 299.0);
+}
+
+#[test]
+fn where_the_last_device_with_tags_was_removed_its_windows_end_for_good() {
+    let mut bench = Bench::left(with_meter(), now(0), None);
+    bench.read_meter(60_000, 5, 7);
+    let mut none = without(1);
+    none.devices[0].publishes_tags = TierSet::NONE;
+    let bench = bench.again_as(none.clone(), 120_000, true);
+    let told = tags(&bench.records, "meter", Tier::Hour).len();
+    assert_eq!(told, 1);
+    let bench = bench.again_as(none, 180_000, true);
+    assert_eq!(tags(&bench.records, "meter", Tier::Hour).len(), told);
+    // It comes back: its windows begin then.
+    let mut bench = bench.again_as(with_meter(), 3 * HOUR, true);
+    bench.pass(5 * HOUR);
+    let hours = tags(&bench.records, "meter", Tier::Hour);
+    assert_eq!(
+        hours[1].start,
+        Wall(WALL + 180_000),
+        "with all that is there"
+    );
+}
+
+#[test]
+fn the_last_value_of_a_level_outlives_a_restart() {
+    let mut bench = Bench::left(with_meter(), now(0), None);
+    bench.read_meter(60_000, 5, 7);
+    bench.pass(70_000);
+    let mut bench = bench.again(120_000, true);
+    bench.pass(HOUR);
+    let hour = tags(&bench.records, "meter", Tier::Hour)[0];
+    let power = value(hour, "power");
+    assert_eq!(
+        (power.sum.mean(), power.last),
+        (Some(5.0), Some(Number::Int(5)))
+    );
+    assert_eq!(power.sum.good_ms, 3_000);
 }
 
 #[test]
