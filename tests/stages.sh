@@ -49,7 +49,7 @@ stage() {
   else
     failed=$((failed + 1))
     printf 'FAILED  %-28s %5d s  %s\n' "$name" $((SECONDS - began)) "$log"
-    { what_failed "$log" && echo ...; tail -n 60 "$log"; } | sed 's/^/        | /'
+    { what_failed "$log" && echo ...; tail -n 60 "$log"; } | cut -c 1-400 | sed 's/^/        | /'
   fi
   return "$status"
 }

@@ -108,6 +108,19 @@ fn summary(path: &Path, loaded: &Loaded, now: Wall) -> String {
         ),
     );
     horns::show(&mut text, settings);
+    if let Some(commands) = &settings.upstream.commands {
+        let how = if commands.only_signed {
+            "signed"
+        } else {
+            "sent"
+        };
+        let file = commands.token_file.display();
+        line(
+            &mut text,
+            "commands",
+            &format!("{how} with the token in {file}"),
+        );
+    }
     if let Some(http) = &settings.http {
         let acting = match &http.act_token_file {
             None => String::new(),

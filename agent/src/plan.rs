@@ -15,6 +15,7 @@ use crate::http;
 use crate::run;
 use crate::settings::{Endpoint, LinkKind, Settings};
 use crate::staging;
+use crate::upstream::command;
 use andon_core::engine;
 use andon_core::history::Row;
 use andon_core::plant::{Code, Device, Model, Plant, States};
@@ -207,6 +208,12 @@ fn link_items(settings: &Settings) -> Vec<Item> {
             "HTTP connections",
             doors * count(http::MOST_CONNECTIONS),
             24 * KIB,
+        ),
+        exact(
+            "commands that wait, and those of the last minute",
+            usize::from(settings.upstream.commands.is_some()),
+            command::ROOM * command::asked::LARGEST
+                + command::MOST_NONCES * (command::asked::LONGEST_NONCE + 32),
         ),
         exact(
             "what scripts are pushing",

@@ -5,6 +5,7 @@
 //! open (a checkpoint), commit, say goodbye, close the outbox.
 
 mod ask;
+mod command;
 mod known_time;
 mod metrics;
 mod notices;
@@ -15,6 +16,7 @@ mod selftest;
 mod shift;
 
 pub use ask::{Ask, Asks, NoAnswer, Question};
+pub use command::{Commanded, Wanted};
 pub use notices::{Closed, Desk, Desks, InHand, Word};
 pub use order::{Given, NotDone, Order, Orders};
 pub use own::{OwnReports, Tester};
@@ -35,7 +37,7 @@ use crate::settings::{Payload, Settings, Upstream};
 use crate::sms::PIN_REFUSED;
 use crate::store::{self, OpenError, StartError, Store};
 use crate::upstream::sparkplug::{self, Names};
-use crate::upstream::{CurrentValues, Parts, Reach, Uplink};
+use crate::upstream::{self, CurrentValues, Parts, Reach, Uplink};
 use andon_core::annunciate::Channel;
 use andon_core::engine::{Engine, Left};
 use andon_core::modbus::plan::Plan;
@@ -238,6 +240,11 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
     let (tell_lost, sparkplug) = sparkplug(&upstream, &plant, &data_dir).unzip();
+    let mut tellers = JoinSet::new();
+    let (commanded, command_queue) = mpsc::channel(command::ROOM);
+    let head = andon_core::message::topic_head(&plant.gateway);
+    let commands = upstream.commands.as_ref();
+    let ear = upstream::command::open(commands, &head, commanded, &refusals, &mut tellers).await;
     let uplink = Uplink::new(Parts {
         settings: upstream,
         gateway: plant.gateway.clone(),
@@ -250,8 +257,8 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         reach,
         own: own.clone(),
         sparkplug,
+        ear,
     });
-    let mut tellers = JoinSet::new();
     let speaker = Speaker {
         gateway: plant.gateway.id.clone(),
         run: andon_core::message::run_id(&run),
@@ -288,6 +295,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         journal: loss_queue,
         asks: ask_queue,
         orders: order_queue,
+        commands: command_queue,
         words: word_queue,
     };
     let tally = shift.work(field_queue, told, others_stopped).await;

@@ -606,4 +606,15 @@ pub struct Upstream {
     pub window: u16,
     /// Records of the backlog that are sent in a second, at most.
     pub replay: u32,
+    /// Who may command; without, nobody.
+    pub commands: Option<Commands>,
+}
+
+/// Commands from the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commands {
+    /// File with the secret of who may command.
+    pub token_file: PathBuf,
+    /// Whether the secret itself is not enough: commands must be signed with it.
+    pub only_signed: bool,
 }

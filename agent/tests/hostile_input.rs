@@ -40,6 +40,11 @@ fn any_pushed_body_is_samples_or_a_mistake() {
 }
 
 #[test]
+fn any_command_is_one_of_five_or_a_mistake() {
+    for_each_mutation("command", checks::command);
+}
+
+#[test]
 fn only_the_right_answer_to_a_request_is_accepted() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     for_each_mutation("mbap", |bytes| checks::mbap(&runtime, bytes));

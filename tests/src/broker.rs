@@ -40,6 +40,24 @@ impl Broker {
         self.port
     }
 
+    /// Publishes with QoS 1 as mosquitto's own client does, with these further arguments.
+    pub fn publish(&self, topic: &str, payload: &str, more: &[&str]) -> Outcome {
+        let status = Command::new("mosquitto_pub")
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-q", "1"])
+            .args(["-t", topic, "-m", payload])
+            .args(more)
+            .status()?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(Failure::new(format!("mosquitto_pub: {status}"))),
+        }
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> Outcome<String> {
+        Ok(fs::read_to_string(self.directory.join("broker.log"))?)
+    }
+
     /// SIGTERM: it saves its sessions and goes.
     pub fn stop(&mut self) -> Outcome {
         match self.child.take() {

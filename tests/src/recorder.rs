@@ -130,6 +130,8 @@ fn client(broker: u16) -> Command {
     command
         .args(["-h", "127.0.0.1", "-p", &broker.to_string()])
         .args(["-c", "-i", "recorder", "-q", "1", "-t", "andon/#"])
+        // Commands are not what the agent says.
+        .args(["-T", "andon/+/+/+/+/cmd/#"])
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     command

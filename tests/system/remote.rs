@@ -1,4 +1,5 @@
-//! Alarms of a press acted on from the network: with curl at the HTTP door.
+//! Alarms of a press acted on from the network: with curl at the HTTP door, and with mosquitto_pub and
+//! openssl by commands.
 
 use andon_tests::agent::{Agent, andon};
 use andon_tests::broker::Broker;
@@ -8,19 +9,23 @@ use andon_tests::recorder::Recorder;
 use andon_tests::records::{Record, check_all};
 use andon_tests::scenario::{Scenario, free_port};
 use andon_tests::web::{Answer, get, post_json};
-use andon_tests::{Outcome, SOON, wait_for};
+use andon_tests::{Failure, Outcome, SOON, wait_for};
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const FAULT: &str = "press-1/alarm/fault";
+const CMD: &str = "andon/v1/suzhou/press-shop/gw-press-1/cmd";
+const COMMANDS: &str = "command_token_file = \"command.token\"\ncommands = ";
 
 /// A press with an alarm, and an agent that can be reached from the network.
 struct Plant {
     scenario: Scenario,
     presses: Presses,
-    _broker: Broker,
+    broker: Broker,
     recorder: Recorder,
-    agent: Agent,
+    agent: Option<Agent>,
     door: u16,
 }
 
@@ -70,21 +75,33 @@ latched = true
             broker = broker.port(),
             presses = presses.port(),
         );
-        let config = scenario.write("andon.toml", &text)?;
-        let agent = Agent::run(&config, &scenario.path("agent.log"))?;
-        let plant = Plant {
+        scenario.write("andon.toml", &text)?;
+        let mut plant = Plant {
             scenario,
             presses,
-            _broker: broker,
+            broker,
             recorder,
-            agent,
+            agent: None,
             door,
         };
-        wait_for("readiness", SOON, || {
-            let ready = get(&plant.url("/readyz")).ok()?;
-            (ready.status == 200).then_some(())
-        })?;
+        plant.start()?;
         Ok(plant)
+    }
+
+    fn start(&mut self) -> Outcome {
+        let config = self.scenario.path("andon.toml");
+        self.agent = Some(Agent::run(&config, &self.scenario.path("agent.log"))?);
+        wait_for("readiness", SOON, || {
+            let ready = get(&self.url("/readyz")).ok()?;
+            (ready.status == 200).then_some(())
+        })
+    }
+
+    fn stop(&mut self) -> Outcome {
+        let agent = self.agent.take();
+        let ended = agent.ok_or_else(|| Failure::new("no agent"))?.terminate()?;
+        assert!(ended.success(), "{ended}");
+        Ok(())
     }
 
     fn url(&self, path: &str) -> String {
@@ -116,9 +133,8 @@ latched = true
     }
 
     /// Ends the agent; the records that arrived.
-    fn end(self) -> Outcome<Vec<Record>> {
-        let ended = self.agent.terminate()?;
-        assert!(ended.success(), "{ended}");
+    fn end(mut self) -> Outcome<Vec<Record>> {
+        self.stop()?;
         self.recorder.wait_current("status", "status", "offline")?;
         check_all(&self.recorder.records()?)
     }
@@ -211,13 +227,236 @@ fn alarms_are_acted_on_over_http_with_a_token() -> Outcome {
 fn nobody_acts_from_the_network_by_default() -> Outcome {
     let mut plant = Plant::new("remote-off", "", "")?;
     plant.fault()?;
+    let li =
+        json!({ "id": "press-1.fault", "by": "li", "occurrence": 1, "nonce": "a", "ts": now() });
+    plant.send("ack", &li)?;
     let li = json!({ "by": "li", "occurrence": 1 });
     let answer = plant.post("/api/v1/alarms/press-1.fault/ack", "0123456789abcdef", &li)?;
     assert_eq!(answer.status, 403, "{answer:?}");
     assert!(answer.body.contains("act_token_file"), "{answer:?}");
-    let fault = plant.recorder.current(FAULT)?.unwrap_or_default();
-    assert_eq!(fault["state"], "unack-active");
+    assert_eq!(plant.state()?, "unack-active");
+    let log = plant.broker.log()?;
+    assert!(!log.contains("/cmd/+"), "it has subscribed: {log}");
     let records = plant.end()?;
     assert!(records.iter().all(|record| record.text("via").is_empty()));
+    Ok(())
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+/// An acknowledgement by li.
+fn ack(occurrence: u64, nonce: &str, ts: i64) -> Value {
+    json!({
+        "id": "press-1.fault", "occurrence": occurrence, "by": "li", "nonce": nonce, "ts": ts
+    })
+}
+
+fn with(mut command: Value, key: &str, value: &str) -> Value {
+    command[key] = json!(value);
+    command
+}
+
+/// Signed by OpenSSL, as the documentation says.
+fn signed(command: &str, asked: Value, secret: &str) -> Outcome<Value> {
+    let field = |key: &str| match &asked[key] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let lines = ["id", "occurrence", "by", "why", "for_ms", "nonce", "ts"].map(field);
+    let text = format!("andon-command-1\n{CMD}/{command}\n{}", lines.join("\n"));
+    let script = "printf %s \"$1\" | openssl dgst -sha256 -hmac \"$2\" -r";
+    let output = Command::new("sh")
+        .args(["-c", script, "sign", &text, secret])
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let digits = said.split(' ').next().unwrap_or_default();
+    Ok(with(asked, "token", &format!("sha256={digits}")))
+}
+
+impl Plant {
+    fn send(&self, command: &str, asked: &Value) -> Outcome {
+        let topic = format!("{CMD}/{command}");
+        self.broker.publish(&topic, &asked.to_string(), &[])
+    }
+
+    /// The answer to the command with this nonce.
+    fn answer(&self, nonce: &str) -> Outcome<Record> {
+        let what = format!("the answer to {nonce}");
+        self.recorder.wait_record(&what, |record| {
+            record.is_event("answer") && record.text("nonce") == nonce
+        })
+    }
+
+    /// Sends a command until it is taken: not before the agent has run for a while.
+    fn first_answer(&self, token: &str) -> Outcome<Record> {
+        let mut sent = 0;
+        wait_for("the first answer", SOON, || {
+            sent += 1;
+            let asked = ack(7, &format!("first-{sent}"), now());
+            self.send("ack", &with(asked, "token", token)).ok()?;
+            let mut records = self.recorder.records().ok()?.into_iter();
+            records.rfind(|it| it.is_event("answer") && it.text("nonce").starts_with("first-"))
+        })
+    }
+
+    /// Waits until so many commands were turned away.
+    fn wait_turned_away(&self, count: u64) -> Outcome {
+        let line = "andon_turned_away_total{via=\"mqtt\"}";
+        let mut last = None;
+        let waited = wait_for("commands to be turned away", SOON, || {
+            last = self.metric(line).ok()?;
+            (last == Some(count)).then_some(())
+        });
+        waited.map_err(|error| Failure::new(format!("{error:?}: {last:?} and not {count}")))
+    }
+
+    fn turned_away(&self) -> Outcome<u64> {
+        let count = self.metric("andon_turned_away_total{via=\"mqtt\"}")?;
+        count.ok_or_else(|| Failure::new("no metric"))
+    }
+
+    fn state(&self) -> Outcome<Value> {
+        let fault = self.recorder.current(FAULT)?.unwrap_or_default();
+        Ok(fault.get("state").cloned().unwrap_or_default())
+    }
+}
+
+#[test]
+fn alarms_are_commanded_with_a_token() -> Outcome {
+    let mut plant = Plant::new("remote-mqtt", "", &format!("{COMMANDS}\"token\""))?;
+    let token = plant.token("command.token")?;
+    plant.fault()?;
+    let first = plant.first_answer(&token)?;
+    assert_eq!(first.text("outcome"), "refused");
+    assert_eq!(first.text("what"), "press-1.fault");
+    assert!(
+        first.text("why").contains("the newest is number 1"),
+        "{first:?}"
+    );
+
+    let before = plant.turned_away()?;
+    let with_token = |asked| with(asked, "token", &token);
+    let wrong = with(ack(1, "wrong", now()), "token", "0123456789abcdef");
+    let stale = with_token(ack(1, "stale", now() - 61_000));
+    let early = with_token(ack(1, "early", now() + 60_000));
+    let forged = signed("ack", ack(1, "forged", now()), "another secret")?;
+    let none = ack(1, "none", now());
+    let nothing = json!({ "token": token });
+    for bad in [&wrong, &stale, &early, &forged, &none, &nothing] {
+        plant.send("ack", bad)?;
+    }
+    plant.wait_turned_away(before + 6)?;
+    assert_eq!(plant.state()?, "unack-active", "nothing of it did anything");
+
+    let good = with_token(ack(1, "good", now()));
+    plant.send("ack", &good)?;
+    let answer = plant.answer("good")?;
+    assert_eq!((answer.text("outcome"), answer.text("by")), ("done", "li"));
+    assert_eq!(answer.int("occurrence")?, 1);
+    let acked = plant.recorder.wait_current(FAULT, "state", "ack-active")?;
+    assert_eq!(
+        (&acked["by"], &acked["via"]),
+        (&json!("li"), &json!("mqtt"))
+    );
+    // The same once more, as the broker or somebody else may send it.
+    plant.send("ack", &good)?;
+    plant.wait_turned_away(before + 7)?;
+
+    for (command, nonce) in [("call", "call"), ("out-of-service", "oos")] {
+        plant.send(command, &with_token(ack(1, nonce, now())))?;
+        let answer = plant.answer(nonce)?;
+        assert!(answer.text("why").starts_with("only ack"), "{answer:?}");
+        assert_eq!(answer.text("command"), command);
+    }
+
+    plant
+        .presses
+        .set(1, json!({ "status": status::PRODUCING }))?;
+    plant.recorder.wait_current(FAULT, "state", "latched-ack")?;
+    let mut shelve = with(ack(1, "shelve", now()), "why", "备件已订");
+    shelve["for_ms"] = json!(3_600_000);
+    plant.send("shelve", &signed("shelve", shelve, &token)?)?;
+    assert_eq!(plant.answer("shelve")?.text("outcome"), "done");
+    plant.send("unshelve", &with_token(ack(1, "unshelve", now())))?;
+    assert_eq!(plant.answer("unshelve")?.text("outcome"), "done");
+    plant.send("reset", &with_token(ack(1, "reset", now())))?;
+    assert_eq!(plant.answer("reset")?.text("outcome"), "done");
+    plant.fault()?;
+    let silence = json!({ "by": "wang", "nonce": "silence", "ts": now() });
+    plant.send("silence", &signed("silence", silence, &token)?)?;
+    assert_eq!(plant.answer("silence")?.int("count")?, 1);
+
+    retained_and_repeated_over_a_restart(&mut plant, &token)?;
+
+    let records = plant.end()?;
+    let mut acts: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.text("via") == "mqtt" && !record.is_event("answer"))
+        .collect();
+    acts.sort_by_key(|record| (record.int("boot").ok(), record.int("seq").ok()));
+    let told: Vec<(&str, &str)> = acts
+        .iter()
+        .map(|record| (record.text("event"), record.text("by")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("ack", "li"),
+            ("shelve", "li"),
+            ("unshelve", "li"),
+            ("reset", "li"),
+            ("silence", "wang"),
+        ]
+    );
+    let unanswered = ["wrong", "stale", "early", "forged", "none", "kept", "old"];
+    let answers = records.iter().filter(|record| record.is_event("answer"));
+    let mut nonces = answers.map(|record| record.text("nonce"));
+    assert!(nonces.all(|nonce| !unanswered.contains(&nonce)));
+    Ok(())
+}
+
+/// A command that waits at the broker, and one that the run before could have carried out.
+fn retained_and_repeated_over_a_restart(plant: &mut Plant, token: &str) -> Outcome {
+    let old = with(ack(2, "old", now()), "token", token);
+    plant.stop()?;
+    let kept = with(ack(2, "kept", now()), "token", token);
+    let topic = format!("{CMD}/ack");
+    plant
+        .broker
+        .publish(&topic, &kept.to_string(), &["--retain"])?;
+    plant.start()?;
+    plant.wait_turned_away(1)?;
+    plant.send("ack", &old)?;
+    plant.wait_turned_away(2)?;
+    assert_eq!(plant.state()?, "unack-active");
+    let log = fs::read_to_string(plant.scenario.path("agent.log"))?;
+    assert!(log.contains("cmd/ack: it is retained"), "{log}");
+    Ok(())
+}
+
+#[test]
+fn where_commands_must_be_signed_the_token_itself_is_not_enough() -> Outcome {
+    let mut plant = Plant::new("remote-signed", "", &format!("{COMMANDS}\"signed\""))?;
+    let token = plant.token("command.token")?;
+    plant.fault()?;
+    let mut sent = 0;
+    let taken = wait_for("the first answer", SOON, || {
+        sent += 1;
+        let nonce = format!("signed-{sent}");
+        let plain = with(ack(1, &format!("plain-{sent}"), now()), "token", &token);
+        plant.send("ack", &plain).ok()?;
+        let asked = signed("ack", ack(1, &nonce, now()), &token).ok()?;
+        plant.send("ack", &asked).ok()?;
+        let mut records = plant.recorder.records().ok()?.into_iter();
+        records.find(|record| record.is_event("answer"))
+    })?;
+    assert!(taken.text("nonce").starts_with("signed-"), "{taken:?}");
+    assert_eq!(taken.text("outcome"), "done");
+    plant.recorder.wait_current(FAULT, "state", "ack-active")?;
+    plant.end()?;
     Ok(())
 }

@@ -131,7 +131,14 @@ fn what_is_set_up_wrongly_is_said_in_words() -> Outcome {
     )?;
     // It is not vouched for, and called by another name.
     let openly = "kind = \"wecom\"\n";
-    fails(&url, openly, &["was not issued by an authority in ca_file"])?;
+    fails(
+        &url,
+        openly,
+        &[
+            "was not issued by an authority in the list of the system",
+            "`ca_file`",
+        ],
+    )?;
     let misnamed = url.replace("localhost", "127.0.0.1");
     fails(&misnamed, &keys("wecom"), &["is for another name"])?;
 

@@ -219,17 +219,24 @@ impl Counting {
         let tally = &mut self.window[role as usize];
         tally.read = true;
         let (step, before) = counter.read(*raw, now, rate);
+        // What is told now of the time before the window, where some of it is unknown.
+        let gap_before_ms = match before {
+            Some(then) if now.unknown_ms > then.unknown_ms => {
+                window_from_ms.saturating_sub(then.elapsed_ms)
+            }
+            _ => 0,
+        };
         match (step, before) {
             (Step::Made(counts), Some(then)) => {
                 let parts = counts.saturating_mul(u64::from(counter.dial.parts));
                 tally.parts = tally.parts.saturating_add(parts);
                 if parts > 0 && now.unknown_ms > then.unknown_ms {
                     tally.gap = tally.gap.saturating_add(parts);
-                    let before = window_from_ms.saturating_sub(then.elapsed_ms);
-                    tally.gap_before_ms = tally.gap_before_ms.max(before);
+                    tally.gap_before_ms = tally.gap_before_ms.max(gap_before_ms);
                 }
             }
             (Step::Reset, Some(then)) => {
+                tally.gap_before_ms = tally.gap_before_ms.max(gap_before_ms);
                 let from = then.max(&self.uncounted_to);
                 let uncounted = &mut self.uncounted;
                 uncounted.ms += now.planned_ms.saturating_sub(from.planned_ms);

@@ -1,7 +1,7 @@
 //! Records: what is stored, numbered and delivered once. This is also their stored form
 //! (postcard): variants and fields are only ever appended, and [`STORED_VERSION`] rises with them.
 
-use crate::alarm::{Act, AlarmState, Verb};
+use crate::alarm::{Act, AlarmState, Verb, Via};
 use crate::annunciate::{Channel, Kind};
 use crate::plant::Priority;
 use crate::sample::{Quality, Reason, Value};
@@ -311,6 +311,39 @@ pub enum Event {
     },
     /// Somebody was told of alarms, or nobody can be.
     Telling(Box<Telling>),
+    /// What became of a command from the network.
+    Answer(Box<Answer>),
+}
+
+/// What became of a command from the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What was to be done, in the word of the command.
+    pub command: Box<str>,
+    /// Id of the alarm; none where all are meant.
+    pub id: Option<Box<str>>,
+    /// The occurrence it was done to; if it was not done, the one that was named.
+    pub occurrence: Option<u64>,
+    /// What tells it from every other command.
+    pub nonce: Box<str>,
+    /// Who sent it, if they said so.
+    pub by: Option<Box<str>>,
+    /// By which way.
+    pub via: Via,
+    /// How many alarms were silenced.
+    pub count: Option<u64>,
+    /// Why it was not done, in words; none if it was.
+    pub refused: Option<String>,
+}
+
+impl Answer {
+    /// What became of it, in a word.
+    pub const fn outcome(&self) -> &'static str {
+        match self.refused {
+            None => "done",
+            Some(_) => "refused",
+        }
+    }
 }
 
 /// Who was told of what.

@@ -16,9 +16,9 @@ CREATE TYPE andon_sums AS (
     uncounted_ms numeric, good numeric, scrap numeric, total numeric, gap_total numeric,
     failures numeric, repairs numeric, repair_ms numeric,
     capacity numeric, capacity_producing numeric, capacity_uncounted numeric,
-    -- of machines with a rated rate and a count of all parts
+    -- of machines with a rated rate and a count of all parts, and no gap cut by either end of the time
     all_made numeric, all_possible numeric, all_uncounted numeric, all_planned numeric, all_unrated numeric,
-    -- of machines with a rated rate and a count of good parts
+    -- the same with a count of good parts
     good_made numeric, good_possible numeric, good_uncounted numeric, good_planned numeric, good_unrated numeric,
     -- of machines with a rated rate and a count of all parts, while producing
     run_made numeric, run_possible numeric, run_ms numeric, run_unrated numeric,
@@ -46,15 +46,20 @@ CREATE FUNCTION andon_sums_by_device(
 LANGUAGE sql STABLE AS $$
     WITH windows AS (
         SELECT k.*, k.window_ms - k.planned_stop_ms AS planned_ms,
-               coalesce(k.unrated_ms, 0) AS unrated, coalesce(k.unrated_producing_ms, 0) AS unrated_run,
-               CASE grain
-                   WHEN 'total' THEN ''
-                   WHEN 'shift' THEN concat_ws(' ', k.shift_date, k.shift)
-                   ELSE to_char(date_trunc(grain, to_timestamp(k.start_ms / 1000.0) AT TIME ZONE zone),
-                                'YYYY-MM-DD HH24:MI')
-               END AS period
-        FROM andon_kpi AS k
-        WHERE k."window" = tier AND k.start_ms >= from_ms AND k.end_ms <= to_ms
+               sum(k.window_ms) OVER (PARTITION BY k.head, k.device, k.period ORDER BY k.start_ms)
+                   - k.window_ms AS since_ms,
+               coalesce(k.unrated_ms, 0) AS unrated, coalesce(k.unrated_producing_ms, 0) AS unrated_run
+        FROM (
+            SELECT k.*,
+                   CASE grain
+                       WHEN 'total' THEN ''
+                       WHEN 'shift' THEN concat_ws(' ', k.shift_date, k.shift)
+                       ELSE to_char(date_trunc(grain, to_timestamp(k.start_ms / 1000.0) AT TIME ZONE zone),
+                                    'YYYY-MM-DD HH24:MI')
+                   END AS period
+            FROM andon_kpi AS k
+            WHERE k."window" = tier AND k.start_ms >= from_ms AND k.end_ms <= to_ms
+        ) AS k
     ), added AS (
         SELECT w.head, w.device, max(w.line) AS line, w.period,
             sum(window_ms) AS window_ms, sum(producing_ms) AS producing_ms, sum(setup_ms) AS setup_ms,
@@ -62,7 +67,11 @@ LANGUAGE sql STABLE AS $$
             sum(planned_stop_ms) AS planned_stop_ms, sum(unknown_ms) AS unknown_ms,
             sum(uncounted_ms) AS uncounted_ms, sum(planned_ms) AS planned_ms,
             sum(unrated) AS unrated_ms, sum(unrated_run) AS unrated_producing_ms,
-            sum(gap_total) AS gap_total, sum(failures) AS failures, sum(repairs) AS repairs,
+            sum(gap_total) AS gap_total,
+            -- Whether a gap began before all of them, or was still open in the last one.
+            greatest(max(coalesce(gap_before_ms, 0) - since_ms),
+                     (array_agg(coalesce(gap_after_ms, 0) ORDER BY start_ms DESC))[1]) > 0 AS cuts_gap,
+            sum(failures) AS failures, sum(repairs) AS repairs,
             sum(repair_ms) AS repair_ms,
             -- Of three counts one may follow from the two others, and is null where one of them is:
             -- it follows from their sums.
@@ -78,8 +87,9 @@ LANGUAGE sql STABLE AS $$
             sum(capacity_uncounted) AS capacity_uncounted
         FROM windows AS w GROUP BY w.head, w.device, w.period
     ), rated AS (
-        SELECT a.*, is_rated AND capacity IS NOT NULL AND total IS NOT NULL AS of_all,
-               is_rated AND capacity IS NOT NULL AND good IS NOT NULL AS of_good
+        SELECT a.*, is_rated AND capacity IS NOT NULL AND total IS NOT NULL AS of_run,
+               is_rated AND capacity IS NOT NULL AND total IS NOT NULL AND NOT cuts_gap AS of_all,
+               is_rated AND capacity IS NOT NULL AND good IS NOT NULL AND NOT cuts_gap AS of_good
         FROM added AS a
     )
     SELECT head, device, line, period, ROW(
@@ -93,9 +103,9 @@ LANGUAGE sql STABLE AS $$
         CASE WHEN of_good THEN good END, CASE WHEN of_good THEN capacity END,
         CASE WHEN of_good THEN capacity_uncounted END, CASE WHEN of_good THEN planned_ms END,
         CASE WHEN of_good THEN unrated_ms END,
-        CASE WHEN of_all THEN total - coalesce(gap_total, 0) END,
-        CASE WHEN of_all THEN capacity_producing END, CASE WHEN of_all THEN producing_ms END,
-        CASE WHEN of_all THEN unrated_producing_ms END,
+        CASE WHEN of_run THEN total - coalesce(gap_total, 0) END,
+        CASE WHEN of_run THEN capacity_producing END, CASE WHEN of_run THEN producing_ms END,
+        CASE WHEN of_run THEN unrated_producing_ms END,
         total - coalesce(gap_total, 0),
         CASE WHEN total IS NOT NULL THEN producing_ms + setup_ms + delayed_ms + faulted_ms END,
         CASE WHEN total IS NOT NULL THEN good END, CASE WHEN good IS NOT NULL THEN total END

@@ -7,7 +7,9 @@ use andon::field::modbus::ask;
 use andon::field::payload::sparkplug::Session;
 use andon::field::payload::{MOST_SAMPLES, Payload, Reader};
 use andon::field::push;
+use andon::run::Wanted;
 use andon::sms::modem::{Modem, Setup};
+use andon::upstream::command::asked;
 use andon_core::modbus::plan::Read;
 use andon_core::modbus::rtu::{Asked, Progress};
 use andon_core::plant::Plant;
@@ -191,6 +193,41 @@ pub fn sparkplug(bytes: &[u8]) -> bool {
         gave |= in_order(&read.collect::<Vec<_>>(), &places);
     }
     gave
+}
+
+/// A payload of a command names what is asked for in lines that can be read in one way only, and can
+/// want five things at most; or it is refused in words. Returns whether it is one.
+pub fn command(bytes: &[u8]) -> bool {
+    const TOPIC: &str = "andon/v1/site/area/gw-1/cmd/ack";
+    const COMMANDS: [&str; 5] = ["ack", "silence", "reset", "shelve", "unshelve"];
+    let asked = match asked::Asked::read(bytes) {
+        Ok(asked) => asked,
+        Err(why) => {
+            assert!(!why.is_empty());
+            return false;
+        }
+    };
+    let signed = asked.signed(TOPIC);
+    assert_eq!(signed.split('\n').count(), 9, "{signed:?}");
+    assert!(
+        signed.len() < 2 * asked::LARGEST,
+        "longer than what is in it"
+    );
+    assert!(!asked.nonce.is_empty() && asked.nonce.len() <= asked::LONGEST_NONCE);
+    for other in ["call", "solve", "out-of-service", "return", "", "ACK"] {
+        assert!(asked.wanted(other).is_err(), "{other} is commanded");
+    }
+    for command in COMMANDS {
+        match asked.wanted(command) {
+            Ok(Wanted::Alarm(wanted)) => {
+                assert_eq!(wanted.verb.as_str(), command);
+                assert_eq!(wanted.act.by.as_deref(), asked.by.as_deref());
+            }
+            Ok(Wanted::Silence(_)) => assert_eq!(command, "silence"),
+            Err(why) => assert!(!why.is_empty()),
+        }
+    }
+    true
 }
 
 /// The configuration of what scripts push to.

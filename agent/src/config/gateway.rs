@@ -7,7 +7,7 @@ use super::values::{
     time_of_day, time_zone,
 };
 use super::walk::{At, Item, Section};
-use crate::settings::{Broker, Payload, Tls, Upstream};
+use crate::settings::{Broker, Commands, Payload, Tls, Upstream};
 use andon_core::plant::Language;
 use jiff::tz::TimeZone;
 use std::ops::Range;
@@ -105,6 +105,7 @@ pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstrea
     // Well below the client's own limit of 100 in flight.
     let window = section.read("window", integer(1, 64));
     let replay = section.read("replay", rate);
+    let commands = commands(&mut section, base);
     section.finish();
     let broker = broker?;
     let others = more.into_iter().map(|url| Broker {
@@ -124,8 +125,37 @@ pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstrea
         replay: replay.map_or(500, |rate| {
             u32::try_from(rate.div_ceil(3_600_000)).unwrap_or(u32::MAX)
         }),
+        commands,
     };
     Some((upstream, root.unwrap_or_else(|| "andon".into())))
+}
+
+/// Whether anything is commanded through the broker, and by whom.
+fn commands(section: &mut Section<'_>, base: &Path) -> Option<Commands> {
+    const HOW: [(&str, Option<bool>); 3] = [
+        ("off", None),
+        ("signed", Some(true)),
+        ("token", Some(false)),
+    ];
+    let only_signed = section.read("commands", one_of(&HOW)).flatten();
+    let file = |item: &Item<'_>| path(item).map(|path| base.join(path));
+    let Some(only_signed) = only_signed else {
+        if let Some(file) = section.place("command_token_file", file)
+            && section.peek("commands").is_none()
+        {
+            section.out().mistake(
+                Finding::at(file.span, "nothing is commanded with this token")
+                    .hint("add `commands = \"signed\"`, or leave it out"),
+            );
+        }
+        return None;
+    };
+    let example = "command_token_file = \"command.token\"";
+    let token_file = section.need("command_token_file", example, file)?;
+    Some(Commands {
+        token_file: token_file.value,
+        only_signed,
+    })
 }
 
 /// The form of the payloads, and what only Sparkplug has.

@@ -151,6 +151,7 @@ fn settings(port: u16) -> Settings {
             ack_timeout: Duration::from_secs(10),
             window: 32,
             replay: 500,
+            commands: None,
         },
         data_dir: "data".into(),
         memory_budget: 0,

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the stored form.
-const VERSION: u8 = 6;
+const VERSION: u8 = 7;
 
 /// Length and checksum.
 const FRAME: usize = 8;

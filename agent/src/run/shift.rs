@@ -8,6 +8,7 @@
 
 use super::FIELD_QUEUE;
 use super::ask::{Ask, Beside};
+use super::command::Commanded;
 use super::notices::Word;
 use super::order::{Given, Promises};
 use crate::annunciator::horn::Teller;
@@ -88,6 +89,8 @@ pub(super) struct Told {
     pub(super) asks: mpsc::Receiver<Ask>,
     /// Orders.
     pub(super) orders: mpsc::Receiver<Given>,
+    /// Commands from the network.
+    pub(super) commands: mpsc::Receiver<Commanded>,
     /// What those say who tell people of alarms.
     pub(super) words: mpsc::Receiver<Word>,
 }
@@ -110,6 +113,7 @@ enum Wake {
     Journal(Event),
     Ask(Ask),
     Order(Given),
+    Command(Commanded),
     Word(Word),
     Field(Option<FromField>),
     Time,
@@ -179,6 +183,7 @@ impl Shift {
                 done = committed(&mut self.commit) => Wake::Committed(done),
                 Some(event) = told.journal.recv() => Wake::Journal(event),
                 Some(given) = told.orders.recv() => Wake::Order(given),
+                Some(commanded) = told.commands.recv() => Wake::Command(commanded),
                 Some(word) = told.words.recv() => Wake::Word(word),
                 Some(ask) = told.asks.recv() => Wake::Ask(ask),
                 message = field.recv() => Wake::Field(message),
@@ -195,6 +200,7 @@ impl Shift {
                 Wake::Journal(event) => self.tell(event),
                 Wake::Ask(ask) => self.answer(ask),
                 Wake::Order(given) => self.obey(given),
+                Wake::Command(commanded) => self.carry_out(commanded),
                 Wake::Word(word) => self.attend(word),
                 Wake::Field(Some(_)) | Wake::Time => {}
             }
@@ -400,6 +406,11 @@ impl Shift {
                 changed
             });
         }
+    }
+
+    /// Somebody waits for what was just put into the journal.
+    pub(super) fn hurry(&mut self) {
+        self.staging.hurry();
     }
 
     fn commit_if_due(&mut self, now: Mono) {

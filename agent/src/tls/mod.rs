@@ -141,10 +141,7 @@ fn verifier(tls: &Tls, provider: Arc<CryptoProvider>) -> Result<Verifier, FileEr
         judge: verifier,
         authorities: match &tls.ca_file {
             Some(file) => format!("ca_file {}", file.display()),
-            None => format!(
-                "the authorities that the system trusts ({})",
-                ca_file.display()
-            ),
+            None => format!("the list of the system ({})", ca_file.display()),
         },
         crl_file: tls.crl_file.clone(),
     })

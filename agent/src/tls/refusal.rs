@@ -179,8 +179,8 @@ impl fmt::Display for Refusal {
         match &self.why {
             CertificateError::UnknownIssuer | CertificateError::BadSignature => write!(
                 f,
-                "was not issued by an authority in {}; put the certificate of its authority there, \
-                 if it is to be trusted",
+                "was not issued by an authority in {}; if it is to be trusted, the certificate of \
+                 its authority belongs in the file of `ca_file`",
                 self.authorities
             ),
             CertificateError::NotValidForNameContext { presented, .. } => write!(

@@ -8,9 +8,10 @@ use super::inflight::InFlight;
 use crate::broker::{INFLIGHT, explain, network_options};
 use crate::store::Position;
 use andon_core::time::Wall;
+use bytes::Bytes;
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS,
-    SubscribeReasonCode,
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS, StateError,
+    SubscribeReasonCode, mqttbytes,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -62,6 +63,20 @@ pub(super) struct Connection {
     batch: Vec<Position>,
     /// Those, and the ones for which it is owed.
     on_way: BTreeSet<Position>,
+    /// What is listened to, in the order in which it was asked for, with the packet id of each
+    /// subscription once that is told.
+    asked: Vec<(Topics, Option<u16>)>,
+}
+
+/// What can be listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topics {
+    /// The `status` of this gateway.
+    Status,
+    /// Commands.
+    Commands,
+    /// What an edge node of Sparkplug hears.
+    Edge,
 }
 
 /// What happened on a connection.
@@ -70,9 +85,16 @@ pub(super) enum News {
     /// These were acknowledged.
     Delivered(Vec<Cargo>),
     /// Somebody said this on a topic that is listened to.
-    Heard(Publish),
-    /// The broker lets us listen.
-    Granted,
+    Heard {
+        /// The topic.
+        topic: String,
+        /// What was said.
+        payload: Bytes,
+        /// It was said before, and kept.
+        retained: bool,
+    },
+    /// Whether the broker lets us listen.
+    Answered(Topics, bool),
     /// It is over, for this reason.
     Over(String),
 }
@@ -122,6 +144,7 @@ impl Connection {
             unsent: 0,
             batch: Vec::new(),
             on_way: BTreeSet::new(),
+            asked: Vec::new(),
         })
     }
 
@@ -198,15 +221,20 @@ impl Connection {
         self.accepted = now;
     }
 
-    /// Listens to one topic. What is said there is told by [`Connection::news`].
-    pub(super) fn listen(&self, topic: String) {
-        self.subscribe(topic, QoS::AtMostOnce);
+    /// Listens. What the broker says to that, and what is said there, is told by [`Connection::news`].
+    pub(super) fn listen(&mut self, topics: Topics, filter: String) {
+        let qos = match topics {
+            Topics::Status => QoS::AtMostOnce,
+            Topics::Commands | Topics::Edge => QoS::AtLeastOnce,
+        };
+        self.asked.push((topics, None));
+        // Fails only when the connection is over already.
+        let _ = self.client.try_subscribe(filter, qos);
     }
 
-    /// The same with this quality of service.
-    pub(super) fn subscribe(&self, topic: String, qos: QoS) {
-        // Fails only when the connection is over already.
-        let _ = self.client.try_subscribe(topic, qos);
+    /// Whether it was ended by a packet that is larger than any may be.
+    pub(super) const fn is_choked(&self) -> bool {
+        self.events.is_choked
     }
 
     /// Asks for an orderly end, after all that was published.
@@ -230,11 +258,18 @@ impl Connection {
         loop {
             match next {
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    self.besides.push_back(News::Heard(publish));
+                    self.besides.push_back(News::Heard {
+                        topic: publish.topic,
+                        payload: publish.payload,
+                        retained: publish.retain,
+                    });
                 }
                 Ok(Event::Incoming(Packet::SubAck(ack))) => {
-                    let refused = ack.return_codes.contains(&SubscribeReasonCode::Failure);
-                    self.besides.extend((!refused).then_some(News::Granted));
+                    let granted = !ack.return_codes.contains(&SubscribeReasonCode::Failure);
+                    let mut asked = self.asked.iter();
+                    let asked = asked.find(|(_, pkid)| *pkid == Some(ack.pkid));
+                    let news = asked.map(|(topics, _)| News::Answered(*topics, granted));
+                    self.besides.extend(news);
                 }
                 Ok(event) => delivered.extend(self.absorb(&event)),
                 Err(why) if delivered.is_empty() => return News::Over(why),
@@ -255,6 +290,12 @@ impl Connection {
             // With QoS 0: nothing has the packet id 0.
             Event::Outgoing(Outgoing::Publish(0)) => self.unsent = self.unsent.saturating_sub(1),
             Event::Outgoing(Outgoing::Publish(pkid)) => self.in_flight.sent(*pkid),
+            Event::Outgoing(Outgoing::Subscribe(pkid)) => {
+                let told = self.asked.iter_mut().find(|(_, known)| known.is_none());
+                if let Some((_, unknown)) = told {
+                    *unknown = Some(*pkid);
+                }
+            }
             Event::Outgoing(Outgoing::AwaitAck(pkid)) => self.in_flight.held(*pkid),
             Event::Incoming(Packet::PubAck(ack)) => {
                 let cargo = self.in_flight.acknowledged(ack.pkid)?;
@@ -282,6 +323,8 @@ struct Events {
     over: Option<String>,
     /// It ended before anything was sent.
     nothing_sent: bool,
+    /// A packet was larger than any may be.
+    is_choked: bool,
     /// What this side shows of itself in TLS.
     own: Option<String>,
 }
@@ -294,6 +337,7 @@ impl Events {
             driver: tokio::spawn(drive(event_loop, sender)),
             over: None,
             nothing_sent: false,
+            is_choked: false,
             own,
         }
     }
@@ -317,9 +361,17 @@ impl Events {
     }
 
     /// DISCONNECT is the last thing that is sent: the end, as an error is.
-    fn told(&self, event: Result<Event, ConnectionError>) -> Result<Event, String> {
+    fn told(&mut self, event: Result<Event, ConnectionError>) -> Result<Event, String> {
+        use StateError::Deserialization;
+        use mqttbytes::Error::PayloadSizeLimitExceeded;
         match event {
             Ok(Event::Outgoing(Outgoing::Disconnect)) => Err("disconnected".to_owned()),
+            Err(ConnectionError::MqttState(Deserialization(PayloadSizeLimitExceeded(bytes)))) => {
+                self.is_choked = true;
+                Err(format!(
+                    "it sent a packet of {bytes} bytes, which nobody may"
+                ))
+            }
             other => other.map_err(|error| explain(&error, self.own.as_deref())),
         }
     }

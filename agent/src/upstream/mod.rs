@@ -17,6 +17,7 @@
 //! - While the clock is not set, TLS waits for it for a moment, and is tried again when it is.
 //! - At a stop `status` says `offline`, within [`GOODBYE`], whatever the broker does.
 
+pub mod command;
 mod current;
 mod files;
 mod handover;
@@ -41,10 +42,12 @@ use andon_core::message::topic_head;
 use andon_core::plant::Gateway;
 use andon_core::record::{Event, Run};
 use andon_core::time::ClockState;
+use bytes::Bytes;
+use command::Ear;
 use current::STATUS;
 use files::Files;
 use lanes::Lanes;
-use link::{Cargo, Connection, News};
+use link::{Cargo, Connection, News, Topics};
 use rumqttc::{LastWill, MqttOptions, QoS};
 use sparkplug::{Edge, LARGEST_BIRTH};
 use status::{Pace, Progress, Speaker};
@@ -109,6 +112,8 @@ pub struct Parts {
     pub own: OwnReports,
     /// What it takes to speak Sparkplug instead of JSON.
     pub sparkplug: Option<sparkplug::Parts>,
+    /// Where commands are heard, if any may come.
+    pub ear: Option<Ear>,
 }
 
 /// The driver of the way up.
@@ -163,6 +168,7 @@ enum Wake {
     Stop,
     News(News),
     Stalled,
+    Listen,
     Files,
     /// The primary host is not to be found at this broker.
     HostAway,
@@ -219,12 +225,14 @@ impl Uplink {
         tokio::select! {
             () = stopped(stop) => Mode::Over,
             opened = self.open_in_time() => match opened {
-                Ok(connection) => {
+                Ok(mut connection) => {
                     if let Some(edge) = &mut self.edge {
-                        edge.connected(&connection, &self.turn.address(), self.turn.has_others());
+                        let has_others = self.turn.has_others();
+                        edge.connected(&mut connection, &self.turn.address(), has_others);
                     } else if self.twin.connected() {
-                        connection.listen(format!("{}/{STATUS}", self.head));
+                        connection.listen(Topics::Status, format!("{}/{STATUS}", self.head));
                     }
+                    self.parts.ear.iter_mut().for_each(Ear::connected);
                     self.pace = Pace::default();
                     let newest = self.view.borrow().newest;
                     self.lanes = Lanes::new(newest, self.parts.settings.replay, Instant::now());
@@ -247,19 +255,29 @@ impl Uplink {
             match self.wake(&mut connection, stop).await {
                 Wake::Stop => return Mode::Parting(connection),
                 Wake::News(News::Delivered(cargo)) => self.delivered(cargo),
-                Wake::News(News::Heard(said)) => match &mut self.edge {
-                    Some(edge) => {
-                        if edge.heard(&said.topic, &said.payload) {
-                            return Mode::Leaving(connection);
-                        }
+                Wake::News(News::Heard {
+                    topic,
+                    payload,
+                    retained,
+                }) => {
+                    if self.heard(topic, payload, retained) {
+                        return Mode::Leaving(connection);
                     }
-                    None => self.twin.heard(&said.payload),
-                },
-                Wake::News(News::Granted) => match self.edge {
-                    Some(_) => self.listens(),
-                    None => self.twin.granted(),
-                },
-                Wake::News(News::Over(why)) => return Mode::Pausing(why),
+                }
+                Wake::News(News::Answered(topics, granted)) => self.answered(topics, granted),
+                Wake::News(News::Over(why)) => {
+                    let is_choked = connection.is_choked();
+                    self.parts
+                        .ear
+                        .iter_mut()
+                        .for_each(|ear| ear.over(is_choked));
+                    return Mode::Pausing(why);
+                }
+                Wake::Listen => {
+                    if let Some(ear) = &mut self.parts.ear {
+                        connection.listen(Topics::Commands, ear.listen());
+                    }
+                }
                 Wake::Stalled => {
                     let ms = self.parts.settings.ack_timeout.as_millis();
                     return Mode::Pausing(format!(
@@ -289,7 +307,15 @@ impl Uplink {
             while !connection.is_idle() {
                 match connection.news().await {
                     News::Delivered(cargo) => self.delivered(cargo),
-                    News::Heard(_) | News::Granted => {}
+                    News::Heard {
+                        topic,
+                        payload,
+                        retained,
+                    } => {
+                        // If the primary host has gone, the next connection finds that out.
+                        self.heard(topic, payload, retained);
+                    }
+                    News::Answered(topics, granted) => self.answered(topics, granted),
                     News::Over(_) => return,
                 }
             }
@@ -369,7 +395,7 @@ impl Uplink {
         loop {
             match connection.news().await {
                 News::Delivered(cargo) => self.delivered(cargo),
-                News::Heard(_) | News::Granted => {}
+                News::Heard { .. } | News::Answered(..) => {}
                 News::Over(_) => return,
             }
         }
@@ -387,7 +413,7 @@ impl Uplink {
                         return true;
                     }
                 }
-                News::Heard(_) | News::Granted => {}
+                News::Heard { .. } | News::Answered(..) => {}
                 News::Over(_) => return false,
             }
         }
@@ -513,9 +539,11 @@ impl Uplink {
         stop: &mut watch::Receiver<bool>,
     ) -> Wake {
         let stalls_at = connection.stalls_at(self.parts.settings.ack_timeout);
+        let listens_at = self.parts.ear.as_ref().and_then(Ear::due);
         tokio::select! {
             biased;
             () = stopped(stop) => Wake::Stop,
+            () = until(listens_at) => Wake::Listen,
             news = connection.news() => Wake::News(news),
             () = until(stalls_at) => Wake::Stalled,
             () = changed(&mut self.view) => Wake::Look,
@@ -529,6 +557,27 @@ impl Uplink {
             () = until(self.edge.as_ref().and_then(|edge| edge.waits_until())) => Wake::HostAway,
             () = Edge::changed(&mut self.edge) => Wake::Look,
             () = yield_now(), if self.looks_on => Wake::Look,
+        }
+    }
+
+    /// Whether what was said ends this connection.
+    fn heard(&mut self, topic: String, payload: Bytes, retained: bool) -> bool {
+        let below = topic.strip_prefix(&self.head);
+        match (&mut self.edge, &self.parts.ear) {
+            _ if below == Some(&format!("/{STATUS}")) => self.twin.heard(&payload),
+            (_, Some(ear)) if below.is_some() => ear.heard(topic, payload, retained),
+            (Some(edge), _) => return edge.heard(&topic, &payload),
+            _ => {}
+        }
+        false
+    }
+
+    fn answered(&mut self, topics: Topics, is_granted: bool) {
+        match (topics, &mut self.parts.ear) {
+            (Topics::Status, _) if is_granted => self.twin.granted(),
+            (Topics::Commands, Some(ear)) => ear.answered(is_granted),
+            (Topics::Edge, _) if is_granted => self.listens(),
+            _ => {}
         }
     }
 

@@ -106,6 +106,7 @@ mod tests {
             ack_timeout: Duration::from_secs(30),
             replay: 500,
             window: 1,
+            commands: None,
         })
     }
 

@@ -158,7 +158,9 @@ async fn what_is_made_now_goes_before_what_waited() {
         rig.journal(2).await;
         sent.extend(peer.records(2).await);
         assert_eq!(seqs(&sent[24..]), [501, 502], "nothing was acknowledged");
-        for at in 0..476 {
+        // The two places that were kept are free again before the backlog goes on.
+        peer.ack(&[sent[0].pkid, sent[1].pkid]).await;
+        for at in 2..478 {
             peer.ack(&[sent[at].pkid]).await;
             sent.push(peer.record().await.unwrap());
         }

@@ -92,6 +92,7 @@ impl Rig {
             reach: reach_told,
             own: own.clone(),
             sparkplug,
+            ear: None,
         });
         Rig {
             outbox,
@@ -227,6 +228,7 @@ pub fn settings(port: u16) -> Upstream {
         ack_timeout: Duration::from_secs(20),
         window: 32,
         replay: 100_000,
+        commands: None,
     }
 }
 

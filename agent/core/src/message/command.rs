@@ -39,7 +39,7 @@ pub(super) fn command_payload() -> Payload {
         sometimes(
             "token",
             Shape::Text,
-            "The secret, or a signature made with it; needless where the topic alone allows it.",
+            "The secret, or `sha256=` and a signature made with it; always needed.",
         ),
     ];
     Payload {

@@ -1,7 +1,7 @@
 //! `event`: the journal.
 
 use super::declare::{Entry, Field, Maybe, Variant, keys};
-use super::values::{Outcome, Raw, Soundness, UpDown};
+use super::values::{Carried, Outcome, Raw, Soundness, UpDown};
 use super::{quality_entries, quality_keys};
 use crate::alarm::{Act, AlarmState, Verb, Via};
 use crate::annunciate::{Channel, Kind};
@@ -102,6 +102,18 @@ events! {
         "outcome": Outcome<'_> = Outcome(&telling.outcome), "What became of it; `unknown`: sent, and nobody confirmed it.";
         "why": Option<&str> = telling.why.as_deref(), "Why not, in words.";
         "count": u64 = telling.count, "How many alarms they were told of at once.";
+    }
+    Event::Answer(answer)
+    => "answer", &["answer"], "What became of a command that somebody sent who may." {
+        "command": &str = &answer.command, "What was to be done: the last level of its topic.";
+        "what": Option<&str> = answer.id.as_deref(), "Id of the alarm that was named.";
+        "occurrence": Option<u64> = answer.occurrence, "Which of its activations it was done to; if it was refused, the one that was named.";
+        "nonce": &str = &answer.nonce, "The `nonce` of the command.";
+        "outcome": Carried<'_> = Carried(answer.outcome()), "What became of it.";
+        "why": Option<&str> = answer.refused.as_deref(), "Why it was refused, in words.";
+        "by": Option<&str> = answer.by.as_deref(), "Who sent it.";
+        "via": Via = answer.via, "By which way.";
+        "count": Option<u64> = answer.count, "How many alarms were silenced.";
     }
     Event::Link { link, up, why }
     => "link", &["link"], "A link to machines came up or went down." {

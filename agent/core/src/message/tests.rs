@@ -4,7 +4,7 @@ use super::*;
 use crate::alarm::{Act, AlarmState, Verb, Via};
 use crate::annunciate::{Channel, Kind};
 use crate::plant::Priority;
-use crate::record::{Class, Done, Event, Record, TagValue, TagWindow, Telling};
+use crate::record::{Answer, Class, Done, Event, Record, TagValue, TagWindow, Telling};
 use crate::sample::Value;
 use crate::state::State;
 use crate::summary::{Capacity, ShiftRun, Sum, Summary, Tier, Unrated};
@@ -221,6 +221,18 @@ fn every_event() -> Vec<Event> {
             count: 1,
         }))
     };
+    let answer = |refused: Option<&str>| {
+        Event::Answer(Box::new(Answer {
+            command: "ack".into(),
+            id: refused.is_none().then(|| "press-1.fault".into()),
+            occurrence: Some(1),
+            nonce: "4f1c".into(),
+            by: Some("li".into()),
+            via: Via::Mqtt,
+            count: None,
+            refused: refused.map(Into::into),
+        }))
+    };
     let loss = |run| Event::Loss {
         why: "the disk was full".into(),
         run,
@@ -256,6 +268,8 @@ fn every_event() -> Vec<Event> {
             quality: Quality::Uncertain(Reason::Retained),
         },
         alarm(None),
+        answer(None),
+        answer(Some("which alarm? give its `id`")),
         Event::Silence {
             act: Box::new(act()),
             count: 2,

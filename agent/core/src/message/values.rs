@@ -101,6 +101,8 @@ word_of! {
     UpDown: ["up", "down"];
     /// Whether the gateway is connected.
     Online: ["online", "offline"];
+    /// What became of a command.
+    Carried: ["done", "refused"];
     /// What became of a notice.
     Outcome: ["sent", "unknown", "refused", "failed", "untold"];
 }

@@ -156,6 +156,7 @@ fn nothing_told() -> Told {
         journal: mpsc::channel(1).1,
         asks: mpsc::channel(1).1,
         orders: mpsc::channel(1).1,
+        commands: mpsc::channel(1).1,
         words: mpsc::channel(1).1,
     }
 }

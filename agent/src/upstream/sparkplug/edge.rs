@@ -8,7 +8,7 @@ use crate::store::Stored;
 use crate::upstream::current::{CurrentValues, STATUS};
 use crate::upstream::handover::is_historical;
 use crate::upstream::lanes::{LOOK, Lanes};
-use crate::upstream::link::{Cargo, Connection};
+use crate::upstream::link::{Cargo, Connection, Topics};
 use crate::upstream::{Reach, Uplink};
 use andon_core::plant::Plant;
 use rumqttc::{LastWill, QoS};
@@ -106,14 +106,14 @@ impl Edge {
     /// The broker has accepted a connection; there may be others.
     pub(in crate::upstream) fn connected(
         &mut self,
-        connection: &Connection,
+        connection: &mut Connection,
         broker: &str,
         has_others: bool,
     ) {
         let another = self.broker.as_deref() != Some(broker);
         self.broker = Some(broker.to_owned());
         for topic in self.node.connected(another) {
-            connection.subscribe(topic, QoS::AtLeastOnce);
+            connection.listen(Topics::Edge, topic);
         }
         self.waits_until = None;
         if let Some(host) = self.node.waits_for() {

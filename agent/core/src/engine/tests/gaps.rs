@@ -108,3 +108,20 @@ fn a_restart_in_a_gap_goes_on_with_it() {
     bench.pass(180_000);
     assert_eq!(gaps(&bench), [(0, 10_000), (0, 70_000), (70_000, 10_000)]);
 }
+
+#[test]
+fn a_reset_over_a_gap_leaves_no_figure_of_counts_to_the_window_that_tells_of_it() {
+    let mut bench = Bench::new();
+    works(&mut bench, 0..=50);
+    // Unknown from 53 s on; meanwhile it was switched off and on, and counts from 0.
+    for second in 130..=180 {
+        let made = u16::try_from(second - 130).unwrap();
+        bench.read(second * 1000, [2, made, 0]);
+    }
+    bench.pass(240_000);
+    assert_eq!(gaps(&bench)[..3], [(0, 10_000), (0, 70_000), (70_000, 0)]);
+    let minutes = bench.summaries();
+    // From the last reading before to the first after: more than the window is long.
+    assert_eq!(minutes[2].uncounted_ms, 80_000);
+    assert_eq!(utilisation(minutes[2]), Err(Why::CountsAcrossGap));
+}

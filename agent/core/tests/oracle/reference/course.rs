@@ -52,7 +52,7 @@ pub struct Count {
     pub role: Role,
     /// Parts made since the reading before.
     pub parts: u64,
-    /// Where the reading before was, if the parts were learned over unknown time.
+    /// Where the reading before was, if the parts or the reset were learned over unknown time.
     pub gap_from: Option<Place>,
     /// Where the reading before was, if the counter began anew.
     pub reset_from: Option<u64>,
@@ -153,7 +153,8 @@ impl<'a> Course<'a> {
                         Said::Made(counts) => count.parts = counts * counter.parts,
                         Said::Reset => count.reset_from = Some(then.0),
                     }
-                    if count.parts > 0 && self.is_unknown_within(then, place) {
+                    let tells = count.parts > 0 || count.reset_from.is_some();
+                    if tells && self.is_unknown_within(then, place) {
                         count.gap_from = Some(then);
                     }
                 }

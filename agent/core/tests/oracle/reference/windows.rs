@@ -224,8 +224,8 @@ impl Course<'_> {
                 parts.gap_before_ms = parts.gap_before_ms.max(before);
             }
             // What is made now is told by the next reading, if anything.
-            let counts = self.counts.iter().filter(|count| count.role == role);
-            let Some(last) = counts.filter(|count| count.place < span.close).next_back() else {
+            let mut counts = self.counts.iter().filter(|count| count.role == role);
+            let Some(last) = counts.rfind(|count| count.place < span.close) else {
                 continue;
             };
             let since = last.place.0..span.time.end;
