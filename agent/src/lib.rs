@@ -31,6 +31,7 @@ mod secret;
 pub mod selftest;
 pub mod settings;
 pub mod sms;
+mod sparkplug;
 pub mod staging;
 pub mod status;
 pub mod store;

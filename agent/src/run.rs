@@ -33,9 +33,10 @@ use crate::field::{self, MissingPort};
 use crate::history::{self, History, Limits};
 use crate::http::{self, Acting, Door, Scripts};
 use crate::plan;
-use crate::settings::Settings;
+use crate::settings::{Payload, Settings, Upstream};
 use crate::sms::PIN_REFUSED;
 use crate::store::{self, OpenError, StartError, Store};
+use crate::upstream::sparkplug::{self, Names};
 use crate::upstream::{self, CurrentValues, Parts, Reach, Uplink};
 use andon_core::annunciate::Channel;
 use andon_core::engine::{Engine, Left};
@@ -47,7 +48,7 @@ use andon_core::time::Now;
 use ask::Beside;
 use shift::{OutboxEnded, Shift, Told, Watches};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -238,6 +239,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
     tokio::spawn(horn::watch_over(outputs.clone(), own.clone()));
     let (reach, reached) = watch::channel(Reach::Trying);
     let (hang_up, hung_up) = watch::channel(false);
+    let (tell_lost, sparkplug) = sparkplug(&upstream, &plant, &data_dir).unzip();
     let mut tellers = JoinSet::new();
     let (commanded, command_queue) = mpsc::channel(command::ROOM);
     let head = andon_core::message::topic_head(&plant.gateway);
@@ -254,6 +256,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         losses,
         reach,
         own: own.clone(),
+        sparkplug,
         ear,
     });
     let speaker = Speaker {
@@ -270,6 +273,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         current,
         Watches {
             health: to_uplink,
+            lost: tell_lost,
             horns: tell_horns,
             pulse,
         },
@@ -316,6 +320,30 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<Acco
         waiting: view.waiting,
         lost: view.lost,
     })
+}
+
+/// What the way up needs to speak Sparkplug, if it is to, and where it is told of lost devices.
+fn sparkplug(
+    upstream: &Upstream,
+    plant: &Arc<Plant>,
+    data_dir: &Path,
+) -> Option<(watch::Sender<Arc<[bool]>>, sparkplug::Parts)> {
+    let Payload::Sparkplug {
+        group,
+        primary_host,
+    } = &upstream.payload
+    else {
+        return None;
+    };
+    // Each is lost until something good is known of it.
+    let (tell, lost) = watch::channel(vec![true; plant.devices.len()].into());
+    let parts = sparkplug::Parts {
+        names: Names::new(&plant.gateway, group.as_deref(), primary_host.as_deref()),
+        plant: Arc::clone(plant),
+        lost,
+        data_dir: data_dir.to_path_buf(),
+    };
+    Some((tell, parts))
 }
 
 /// The worker of text messages, if there is a modem; it ends with the set.

@@ -571,9 +571,26 @@ pub struct Tls {
     pub alpn: Option<Arc<str>>,
 }
 
+/// The form of what goes up.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Payload {
+    /// The topics of the contract.
+    #[default]
+    Json,
+    /// Sparkplug B 3.0.
+    Sparkplug {
+        /// The group of edge nodes, if it is not `{site}:{area}`.
+        group: Option<Box<str>>,
+        /// Nothing is said while this host is not there.
+        primary_host: Option<Box<str>>,
+    },
+}
+
 /// Where summaries go.
 #[derive(Debug, Clone)]
 pub struct Upstream {
+    /// In which form.
+    pub payload: Payload,
     /// How to connect.
     pub broker: Broker,
     /// Brokers that are tried in turn where that one cannot be reached.

@@ -28,6 +28,7 @@ mod selftest;
 mod serial_line;
 mod sms;
 mod sms_alarms;
+mod sparkplug;
 mod states_and_alarms;
 mod stopped;
 mod told;

@@ -7,7 +7,7 @@ use super::values::{
     time_of_day, time_zone,
 };
 use super::walk::{At, Item, Section};
-use crate::settings::{Broker, Commands, Tls, Upstream};
+use crate::settings::{Broker, Commands, Payload, Tls, Upstream};
 use andon_core::plant::Language;
 use jiff::tz::TimeZone;
 use std::ops::Range;
@@ -92,7 +92,7 @@ pub(super) fn gateway(mut section: Section<'_>) -> Option<GatewayPart> {
 pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstream, Box<str>)> {
     let urls = section.need("broker", "broker = \"mqtt://HOST:1883\"", broker_urls);
     let root = section.read("root", root);
-    section.read("payload", payload);
+    let payload = payload(&mut section);
     let (url, more) = urls.map_or((None, Vec::new()), |At { value, span }| {
         let mut urls = value.into_iter();
         let first = urls.next().map(|value| At { value, span });
@@ -114,6 +114,7 @@ pub(super) fn upstream(mut section: Section<'_>, base: &Path) -> Option<(Upstrea
         ..broker.clone()
     });
     let upstream = Upstream {
+        payload: payload?,
         others: others.collect(),
         broker,
         keep_alive: Duration::from_millis(keep_alive.unwrap_or(30_000)),
@@ -157,14 +158,38 @@ fn commands(section: &mut Section<'_>, base: &Path) -> Option<Commands> {
     })
 }
 
-fn payload(item: &Item<'_>) -> Option<()> {
-    if matches!(item.value, toml::de::DeValue::String(text) if text == "sparkplug") {
+/// The form of the payloads, and what only Sparkplug has.
+fn payload(section: &mut Section<'_>) -> Option<Payload> {
+    let is_sparkplug = section.read("payload", one_of(&[("json", false), ("sparkplug", true)]));
+    let group = section.place("sparkplug_group", sparkplug_id);
+    let primary_host = section.place("primary_host", sparkplug_id);
+    if is_sparkplug != Some(true) {
+        for of_sparkplug in [&group, &primary_host].into_iter().flatten() {
+            section.out().mistake(
+                Finding::at(of_sparkplug.span.clone(), "this is for Sparkplug only")
+                    .hint("add `payload = \"sparkplug\"`, or leave it out"),
+            );
+        }
+        return Some(Payload::Json);
+    }
+    Some(Payload::Sparkplug {
+        group: group.map(|at| at.value),
+        primary_host: primary_host.map(|at| at.value),
+    })
+}
+
+/// An id of Sparkplug is one level of a topic (specification 3.0, §4.1).
+fn sparkplug_id(item: &Item<'_>) -> Option<Box<str>> {
+    let text = text(item)?;
+    let is_level = !text.contains(['+', '/', '#', '\0']);
+    // A group of that name would be taken for the topic of hosts.
+    if text.is_empty() || text.len() > 100 || !is_level || text == "STATE" {
         return item.wrong(
-            "this version does not send Sparkplug",
-            "write \"json\", the only payload it has",
+            format!("`{text}` cannot be an id of Sparkplug"),
+            "write one level of a topic, without `+`, `/` and `#`, such as \"plant-1\"",
         );
     }
-    one_of(&[("json", ())])(item)
+    Some(text.into())
 }
 
 fn root(item: &Item<'_>) -> Option<Box<str>> {

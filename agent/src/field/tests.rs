@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::settings::{
-    Broker, Endpoint, Link, Modbus, MqttLink, Parity, Rs485, SerialPort, Topic, Upstream,
+    Broker, Endpoint, Link, Modbus, MqttLink, Parity, Payload, Rs485, SerialPort, Topic, Upstream,
 };
 use andon_core::calendar::Calendar;
 use andon_core::plant::{Device, Gateway, Manners, Model};
@@ -143,6 +143,7 @@ fn settings(port: u16) -> Settings {
             link("shop", LinkKind::Mqtt(shop)),
         ],
         upstream: Upstream {
+            payload: Payload::Json,
             others: Vec::new(),
             keep_alive: Duration::from_secs(30),
             broker: nobody(),

@@ -27,6 +27,7 @@ use andon_core::time::Mono;
 use andon_wire::{self as wire, ButtonEvent};
 use serde::Serialize;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -98,6 +99,8 @@ pub(super) struct Told {
 pub(super) struct Watches {
     /// How the gateway is, for `status`.
     pub(super) health: watch::Sender<Health>,
+    /// Of which devices nothing good is known, where Sparkplug is spoken: to it they are dead.
+    pub(super) lost: Option<watch::Sender<Arc<[bool]>>>,
     /// What is to be heard and lit.
     pub(super) horns: Teller,
     /// Changes whenever the engine has looked at the time: its sign of life, for the I/O board.
@@ -394,6 +397,15 @@ impl Shift {
             *old = new;
             changed
         });
+        if let Some(lost) = &self.watches.lost {
+            lost.send_if_modified(|old| {
+                let changed = !self.engine.silent().eq(old.iter().copied());
+                if changed {
+                    *old = self.engine.silent().collect();
+                }
+                changed
+            });
+        }
     }
 
     /// Somebody waits for what was just put into the journal.

@@ -47,6 +47,10 @@ struct Slots {
     listed: BTreeSet<String>,
     /// `listed` differs from the file.
     unsaved: bool,
+    /// Values are told otherwise than by retained topics: what is listed is to be cleared.
+    unretained: bool,
+    /// Topics that are being cleared.
+    clearing: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -106,7 +110,7 @@ impl CurrentValues {
         {
             return;
         }
-        if payload.is_some() && slots.listed.insert(topic.clone()) {
+        if payload.is_some() && !slots.unretained && slots.listed.insert(topic.clone()) {
             slots.unsaved = true;
         }
         let slot = slots.by_topic.entry(topic).or_default();
@@ -119,6 +123,9 @@ impl CurrentValues {
     /// All that holds after the start has been set: what else may be retained is cleared.
     pub fn settled(&self) {
         let mut slots = self.slots();
+        if slots.unretained {
+            return;
+        }
         let Slots {
             by_topic, listed, ..
         } = &mut *slots;
@@ -132,6 +139,48 @@ impl CurrentValues {
         self.shared.changed.notify_one();
     }
 
+    /// From here on values are told otherwise than by retained topics. What an earlier run or
+    /// configuration has left retained is to be cleared ([`CurrentValues::next_left_over`]).
+    pub(super) fn do_not_retain(&self) {
+        self.slots().unretained = true;
+    }
+
+    /// A topic to clear at the broker.
+    pub(super) fn next_left_over(&self) -> Option<String> {
+        let mut slots = self.slots();
+        if !slots.unretained {
+            return None;
+        }
+        let topic = slots.listed.difference(&slots.clearing).next().cloned()?;
+        slots.clearing.insert(topic.clone());
+        Some(topic)
+    }
+
+    /// The broker has cleared a topic.
+    pub(super) fn left_over_cleared(&self, topic: &str) {
+        let mut slots = self.slots();
+        slots.clearing.remove(topic);
+        slots.unsaved |= slots.listed.remove(topic);
+        drop(slots);
+        self.shared.changed.notify_one();
+    }
+
+    /// What holds at this topic below the gateway.
+    pub(super) fn held(&self, topic_tail: &str) -> Option<Vec<u8>> {
+        let topic = format!("{}/{topic_tail}", self.shared.head);
+        self.slots().by_topic.get(&topic)?.payload.clone()
+    }
+
+    /// All that holds is told at once, by other means.
+    pub(super) fn all_told(&self) {
+        let mut slots = self.slots();
+        slots.by_topic.retain(|_, slot| slot.payload.is_some());
+        for slot in slots.by_topic.values_mut() {
+            slot.due = false;
+            slot.in_flight = false;
+        }
+    }
+
     /// Waits until there may be something to publish.
     pub(super) async fn changed(&self) {
         self.shared.changed.notified().await;
@@ -139,7 +188,9 @@ impl CurrentValues {
 
     /// A new connection: nothing is on its way, and everything that holds is due.
     pub(super) fn connected(&self) {
-        for slot in self.slots().by_topic.values_mut() {
+        let mut slots = self.slots();
+        slots.clearing.clear();
+        for slot in slots.by_topic.values_mut() {
             slot.due = true;
             slot.in_flight = false;
         }

@@ -35,11 +35,16 @@ impl Uplink {
         {
             self.records_rest_until = None;
         }
+        if let Some(mut edge) = self.edge.take() {
+            self.speak(&mut edge, connection).await;
+            self.edge = Some(edge);
+            return;
+        }
         while connection.room() > 0 {
             self.parts.current.save_list().await;
             if let Some(due) = self.parts.current.next() {
                 self.hand_over_current(connection, due);
-            } else if let Some(stored) = self.next_record(connection).await {
+            } else if let Some(stored) = self.next_record(connection.room()).await {
                 self.hand_over_record(connection, stored).await;
             } else {
                 return;
@@ -73,7 +78,8 @@ impl Uplink {
         connection.publish(Cargo::Current(due.topic.clone()), due.topic, due.payload);
     }
 
-    async fn next_record(&mut self, connection: &Connection) -> Option<Stored> {
+    /// `room`: how many more may be on their way.
+    pub(super) async fn next_record(&mut self, room: usize) -> Option<Stored> {
         self.replay_at = None;
         if self.records_rest_until.is_some() {
             return None;
@@ -83,7 +89,7 @@ impl Uplink {
         self.read_held().await;
         let now = Instant::now();
         let window = usize::from(self.parts.settings.window);
-        let next = self.lanes.next(connection.room(), window, now);
+        let next = self.lanes.next(room, window, now);
         if next.is_none() {
             self.replay_at = self.lanes.opens().filter(|at| *at > now);
             self.looks_on = self.records_rest_until.is_none() && self.has_more_to_read();
@@ -217,7 +223,7 @@ impl Uplink {
 
     /// A record that can never be sent. It waits, and all behind it, until the engine can be told
     /// and the disk can be written.
-    async fn set_aside(&mut self, stored: Stored, why: String) {
+    pub(super) async fn set_aside(&mut self, stored: Stored, why: String) {
         let permit = match self.parts.losses.clone().try_reserve_owned() {
             Err(TrySendError::Full(_)) => {
                 self.rest("the engine does not take the loss of a record".to_owned());
@@ -263,7 +269,7 @@ impl Uplink {
 
 /// Made before this connection was accepted (a record of another run always was, whatever its
 /// clock said), or old by now.
-fn is_historical(stored: &Stored, run: &Run, accepted: Wall, now: Wall) -> bool {
+pub(super) fn is_historical(stored: &Stored, run: &Run, accepted: Wall, now: Wall) -> bool {
     let Stored {
         run: made_by,
         record: Record { ts, .. },

@@ -13,7 +13,7 @@ use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS, StateError,
     SubscribeReasonCode, mqttbytes,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -22,6 +22,10 @@ use tokio::time::Instant;
 /// Events of rumqttc between its task and ours. When full, its task waits: it reads no more from
 /// the broker until we have looked at what it read.
 const EVENTS: usize = 64;
+
+/// Publishes with QoS 0 that are handed over and not sent. With all that may be in flight they must
+/// fit into the queue of rumqttc.
+const UNSENT: usize = 24;
 
 /// What a publish carries.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +36,12 @@ pub(super) enum Cargo {
     Current(String),
     /// The last `status`.
     Goodbye,
+    /// Nothing, at a topic where a value may be retained.
+    LeftOver(String),
+    /// These records, sent before without being acknowledged themselves.
+    Batch(Vec<Position>),
+    /// That the edge node is no more.
+    Death,
 }
 
 /// An accepted connection.
@@ -40,12 +50,19 @@ pub(super) struct Connection {
     client: AsyncClient,
     events: Events,
     in_flight: InFlight<Cargo>,
+    window: u16,
     /// Since when the broker owes an acknowledgement.
     owed_since: Instant,
     /// When it was accepted: records made before are historical.
     pub(super) accepted: Wall,
     /// What happened besides deliveries, and is told next.
     besides: VecDeque<News>,
+    /// What was handed over with QoS 0 and not sent yet.
+    unsent: usize,
+    /// Records sent with QoS 0 that no acknowledgement answers for yet.
+    batch: Vec<Position>,
+    /// Those, and the ones for which it is owed.
+    on_way: BTreeSet<Position>,
     /// What is listened to, in the order in which it was asked for, with the packet id of each
     /// subscription once that is told.
     asked: Vec<(Topics, Option<u16>)>,
@@ -58,6 +75,8 @@ pub(super) enum Topics {
     Status,
     /// Commands.
     Commands,
+    /// What an edge node of Sparkplug hears.
+    Edge,
 }
 
 /// What happened on a connection.
@@ -80,6 +99,15 @@ pub(super) enum News {
     Over(String),
 }
 
+/// No connection came of it.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// Why.
+    pub(super) why: String,
+    /// Whether the broker may have had our CONNECT.
+    pub(super) was_sent: bool,
+}
+
 impl Connection {
     /// Connects and waits for CONNACK. `own` is what this side shows of itself in TLS; `now` is asked for the time when it is there.
     pub(super) async fn open(
@@ -87,22 +115,35 @@ impl Connection {
         own: Option<String>,
         window: u16,
         now: impl FnOnce() -> Wall,
-    ) -> Result<Connection, String> {
+    ) -> Result<Connection, Failed> {
         let (client, mut event_loop) = AsyncClient::new(options, usize::from(INFLIGHT));
         event_loop.set_network_options(network_options());
         let mut events = Events::of(event_loop, own);
         match events.next().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {}
-            Ok(other) => return Err(format!("it answered CONNECT with {other:?}")),
-            Err(why) => return Err(why),
+            Ok(other) => {
+                let why = format!("it answered CONNECT with {other:?}");
+                return Err(Failed {
+                    why,
+                    was_sent: true,
+                });
+            }
+            Err(why) => {
+                let was_sent = !events.nothing_sent;
+                return Err(Failed { why, was_sent });
+            }
         }
         Ok(Connection {
             client,
             events,
             in_flight: InFlight::new(usize::from(window)),
+            window,
             owed_since: Instant::now(),
             accepted: now(),
             besides: VecDeque::new(),
+            unsent: 0,
+            batch: Vec::new(),
+            on_way: BTreeSet::new(),
             asked: Vec::new(),
         })
     }
@@ -117,9 +158,22 @@ impl Connection {
         self.in_flight.room()
     }
 
+    /// Whether one more may be handed over now, also with QoS 0.
+    pub(super) fn has_room(&self) -> bool {
+        self.room() > 0 && self.unsent < UNSENT
+    }
+
+    /// How many more records may be sent that a later acknowledgement answers for.
+    pub(super) fn window_left(&self) -> usize {
+        usize::from(self.window).saturating_sub(self.on_way.len())
+    }
+
     /// Publishes with QoS 1. That it was sent, or could not be, is told by [`Connection::news`].
     pub(super) fn publish(&mut self, cargo: Cargo, topic: String, payload: Vec<u8>) {
-        let retain = !matches!(cargo, Cargo::Record(_));
+        let retain = matches!(
+            cargo,
+            Cargo::Current(_) | Cargo::Goodbye | Cargo::LeftOver(_)
+        );
         if self.in_flight.is_empty() {
             self.owed_since = Instant::now();
         }
@@ -131,11 +185,47 @@ impl Connection {
             .try_publish(topic, QoS::AtLeastOnce, retain, payload);
     }
 
+    /// Publishes with QoS 0. That it was sent is seen; whether it arrived, nobody tells.
+    pub(super) fn send(&mut self, topic: String, payload: Vec<u8>) {
+        self.unsent += 1;
+        // As above.
+        let _ = self
+            .client
+            .try_publish(topic, QoS::AtMostOnce, false, payload);
+    }
+
+    /// Publishes a record with QoS 0, for which the next [`Cargo::Batch`] answers.
+    pub(super) fn send_record(&mut self, position: Position, topic: String, payload: Vec<u8>) {
+        self.batch.push(position);
+        self.on_way.insert(position);
+        self.send(topic, payload);
+    }
+
+    /// Whether records were sent for which nothing answers yet.
+    pub(super) const fn has_batch(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// The records for which nothing answers yet.
+    pub(super) fn take_batch(&mut self) -> Vec<Position> {
+        std::mem::take(&mut self.batch)
+    }
+
+    /// Whether a record was sent and may still arrive.
+    pub(super) fn is_on_way(&self, position: Position) -> bool {
+        self.on_way.contains(&position)
+    }
+
+    /// The edge node was born: what was made before is historical.
+    pub(super) fn born(&mut self, now: Wall) {
+        self.accepted = now;
+    }
+
     /// Listens. What the broker says to that, and what is said there, is told by [`Connection::news`].
     pub(super) fn listen(&mut self, topics: Topics, filter: String) {
         let qos = match topics {
             Topics::Status => QoS::AtMostOnce,
-            Topics::Commands => QoS::AtLeastOnce,
+            Topics::Commands | Topics::Edge => QoS::AtLeastOnce,
         };
         self.asked.push((topics, None));
         // Fails only when the connection is over already.
@@ -197,6 +287,8 @@ impl Connection {
 
     fn absorb(&mut self, event: &Event) -> Option<Cargo> {
         match event {
+            // With QoS 0: nothing has the packet id 0.
+            Event::Outgoing(Outgoing::Publish(0)) => self.unsent = self.unsent.saturating_sub(1),
             Event::Outgoing(Outgoing::Publish(pkid)) => self.in_flight.sent(*pkid),
             Event::Outgoing(Outgoing::Subscribe(pkid)) => {
                 let told = self.asked.iter_mut().find(|(_, known)| known.is_none());
@@ -208,6 +300,11 @@ impl Connection {
             Event::Incoming(Packet::PubAck(ack)) => {
                 let cargo = self.in_flight.acknowledged(ack.pkid)?;
                 self.owed_since = Instant::now();
+                if let Cargo::Batch(records) = &cargo {
+                    for record in records {
+                        self.on_way.remove(record);
+                    }
+                }
                 return Some(cargo);
             }
             _ => {}
@@ -224,6 +321,8 @@ struct Events {
     driver: JoinHandle<()>,
     /// Why there will be no more.
     over: Option<String>,
+    /// It ended before anything was sent.
+    nothing_sent: bool,
     /// A packet was larger than any may be.
     is_choked: bool,
     /// What this side shows of itself in TLS.
@@ -237,6 +336,7 @@ impl Events {
             receiver,
             driver: tokio::spawn(drive(event_loop, sender)),
             over: None,
+            nothing_sent: false,
             is_choked: false,
             own,
         }
@@ -247,7 +347,10 @@ impl Events {
             return Err(why);
         }
         match self.receiver.recv().await {
-            Some(event) => self.told(event),
+            Some(event) => {
+                self.nothing_sent = event.as_ref().is_err_and(is_unreached);
+                self.told(event)
+            }
             None => Err("the MQTT client ended".to_owned()),
         }
     }
@@ -272,6 +375,18 @@ impl Events {
             other => other.map_err(|error| explain(&error, self.own.as_deref())),
         }
     }
+}
+
+/// Whether nobody answered even the connection below MQTT.
+fn is_unreached(error: &ConnectionError) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    let ConnectionError::Io(error) = error else {
+        return false;
+    };
+    matches!(
+        error.kind(),
+        ConnectionRefused | HostUnreachable | NetworkUnreachable
+    )
 }
 
 impl Drop for Events {

@@ -24,6 +24,7 @@ mod handover;
 mod inflight;
 mod lanes;
 mod link;
+pub mod sparkplug;
 mod status;
 mod turn;
 mod twin;
@@ -48,6 +49,7 @@ use files::Files;
 use lanes::Lanes;
 use link::{Cargo, Connection, News, Topics};
 use rumqttc::{LastWill, MqttOptions, QoS};
+use sparkplug::{Edge, LARGEST_BIRTH};
 use status::{Pace, Progress, Speaker};
 use std::future::pending;
 use std::hash::{BuildHasher as _, RandomState};
@@ -108,6 +110,8 @@ pub struct Parts {
     pub reach: watch::Sender<Reach>,
     /// Where another gateway with the same id is reported.
     pub own: OwnReports,
+    /// What it takes to speak Sparkplug instead of JSON.
+    pub sparkplug: Option<sparkplug::Parts>,
     /// Where commands are heard, if any may come.
     pub ear: Option<Ear>,
 }
@@ -143,6 +147,8 @@ pub struct Uplink {
     /// The backlog rests until then, for its rate.
     replay_at: Option<Instant>,
     twin: Twin,
+    /// The edge node, if Sparkplug is spoken.
+    edge: Option<Box<Edge>>,
 }
 
 /// One connection's life; each mode is a method that returns the next.
@@ -152,6 +158,8 @@ enum Mode {
     Renewing(Box<Connection>),
     Pausing(String),
     Parting(Box<Connection>),
+    /// The primary host has gone, or is not there.
+    Leaving(Box<Connection>),
     Over,
 }
 
@@ -162,6 +170,8 @@ enum Wake {
     Stalled,
     Listen,
     Files,
+    /// The primary host is not to be found at this broker.
+    HostAway,
     Look,
 }
 
@@ -169,6 +179,10 @@ impl Uplink {
     /// Connects nowhere yet.
     pub fn new(mut parts: Parts) -> Uplink {
         parts.settings.window = parts.settings.window.clamp(1, WIDEST_WINDOW);
+        let edge = parts.sparkplug.take().map(Edge::new).map(Box::new);
+        if edge.is_some() {
+            parts.current.do_not_retain();
+        }
         Uplink {
             head: topic_head(&parts.gateway),
             turn: Turn::new(&parts.settings),
@@ -186,6 +200,7 @@ impl Uplink {
             held: None,
             replay_at: None,
             twin: Twin::new(&parts.run, parts.own.clone()),
+            edge,
             parts,
         }
     }
@@ -200,6 +215,7 @@ impl Uplink {
                 Mode::Renewing(connection) => self.renewing(connection, &mut stop).await,
                 Mode::Pausing(why) => self.pausing(why, &mut stop).await,
                 Mode::Parting(connection) => self.parting(connection).await,
+                Mode::Leaving(connection) => self.leaving(connection, &mut stop).await,
                 Mode::Over => return,
             };
         }
@@ -210,7 +226,10 @@ impl Uplink {
             () = stopped(stop) => Mode::Over,
             opened = self.open_in_time() => match opened {
                 Ok(mut connection) => {
-                    if self.twin.connected() {
+                    if let Some(edge) = &mut self.edge {
+                        let has_others = self.turn.has_others();
+                        edge.connected(&mut connection, &self.turn.address(), has_others);
+                    } else if self.twin.connected() {
                         connection.listen(Topics::Status, format!("{}/{STATUS}", self.head));
                     }
                     self.parts.ear.iter_mut().for_each(Ear::connected);
@@ -240,7 +259,11 @@ impl Uplink {
                     topic,
                     payload,
                     retained,
-                }) => self.heard(topic, payload, retained),
+                }) => {
+                    if self.heard(topic, payload, retained) {
+                        return Mode::Leaving(connection);
+                    }
+                }
                 Wake::News(News::Answered(topics, granted)) => self.answered(topics, granted),
                 Wake::News(News::Over(why)) => {
                     let is_choked = connection.is_choked();
@@ -267,6 +290,7 @@ impl Uplink {
                         return Mode::Renewing(connection);
                     }
                 }
+                Wake::HostAway => return Mode::Leaving(connection),
                 Wake::Look => {}
             }
         }
@@ -287,10 +311,16 @@ impl Uplink {
                         topic,
                         payload,
                         retained,
-                    } => self.heard(topic, payload, retained),
+                    } => {
+                        // If the primary host has gone, the next connection finds that out.
+                        self.heard(topic, payload, retained);
+                    }
                     News::Answered(topics, granted) => self.answered(topics, granted),
                     News::Over(_) => return,
                 }
+            }
+            if let Some(edge) = &mut self.edge {
+                edge.part(&mut connection);
             }
             connection.disconnect();
             self.gone(&mut connection).await;
@@ -318,11 +348,7 @@ impl Uplink {
     }
 
     async fn parting(&mut self, mut connection: Box<Connection>) -> Mode {
-        let (health, progress) = self.condition();
-        let payload = self
-            .speaker()
-            .goodbye(&health, &progress, clock::now().wall);
-        connection.publish(Cargo::Goodbye, format!("{}/{STATUS}", self.head), payload);
+        self.say_goodbye(&mut connection);
         if timeout(GOODBYE, self.goodbye_taken(&mut connection)).await != Ok(true) {
             tracing::warn!(
                 "broker {} did not take the goodbye; its last will stands in",
@@ -334,6 +360,34 @@ impl Uplink {
         // If it takes too long, dropping the connection ends it as well.
         let _ = timeout(HANG_UP, self.gone(&mut connection)).await;
         Mode::Over
+    }
+
+    fn say_goodbye(&mut self, connection: &mut Connection) {
+        if let Some(edge) = &mut self.edge {
+            edge.part(connection);
+            return;
+        }
+        let (health, progress) = self.condition();
+        let payload = self
+            .speaker()
+            .goodbye(&health, &progress, clock::now().wall);
+        connection.publish(Cargo::Goodbye, format!("{}/{STATUS}", self.head), payload);
+    }
+
+    /// Ends a connection on purpose, and connects anew after a moment.
+    async fn leaving(
+        &mut self,
+        connection: Box<Connection>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Mode {
+        self.parting(connection).await;
+        self.turn.pass_over();
+        self.parts.store.hung_up();
+        let pause = pause(1, RandomState::new().hash_one(self.failures));
+        tokio::select! {
+            () = stopped(stop) => Mode::Over,
+            () = sleep(pause) => Mode::Connecting,
+        }
     }
 
     /// Waits for the end of a connection.
@@ -351,7 +405,9 @@ impl Uplink {
         loop {
             match connection.news().await {
                 News::Delivered(cargo) => {
-                    let taken = cargo.contains(&Cargo::Goodbye);
+                    let taken = cargo
+                        .iter()
+                        .any(|cargo| matches!(cargo, Cargo::Goodbye | Cargo::Death));
                     self.delivered(cargo);
                     if taken {
                         return true;
@@ -377,6 +433,9 @@ impl Uplink {
     }
 
     async fn open(&mut self) -> Result<Connection, String> {
+        if let Some(edge) = &mut self.edge {
+            edge.connecting().await;
+        }
         let broker = self.turn.broker().clone();
         let make = self.recipe();
         let prepare = move || {
@@ -391,21 +450,37 @@ impl Uplink {
             .map_err(|error| error.to_string())?;
         self.files = files.map(|files| (files, Instant::now() + files::EVERY));
         let window = self.parts.settings.window;
-        Connection::open(options, own, window, || clock::now().wall).await
+        let opened = Connection::open(options, own, window, || clock::now().wall).await;
+        if let Some(edge) = &mut self.edge {
+            edge.tried(opened.as_ref().err().is_none_or(|failed| failed.was_sent));
+        }
+        opened.map_err(|failed| failed.why)
+    }
+
+    fn last_will(&self) -> LastWill {
+        if let Some(edge) = &self.edge {
+            return edge.last_will();
+        }
+        let payload = self.speaker().last_will(clock::now().wall);
+        let topic = format!("{}/{STATUS}", self.head);
+        LastWill::new(topic, payload, QoS::AtLeastOnce, true)
     }
 
     /// Makes the options of one connection, from the files as they are when it is called.
     fn recipe(&self) -> impl Fn(&Broker) -> Result<MqttOptions, FileError> + Send + 'static {
-        let payload = self.speaker().last_will(clock::now().wall);
-        let topic = format!("{}/{STATUS}", self.head);
+        let will = self.last_will();
         let client_id = self.parts.gateway.id.to_string();
-        let (max_payload, keep_alive) = {
+        let (largest, keep_alive) = {
             let settings = &self.parts.settings;
-            (settings.max_payload, settings.keep_alive)
+            let largest = match self.edge {
+                Some(_) => LARGEST_BIRTH,
+                None => settings.max_payload,
+            };
+            (largest, settings.keep_alive)
         };
         move |broker| {
-            let will = LastWill::new(&topic, payload.clone(), QoS::AtLeastOnce, true);
-            let mut options = broker::options(broker, &client_id, max_payload, Some(will))?;
+            let will = Some(will.clone());
+            let mut options = broker::options(broker, &client_id, largest, will)?;
             options.set_keep_alive(keep_alive);
             Ok(options)
         }
@@ -479,22 +554,29 @@ impl Uplink {
             () = until(self.records_rest_until) => Wake::Look,
             () = until(self.replay_at) => Wake::Look,
             () = until(self.hold_until) => Wake::Look,
+            () = until(self.edge.as_ref().and_then(|edge| edge.waits_until())) => Wake::HostAway,
+            () = Edge::changed(&mut self.edge) => Wake::Look,
             () = yield_now(), if self.looks_on => Wake::Look,
         }
     }
 
-    fn heard(&mut self, topic: String, payload: Bytes, retained: bool) {
-        if topic.strip_prefix(&self.head) == Some(&format!("/{STATUS}")) {
-            self.twin.heard(&payload);
-        } else if let Some(ear) = &self.parts.ear {
-            ear.heard(topic, payload, retained);
+    /// Whether what was said ends this connection.
+    fn heard(&mut self, topic: String, payload: Bytes, retained: bool) -> bool {
+        let below = topic.strip_prefix(&self.head);
+        match (&mut self.edge, &self.parts.ear) {
+            _ if below == Some(&format!("/{STATUS}")) => self.twin.heard(&payload),
+            (_, Some(ear)) if below.is_some() => ear.heard(topic, payload, retained),
+            (Some(edge), _) => return edge.heard(&topic, &payload),
+            _ => {}
         }
+        false
     }
 
     fn answered(&mut self, topics: Topics, is_granted: bool) {
         match (topics, &mut self.parts.ear) {
             (Topics::Status, _) if is_granted => self.twin.granted(),
             (Topics::Commands, Some(ear)) => ear.answered(is_granted),
+            (Topics::Edge, _) if is_granted => self.listens(),
             _ => {}
         }
     }
@@ -510,13 +592,15 @@ impl Uplink {
         for cargo in cargo {
             match cargo {
                 Cargo::Record(position) => records.push(position),
+                Cargo::Batch(batch) => records.extend(batch),
+                Cargo::LeftOver(topic) => self.parts.current.left_over_cleared(&topic),
                 Cargo::Current(topic) => {
                     self.parts.current.acknowledged(&topic);
                     if topic == format!("{}/{STATUS}", self.head) {
                         self.twin.told();
                     }
                 }
-                Cargo::Goodbye => {}
+                Cargo::Goodbye | Cargo::Death => {}
             }
         }
         if !records.is_empty() {

@@ -52,6 +52,18 @@ impl Turn {
         self.worked = true;
     }
 
+    /// It is of no use now, though it answers: the next one's turn, the first's after the last.
+    pub(super) fn pass_over(&mut self) {
+        self.worked = false;
+        self.refused.clear();
+        self.at = (self.at + 1) % (self.others.len() + 1);
+    }
+
+    /// Whether there is another one.
+    pub(super) fn has_others(&self) -> bool {
+        !self.others.is_empty()
+    }
+
     /// Its connection is over, or there was none. None: it is the next one's turn. Otherwise all have
     /// been tried, or the one that worked does not any more; why, of each.
     pub(super) fn failed(&mut self, why: &str) -> Option<String> {
@@ -86,6 +98,7 @@ mod tests {
             password_file: None,
         });
         Turn::new(&Upstream {
+            payload: crate::settings::Payload::Json,
             broker: brokers.next().unwrap(),
             others: brokers.collect(),
             keep_alive: Duration::from_secs(30),

@@ -115,7 +115,8 @@ impl Peer {
         let _ = self.stream.write_all(bytes).await;
     }
 
-    async fn next(&mut self) -> Option<Packet> {
+    /// The next packet, whatever it is; none when the agent closed the connection.
+    pub async fn next(&mut self) -> Option<Packet> {
         loop {
             match Packet::read(&mut self.buffer, LARGEST) {
                 Ok(packet) => return Some(packet),

@@ -33,6 +33,8 @@ mod secure;
 #[path = "../support/server.rs"]
 mod server;
 #[cfg(test)]
+mod sparkplug;
+#[cfg(test)]
 #[path = "../support/subscriber.rs"]
 mod subscriber;
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! An uplink with an outbox of its own, and the ends of all its channels.
 
 use andon::run::OwnReports;
-use andon::settings::{Broker, Upstream};
+use andon::settings::{Broker, Payload, Upstream};
 use andon::store::{self, Position, Store};
-use andon::upstream::{CurrentValues, Health, Parts, Reach, Uplink};
+use andon::upstream::{CurrentValues, Health, Parts, Reach, Uplink, sparkplug};
 use andon_core::plant::Gateway;
 use andon_core::record::{Body, Event, Record, Run};
 use andon_core::state::{State, Times};
@@ -46,6 +46,20 @@ impl Rig {
 
     /// Of a gateway whose clock has not been set, if it `waits_for_clock`.
     pub fn by_clock(dir: TempDir, settings: Upstream, waits_for_clock: bool) -> Rig {
+        Rig::with(dir, settings, waits_for_clock, None)
+    }
+
+    /// Of an edge node of Sparkplug.
+    pub fn of_edge_node(dir: TempDir, settings: Upstream, parts: sparkplug::Parts) -> Rig {
+        Rig::with(dir, settings, false, Some(parts))
+    }
+
+    fn with(
+        dir: TempDir,
+        settings: Upstream,
+        waits_for_clock: bool,
+        sparkplug: Option<sparkplug::Parts>,
+    ) -> Rig {
         let start = store::begin(dir.path(), 0x5be1_c0d2).unwrap();
         let (outbox, opened) = store::open(store::Options {
             start,
@@ -77,6 +91,7 @@ impl Rig {
             losses: losses_told,
             reach: reach_told,
             own: own.clone(),
+            sparkplug,
             ear: None,
         });
         Rig {
@@ -198,6 +213,7 @@ pub fn gateway() -> Gateway {
 
 pub fn settings(port: u16) -> Upstream {
     Upstream {
+        payload: Payload::Json,
         others: Vec::new(),
         keep_alive: Duration::from_secs(30),
         broker: Broker {

@@ -44,6 +44,11 @@ impl Engine {
         }
     }
 
+    /// Of every device, whether it has had no good sample for its stale time.
+    pub fn silent(&self) -> impl Iterator<Item = bool> + '_ {
+        self.indexes().map(|device| self.is_silent(device))
+    }
+
     /// The plant that the engine was built from.
     pub fn plant(&self) -> &Plant {
         &self.plant

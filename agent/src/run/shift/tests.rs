@@ -140,6 +140,7 @@ fn shift_from(dir: &std::path::Path, now: Now, losses: Vec<Event>) -> Shift {
         History::none(),
         current,
         Watches {
+            lost: None,
             health,
             horns: Horns::new(0).0,
             pulse: watch::channel(0).0,

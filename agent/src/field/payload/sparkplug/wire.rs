@@ -1,75 +1,14 @@
-//! The Protobuf form of Sparkplug B, as far as it is read. Names and numbers of the fields are those
-//! of the specification (3.0, §6.4).
-//!
-//! What is repeated is kept as bytes until it is looked at one by one: half a million empty metrics
-//! fit into a mebibyte, and would be a hundred times as large as structures.
+//! What a payload of Sparkplug B says, as far as it is read.
 
+pub(super) use crate::sparkplug::Metric;
+
+use crate::sparkplug::{self, BIRTH_NUMBER, Properties, Property, QUALITY};
 use andon_core::sample::Reason;
 use andon_core::time::Wall;
 use prost::Message as _;
 
-/// The property of a metric that says what its value is worth (§6.4.18).
-const QUALITY: &str = "Quality";
-const QUALITY_GOOD: i64 = 192;
-const QUALITY_STALE: i64 = 500;
-
-/// The metric by which birth and death of a node belong together (§6.4.15).
-const BIRTH_NUMBER: &str = "bdSeq";
-
-#[derive(prost::Message)]
-struct RawPayload {
-    #[prost(uint64, optional, tag = "1")]
-    timestamp: Option<u64>,
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    metrics: Vec<Vec<u8>>,
-}
-
-/// One metric.
-#[derive(prost::Message)]
-pub(super) struct Metric {
-    #[prost(string, optional, tag = "1")]
-    pub(super) name: Option<String>,
-    #[prost(uint64, optional, tag = "2")]
-    pub(super) alias: Option<u64>,
-    #[prost(uint64, optional, tag = "3")]
-    timestamp: Option<u64>,
-    #[prost(uint32, optional, tag = "4")]
-    datatype: Option<u32>,
-    #[prost(bool, optional, tag = "5")]
-    pub(super) is_historical: Option<bool>,
-    #[prost(bool, optional, tag = "7")]
-    is_null: Option<bool>,
-    #[prost(bytes = "vec", optional, tag = "9")]
-    properties: Option<Vec<u8>>,
-    #[prost(uint32, optional, tag = "10")]
-    int_value: Option<u32>,
-    #[prost(uint64, optional, tag = "11")]
-    long_value: Option<u64>,
-    #[prost(float, optional, tag = "12")]
-    float_value: Option<f32>,
-    #[prost(double, optional, tag = "13")]
-    double_value: Option<f64>,
-    #[prost(bool, optional, tag = "14")]
-    boolean_value: Option<bool>,
-    #[prost(string, optional, tag = "15")]
-    string_value: Option<String>,
-}
-
-#[derive(prost::Message)]
-struct Properties {
-    #[prost(string, repeated, tag = "1")]
-    keys: Vec<String>,
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    values: Vec<Vec<u8>>,
-}
-
-#[derive(prost::Message)]
-struct Property {
-    #[prost(uint32, optional, tag = "3")]
-    int_value: Option<u32>,
-    #[prost(uint64, optional, tag = "4")]
-    long_value: Option<u64>,
-}
+const QUALITY_GOOD: i64 = sparkplug::QUALITY_GOOD as i64;
+const QUALITY_STALE: i64 = sparkplug::QUALITY_STALE as i64;
 
 /// The types of values that a tag can hold (§6.4.16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +46,7 @@ pub(super) fn payload(bytes: &[u8], max: usize) -> Result<Payload, Reason> {
     if bytes.len() > max {
         return Err(Reason::TooLong);
     }
-    let raw = RawPayload::decode(bytes).map_err(|_| Reason::Malformed)?;
+    let raw = sparkplug::Payload::decode(bytes).map_err(|_| Reason::Malformed)?;
     Ok(Payload {
         time: raw.timestamp.and_then(wall),
         metrics: raw.metrics,
